@@ -1,0 +1,2 @@
+//! Load generator, sink and peers.
+fn main(){}

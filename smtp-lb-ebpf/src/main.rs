@@ -1,0 +1,2 @@
+//! XDP program.
+fn main(){}

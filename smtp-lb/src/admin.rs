@@ -1,0 +1,1 @@
+//! The control socket: an HTTP API over a Unix socket.

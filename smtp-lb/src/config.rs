@@ -1,0 +1,3 @@
+//! Configuration: raw TOML → checks → [`plan::Plan`]. Imports no running component.
+
+pub mod plan;

@@ -1,0 +1,330 @@
+//! The compiled configuration: immutable, checked, with every name resolved.
+//!
+//! Components read this and nothing else. Cross references are indices into the plan's
+//! own lists, so a plan is a tree that can be shared behind one `Arc`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Index of a pool in [`Plan::pools`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolId(pub usize);
+
+/// Index of a monitor in [`Plan::monitors`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MonitorId(pub usize);
+
+/// Index of a firewall policy in [`FirewallPlan::policies`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyId(pub usize);
+
+/// Index of a log destination in [`LogPlan::destinations`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DestinationId(pub usize);
+
+/// Index of a publisher in [`LogPlan::publishers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublisherId(pub usize);
+
+/// Index of a log profile in [`LogPlan::profiles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProfileId(pub usize);
+
+/// Everything the daemon does, as decided by one configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Process-wide settings.
+    pub general: GeneralPlan,
+    /// The control socket.
+    pub admin: AdminPlan,
+    /// Listeners and what they lead to.
+    pub virtual_servers: Vec<VirtualServerPlan>,
+    /// Groups of mail servers.
+    pub pools: Vec<PoolPlan>,
+    /// Health checks that pools name.
+    pub monitors: Vec<MonitorPlan>,
+    /// The packet filter.
+    pub firewall: FirewallPlan,
+    /// Where events go.
+    pub log: LogPlan,
+}
+
+/// `[general]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneralPlan {
+    /// Data-plane threads, each with its own runtime and listeners. At least 1.
+    pub workers: usize,
+    /// How long sessions may run on after SIGTERM.
+    pub grace: Duration,
+}
+
+/// `[admin]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminPlan {
+    /// Path of the Unix socket.
+    pub socket: PathBuf,
+    /// File mode of the socket, `0o600` by default.
+    pub mode: u32,
+}
+
+/// `[[virtual_server]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualServerPlan {
+    /// Unique name.
+    pub name: String,
+    /// Addresses listened on. IPv6 listeners take IPv6 only (`IPV6_V6ONLY`).
+    pub listen: Vec<SocketAddr>,
+    /// How bytes are carried.
+    pub mode: Mode,
+    /// Where sessions go.
+    pub pool: PoolId,
+    /// Packet policy of this virtual server; none leads straight to the default.
+    pub firewall_policy: Option<PolicyId>,
+    /// What of this virtual server is told, and to whom.
+    pub log_profile: Option<ProfileId>,
+    /// Bounds.
+    pub limits: LimitsPlan,
+}
+
+/// How a virtual server carries bytes. The other five scenarios come with TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Bytes as they come, SMTP not read.
+    Plain,
+}
+
+/// Bounds of one virtual server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsPlan {
+    /// Sessions at once over all workers; further clients are accepted and closed, and counted.
+    pub connections: usize,
+    /// Time for one connect to one member.
+    pub connect_timeout: Duration,
+    /// Members tried for one session, the first included. At least 1.
+    pub connect_attempts: usize,
+    /// A session with no byte either way for so long is closed.
+    pub idle_timeout: Duration,
+    /// A session older than this is closed. `None`: no bound.
+    pub session_timeout: Option<Duration>,
+}
+
+/// `[[pool]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolPlan {
+    /// Unique name.
+    pub name: String,
+    /// How a member is chosen.
+    pub balance: Balance,
+    /// The mail servers. Never empty, addresses are unique within the pool.
+    pub members: Vec<MemberPlan>,
+    /// Health checks; all must succeed. Empty: members count as up.
+    pub monitors: Vec<MonitorId>,
+}
+
+/// How a member is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balance {
+    /// Fewest sessions now; equals take turns.
+    LeastConnections,
+}
+
+/// A member of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPlan {
+    /// As written, or `address:port`. Unique within the pool.
+    pub name: String,
+    /// Where it is.
+    pub address: SocketAddr,
+}
+
+/// `[[monitor]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonitorPlan {
+    /// Unique name.
+    pub name: String,
+    /// What is asked.
+    pub kind: MonitorKind,
+    /// Time between the starts of two probes. BIG-IP's default: 30 s.
+    pub interval: Duration,
+    /// Down when no probe succeeded for so long. BIG-IP's default: 91 s.
+    pub timeout: Duration,
+}
+
+/// What a monitor asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MonitorKind {
+    /// Greeting, EHLO (HELO if refused), QUIT.
+    Smtp {
+        /// Name given in EHLO.
+        domain: String,
+    },
+}
+
+/// `[firewall]` and what hangs under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirewallPlan {
+    /// What happens to packets that no rule decides.
+    pub mode: FirewallMode,
+    /// Where verdicts are made.
+    pub enforcement: Enforcement,
+    /// Interfaces filtered; empty: none, the firewall is off in the card.
+    pub interfaces: Vec<String>,
+    /// Folder of the pinned maps, programs and links, on a bpffs.
+    pub pin_path: PathBuf,
+    /// Sources and services that no policy can shut out.
+    pub failsafe: Vec<RulePlan>,
+    /// Policies that virtual servers (and the host) name.
+    pub policies: Vec<PolicyPlan>,
+    /// Policy of packets for the host that are for no virtual server.
+    pub host_policy: Option<PolicyId>,
+    /// Ask an event for packets decided by the default.
+    pub log_default: bool,
+    /// Events of each rule in a second, unless the rule says otherwise. At least 1.
+    pub event_rate: u32,
+    /// Events of one rule at once before the rate bites. At least 1.
+    pub event_burst: u32,
+    /// Log profile of packets that belong to no virtual server with one of its own.
+    pub log_profile: Option<ProfileId>,
+}
+
+/// `[firewall] mode`, BIG-IP AFM's two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirewallMode {
+    /// Accept what no rule decides.
+    Adc,
+    /// Drop what no rule decides, save replies to what the host itself began.
+    Firewall,
+}
+
+/// `[firewall] enforcement`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enforcement {
+    /// The best that can be had, with a warning when it is not the first.
+    Auto,
+    /// In the driver or not at all.
+    XdpNative,
+    /// In the kernel's generic hook or not at all.
+    XdpGeneric,
+    /// At accept, by the same code.
+    Userspace,
+}
+
+/// `[[firewall.policy]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyPlan {
+    /// Unique name.
+    pub name: String,
+    /// First match decides.
+    pub rules: Vec<RulePlan>,
+}
+
+/// A rule of a policy or of the failsafe list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulePlan {
+    /// Unique within its policy.
+    pub name: String,
+    /// A disabled rule is kept and never matches.
+    pub enabled: bool,
+    /// IP protocol number; `None`: any.
+    pub protocol: Option<u8>,
+    /// Source networks, address lists already merged in. Empty: any source.
+    pub source: Vec<IpNet>,
+    /// Destination ports, inclusive; `None`: any. Only with TCP or UDP.
+    pub port: Option<(u16, u16)>,
+    /// What is done.
+    pub action: Action,
+    /// Ask an event for each packet that it decides.
+    pub log: bool,
+    /// Events in a second; `None`: the firewall's `event_rate`.
+    pub log_rate: Option<u32>,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Let the packet on.
+    Accept,
+    /// Take it away without a word.
+    Drop,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPlan {
+    /// Where records go.
+    pub destinations: Vec<DestinationPlan>,
+    /// Sets of destinations.
+    pub publishers: Vec<PublisherPlan>,
+    /// What is told to which publisher.
+    pub profiles: Vec<LogProfilePlan>,
+    /// Profile of health, system and administration events.
+    pub system_profile: Option<ProfileId>,
+    /// Bound of the bus between producers and publishers, in events.
+    pub bus_capacity: usize,
+}
+
+/// `[[log.destination]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationPlan {
+    /// Unique name.
+    pub name: String,
+    /// Kind and address.
+    pub kind: DestinationKind,
+    /// Bound of its queue, in records.
+    pub queue: usize,
+}
+
+/// Kind of a log destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DestinationKind {
+    /// One JSON object a line.
+    File {
+        /// Appended to; made if missing.
+        path: PathBuf,
+    },
+    /// RFC 5424 to a remote collector.
+    Syslog {
+        /// Collector.
+        address: SocketAddr,
+        /// UDP (RFC 5426) or TCP with octet counting (RFC 6587, 3.4.1).
+        transport: Transport,
+        /// Facility, 0 to 23 (RFC 5424, table 1).
+        facility: u8,
+        /// Source address to send from, if the operator chose one.
+        source: Option<IpAddr>,
+    },
+}
+
+/// Transport of a syslog destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// One record a datagram.
+    Udp,
+    /// Octet counting.
+    Tcp,
+}
+
+/// `[[log.publisher]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherPlan {
+    /// Unique name.
+    pub name: String,
+    /// Each gets every event.
+    pub destinations: Vec<DestinationId>,
+}
+
+/// `[[log.profile]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogProfilePlan {
+    /// Unique name.
+    pub name: String,
+    /// Who is told.
+    pub publisher: PublisherId,
+    /// Firewall events of accepted packets.
+    pub accept: bool,
+    /// Firewall events of dropped packets.
+    pub drop: bool,
+}

@@ -1,0 +1,3 @@
+//! Events: the ring reader → bus → publisher → destinations.
+
+pub mod model;

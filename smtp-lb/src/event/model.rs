@@ -1,0 +1,85 @@
+//! The one model of events: what can be told, before any format.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// Something that happened, with its wall-clock time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Nanoseconds since the Unix epoch.
+    #[serde(skip)]
+    pub time_ns: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// Kinds of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Kind {
+    /// A packet was decided by the firewall and its rule asked to tell.
+    Firewall(FirewallEvent),
+    /// A member went up or down.
+    Health(HealthEvent),
+    /// The daemon itself: start, stop, reload, losses.
+    System(SystemEvent),
+}
+
+/// A packet and its verdict. Field names follow AFM's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FirewallEvent {
+    /// `accept` or `drop`.
+    pub action: &'static str,
+    /// Why, one word: `policy`, `default`, `failsafe`, `malformed`, …
+    pub reason: &'static str,
+    /// Name of the interface the packet came in by, or its index where the name is gone.
+    pub interface: Arc<str>,
+    /// Outer VLAN tag as seen in the frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<u16>,
+    /// Virtual server, empty for the host.
+    pub virtual_server: Arc<str>,
+    /// Policy, empty for defaults and built-in reasons.
+    pub policy: Arc<str>,
+    /// Rule, or the built-in reason's name.
+    pub rule: Arc<str>,
+    /// Protocol number.
+    pub protocol: u8,
+    /// Source address.
+    pub src_ip: IpAddr,
+    /// Source port, 0 where there is none.
+    pub src_port: u16,
+    /// Destination address.
+    pub dest_ip: IpAddr,
+    /// Destination port, 0 where there is none.
+    pub dest_port: u16,
+    /// TCP flags, the octet of RFC 9293; 0 for others.
+    pub tcp_flags: u8,
+    /// Octets of the frame.
+    pub length: u32,
+}
+
+/// A member's state changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HealthEvent {
+    /// Pool.
+    pub pool: Arc<str>,
+    /// Member.
+    pub member: Arc<str>,
+    /// Is it up now.
+    pub up: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something of the daemon itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SystemEvent {
+    /// Short name, as `started`, `reloaded`, `reload_failed`, `events_lost`.
+    pub what: &'static str,
+    /// One line for a person.
+    pub detail: String,
+}

@@ -1,0 +1,1 @@
+//! The packet filter: compile the image, load, attach, count.

@@ -1,0 +1,1 @@
+//! Member state from monitors. Health writes it, the pool reads it.

@@ -1,0 +1,17 @@
+//! smtp-lb: an XDP firewall and SMTP load balancer, as a library behind one binary.
+//!
+//! Data travels one way: a configuration file becomes a [`config::plan::Plan`], the plan becomes
+//! components, components emit events. See `ARCHITECTURE.md` for what must never be.
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod event;
+pub mod firewall;
+pub mod health;
+pub mod pool;
+pub mod proxy;
+pub mod reload;
+pub mod shutdown;
+pub mod smtp;

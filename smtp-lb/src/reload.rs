@@ -1,0 +1,1 @@
+//! All-or-nothing change from one plan to the next.
