@@ -1,2 +1,2 @@
 //! Load generator, sink and peers.
-fn main(){}
+fn main() {}

@@ -1,1 +1,18 @@
-//! Contract.
+//! The contract between the kernel program of smtp-lb and its user side, and the pure code that
+//! both run: parsing a frame, looking a source up, deciding, and rationing events.
+//!
+//! Nothing here allocates, panics, loops without a bound or knows a map: bytes come through
+//! [`packet::Frame`], the compiled policy through [`image::Image`], sockets through
+//! [`verdict::Host`].
+
+#![no_std]
+
+pub mod abi;
+pub mod bucket;
+pub mod event;
+pub mod explain;
+pub mod image;
+pub mod lookup;
+pub mod packet;
+pub mod reason;
+pub mod verdict;

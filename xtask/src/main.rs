@@ -1,2 +1,2 @@
 //! Builds, provisions, tests and measures smtp-lb.
-fn main(){}
+fn main() {}

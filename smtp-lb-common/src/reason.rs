@@ -1,0 +1,123 @@
+//! Verdicts and why they were given.
+
+/// What becomes of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Let on to the host.
+    Accept = 0,
+    /// Taken away.
+    Drop = 1,
+}
+
+impl Verdict {
+    /// The word used in counters, events and the CLI.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// The verdict of a shared-layout octet.
+    #[must_use]
+    pub const fn from_u8(value: u8) -> Option<Self> {
+        match value {
+            0 => Some(Self::Accept),
+            1 => Some(Self::Drop),
+            _ => None,
+        }
+    }
+}
+
+/// Why a verdict was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Reason {
+    /// Neither IPv4, IPv6 nor ARP: not ours to judge.
+    NonIp = 0,
+    /// ARP.
+    Arp = 1,
+    /// IPv6 neighbour discovery and multicast listener discovery with hop limit 255 or 1.
+    Neighbor = 2,
+    /// A header that ends early or contradicts itself.
+    Malformed = 3,
+    /// More extension headers than are followed.
+    Unparsable = 4,
+    /// A fragment made to hide the transport header (RFC 1858, RFC 3128).
+    TinyFragment = 5,
+    /// A later fragment, decided by the default.
+    LaterFragment = 6,
+    /// The host has the connection that the segment or datagram belongs to.
+    Reply = 7,
+    /// An ICMP error about a connection of the host's.
+    IcmpError = 8,
+    /// A DHCP server's answer to this host.
+    Dhcp = 9,
+    /// No image is loaded yet, or it is damaged.
+    NoImage = 10,
+    /// A failsafe entry.
+    Failsafe = 16,
+    /// A rule of a policy.
+    Policy = 17,
+    /// No rule matched.
+    Default = 18,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::NonIp,
+        Self::Arp,
+        Self::Neighbor,
+        Self::Malformed,
+        Self::Unparsable,
+        Self::TinyFragment,
+        Self::LaterFragment,
+        Self::Reply,
+        Self::IcmpError,
+        Self::Dhcp,
+        Self::NoImage,
+        Self::Failsafe,
+        Self::Policy,
+        Self::Default,
+    ];
+
+    /// The word used in counters, events and the CLI.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NonIp => "non-ip",
+            Self::Arp => "arp",
+            Self::Neighbor => "neighbor-discovery",
+            Self::Malformed => "malformed",
+            Self::Unparsable => "unparsable",
+            Self::TinyFragment => "tiny-fragment",
+            Self::LaterFragment => "later-fragment",
+            Self::Reply => "reply",
+            Self::IcmpError => "icmp-error",
+            Self::Dhcp => "dhcp",
+            Self::NoImage => "no-image",
+            Self::Failsafe => "failsafe",
+            Self::Policy => "policy",
+            Self::Default => "default",
+        }
+    }
+
+    /// The reason of a shared-layout octet.
+    #[must_use]
+    pub fn from_u8(value: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as u8 == value)
+    }
+
+    /// Counter slot of a built-in reason with `verdict`; rules have slots of their own.
+    #[must_use]
+    #[inline(always)]
+    pub const fn slot(self, verdict: Verdict) -> u32 {
+        self as u32 * 2 + verdict as u32
+    }
+}
+
+/// First slot of rules and defaults; those below belong to built-in reasons.
+pub const FIRST_RULE_SLOT: u32 = 64;

@@ -1,0 +1,304 @@
+//! The verdict: failsafe → policy of the context → default.
+
+use crate::image::{
+    ANY_PROTOCOL, CELLS_PER_LINE, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP,
+    FLAG_LOG_DEFAULT, Header, Image, MAX_CHAIN, MAX_PROBES, Server,
+};
+use crate::lookup::{class_v4, class_v6};
+use crate::packet::{
+    Addresses, Flow, Frame, Packet, Parsed, TCP_ACK, TCP_SYN, Transport, inner_flow, protocol,
+};
+use crate::reason::{Reason, Verdict};
+
+/// What the verdict must ask of the host beside the image.
+pub trait Host {
+    /// Does the host have this very connection: a TCP socket that does not listen, or a UDP
+    /// socket connected to that peer?
+    fn has_connection(&self, flow: &Flow) -> bool;
+}
+
+/// A host without connections.
+pub struct NoConnections;
+
+impl Host for NoConnections {
+    fn has_connection(&self, _: &Flow) -> bool {
+        false
+    }
+}
+
+/// A verdict, why, who counts it, and whether an event was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// What becomes of the frame.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// Counter slot.
+    pub slot: u32,
+    /// An event is asked for.
+    pub log: bool,
+}
+
+impl Decision {
+    const fn built_in(verdict: Verdict, reason: Reason) -> Self {
+        Self {
+            verdict,
+            reason,
+            slot: reason.slot(verdict),
+            log: false,
+        }
+    }
+}
+
+/// Decides a parsed frame. A damaged image lets everything on, counted as such: a filter that
+/// is not there must not cut the host off.
+#[inline(always)]
+pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
+    image: &I,
+    host: &H,
+    frame: &F,
+    parsed: &Parsed,
+) -> Decision {
+    match &parsed.packet {
+        Ok(packet) => match judge(image, host, frame, packet) {
+            Some(decision) => decision,
+            None => Decision::built_in(Verdict::Accept, Reason::NoImage),
+        },
+        Err(reason) => Decision::built_in(without_packet(*reason), *reason),
+    }
+}
+
+#[inline(always)]
+const fn without_packet(reason: Reason) -> Verdict {
+    match reason {
+        Reason::NonIp | Reason::Arp => Verdict::Accept,
+        _ => Verdict::Drop,
+    }
+}
+
+#[inline(always)]
+fn judge<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
+    image: &I,
+    host: &H,
+    frame: &F,
+    packet: &Packet,
+) -> Option<Decision> {
+    if is_neighbor(packet) {
+        return Some(Decision::built_in(Verdict::Accept, Reason::Neighbor));
+    }
+    let header = Header::unpack(image.line(0)?)?;
+    let class = match packet.addresses {
+        Addresses::V4 { src, .. } => class_v4(image, src)?,
+        Addresses::V6 { src, .. } => class_v6(image, src[0], src[1])?,
+    };
+    if let Some(entry) = first_match(image, &header, class, header.failsafe, packet)? {
+        return Some(by_rule(&entry, Reason::Failsafe));
+    }
+    let context = context(image, &header, packet)?;
+    if let Some(entry) = first_match(image, &header, class, context, packet)? {
+        return Some(by_rule(&entry, Reason::Policy));
+    }
+    if header.flags & FLAG_DEFAULT_DROP == 0 {
+        return Some(by_default(&header, context, packet, Verdict::Accept));
+    }
+    if let Some(reason) = answers(host, frame, packet) {
+        return Some(Decision::built_in(Verdict::Accept, reason));
+    }
+    Some(by_default(&header, context, packet, Verdict::Drop))
+}
+
+#[inline(always)]
+const fn by_default(
+    header: &Header,
+    context: Context,
+    packet: &Packet,
+    verdict: Verdict,
+) -> Decision {
+    if matches!(packet.transport, Transport::Later) {
+        return Decision::built_in(verdict, Reason::LaterFragment);
+    }
+    Decision {
+        verdict,
+        reason: Reason::Default,
+        slot: context.default_slot,
+        log: header.flags & FLAG_LOG_DEFAULT != 0,
+    }
+}
+
+#[inline(always)]
+const fn by_rule(entry: &Entry, reason: Reason) -> Decision {
+    Decision {
+        verdict: if entry.drop {
+            Verdict::Drop
+        } else {
+            Verdict::Accept
+        },
+        reason,
+        slot: entry.slot,
+        log: entry.log,
+    }
+}
+
+/// First rule of the context's policy that matches a source of `class` and the packet.
+/// The outer `None`: the image is damaged.
+#[inline(always)]
+fn first_match<I: Image + ?Sized>(
+    image: &I,
+    header: &Header,
+    class: u32,
+    context: Context,
+    packet: &Packet,
+) -> Option<Option<Entry>> {
+    let cell = class
+        .wrapping_mul(header.columns)
+        .wrapping_add(context.column);
+    let line = image.line(header.matrix.wrapping_add(cell / CELLS_PER_LINE))?;
+    let pair = line[(cell % CELLS_PER_LINE / 2) as usize];
+    #[expect(clippy::cast_possible_truncation, reason = "half of a word")]
+    let mut at = if cell % 2 == 0 {
+        pair as u32
+    } else {
+        (pair >> 32) as u32
+    };
+    for _ in 0..MAX_CHAIN {
+        let line = image.line(header.chains.wrapping_add(at / ENTRIES_PER_LINE))?;
+        let word = (at % ENTRIES_PER_LINE * 2) as usize;
+        let entry = Entry::unpack(*line.get(word)?, *line.get(word + 1)?);
+        if entry.end {
+            return Some(None);
+        }
+        if matches(&entry, packet) {
+            return Some(Some(entry));
+        }
+        at = at.wrapping_add(1);
+    }
+    None
+}
+
+#[inline(always)]
+fn matches(entry: &Entry, packet: &Packet) -> bool {
+    if entry.protocol != ANY_PROTOCOL && entry.protocol != u16::from(packet.protocol) {
+        return false;
+    }
+    let Some((low, high)) = entry.ports else {
+        return true;
+    };
+    match packet.transport {
+        Transport::Tcp { dport, .. } | Transport::Udp { dport, .. } => {
+            low <= dport && dport <= high
+        }
+        _ => false,
+    }
+}
+
+/// The virtual server that a TCP packet is for, by address and port or by port alone; else the
+/// host.
+#[inline(always)]
+fn context<I: Image + ?Sized>(image: &I, header: &Header, packet: &Packet) -> Option<Context> {
+    let Transport::Tcp { dport, .. } = packet.transport else {
+        return Some(header.host);
+    };
+    let (address, any) = match packet.addresses {
+        Addresses::V4 { dst, .. } => (mapped(dst), mapped(0)),
+        Addresses::V6 { dst, .. } => (dst, [0, 0]),
+    };
+    if let Some(context) = server(image, header, address, dport)? {
+        return Some(context);
+    }
+    Some(server(image, header, any, dport)?.unwrap_or(header.host))
+}
+
+/// An IPv4 address as `::ffff:a.b.c.d`, the form of the hash's keys.
+#[must_use]
+#[inline(always)]
+pub const fn mapped(address: u32) -> [u64; 2] {
+    [0, 0xffff_0000_0000 | address as u64]
+}
+
+#[inline(always)]
+fn server<I: Image + ?Sized>(
+    image: &I,
+    header: &Header,
+    address: [u64; 2],
+    port: u16,
+) -> Option<Option<Context>> {
+    let hash = Server::hash(address, port);
+    for probe in 0..MAX_PROBES {
+        let at = hash.wrapping_add(probe) & header.servers_mask;
+        let line = image.line(header.servers.wrapping_add(at))?;
+        if Server::matches(line, address, port) {
+            return Some(Some(Context::unpack(line[3])));
+        }
+        if line[2] == 0 {
+            return Some(None);
+        }
+    }
+    Some(None)
+}
+
+/// Router and neighbour messages, redirects (hop limit 255: from this link, RFC 4861), and
+/// listener queries and reports (hop limit 1, RFC 3810). Without them IPv6 falls silent.
+#[inline(always)]
+const fn is_neighbor(packet: &Packet) -> bool {
+    if packet.protocol != protocol::ICMPV6 || !matches!(packet.addresses, Addresses::V6 { .. }) {
+        return false;
+    }
+    match packet.transport {
+        Transport::Icmp { kind, .. } => match kind {
+            133..=137 => packet.hops == 255,
+            130..=132 | 143 => packet.hops == 1,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Is this an answer to something that the host began?
+#[inline(always)]
+fn answers<H: Host, F: Frame + ?Sized>(host: &H, frame: &F, packet: &Packet) -> Option<Reason> {
+    let v6 = matches!(packet.addresses, Addresses::V6 { .. });
+    let (flow, reason) = match packet.transport {
+        Transport::Tcp {
+            sport,
+            dport,
+            flags,
+        } => {
+            // A bare SYN begins a connection: a flood of them must not cost a look-up each.
+            if flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
+                return None;
+            }
+            (flow(packet, true, sport, dport), Reason::Reply)
+        }
+        Transport::Udp { sport, dport } => {
+            // DHCP clients listen on unconnected or raw sockets (RFC 2131, RFC 8415).
+            if (!v6 && sport == 67 && dport == 68) || (v6 && sport == 547 && dport == 546) {
+                return Some(Reason::Dhcp);
+            }
+            (flow(packet, false, sport, dport), Reason::Reply)
+        }
+        Transport::Icmp { kind, offset, .. } => {
+            // Destination unreachable, packet too big, time exceeded, parameter problem.
+            let error = if v6 {
+                matches!(kind, 1..=4)
+            } else {
+                matches!(kind, 3 | 11 | 12)
+            };
+            if !error {
+                return None;
+            }
+            (inner_flow(frame, offset, v6)?, Reason::IcmpError)
+        }
+        Transport::Later | Transport::Other => return None,
+    };
+    host.has_connection(&flow).then_some(reason)
+}
+
+#[inline(always)]
+const fn flow(packet: &Packet, tcp: bool, remote: u16, local: u16) -> Flow {
+    Flow {
+        addresses: packet.addresses,
+        tcp,
+        remote,
+        local,
+    }
+}

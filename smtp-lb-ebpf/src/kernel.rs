@@ -1,0 +1,307 @@
+//! Maps and helpers. Audited: `unsafe` here is one map element or one helper call at a time.
+
+#![expect(unsafe_code, reason = "map access and helper calls")]
+
+use core::ffi::c_void;
+use core::intrinsics::AtomicOrdering::SeqCst;
+use core::intrinsics::atomic_cxchg;
+use core::ptr::{addr_of, from_mut, from_ref, read_volatile};
+
+use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::{
+    BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_sock, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1,
+    bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
+};
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, PerCpuArray, RingBuf};
+use aya_ebpf::helpers::{
+    bpf_get_smp_processor_id, bpf_ktime_get_ns, bpf_ringbuf_query, bpf_sk_lookup_udp,
+    bpf_sk_release, bpf_skc_lookup_tcp,
+};
+use aya_ebpf::macros::btf_map;
+use aya_ebpf::programs::XdpContext;
+use smtp_lb_common::abi::{MAX_CPUS, RING_BYTES, RING_WATERMARK, SLOTS, Tally, Totals};
+use smtp_lb_common::event::RawEvent;
+use smtp_lb_common::image::{Header, Image, Line, rate};
+use smtp_lb_common::packet::{Addresses, Flow, Parsed};
+use smtp_lb_common::reason::Verdict;
+use smtp_lb_common::verdict::{Decision, Host};
+
+/// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`: filled through mmap, and of any size.
+const IMAGE_FLAGS: usize = (1 << 10) | (1 << 12);
+/// `BPF_RB_AVAIL_DATA`.
+const AVAILABLE: u64 = 0;
+/// `BPF_F_CURRENT_NETNS`.
+const CURRENT_NETNS: u64 = u64::MAX;
+/// `TCP_ESTABLISHED`, which is also the state of a connected UDP socket, and `TCP_LISTEN`.
+const ESTABLISHED: u32 = 1;
+const LISTEN: u32 = 10;
+
+/// Helpers such as socket look-up are for programs under a licence compatible with the GPL's.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[btf_map]
+static IMAGE: ArrayOfMaps<Array<Line, 1, IMAGE_FLAGS>, 1> = ArrayOfMaps::new();
+#[btf_map]
+static COUNTERS: PerCpuArray<Tally, { SLOTS as usize }> = PerCpuArray::new();
+#[btf_map]
+static TOTALS: PerCpuArray<Totals, 1> = PerCpuArray::new();
+#[btf_map]
+static BUCKETS: Array<u64, { SLOTS as usize }> = Array::new();
+#[btf_map]
+static RINGS: ArrayOfMaps<RingBuf<RawEvent, { RING_BYTES as usize }>, { MAX_CPUS as usize }> =
+    ArrayOfMaps::new();
+
+/// The image in force, held for one frame so that a swap cannot fall between two reads.
+pub(crate) struct KernelImage {
+    lines: &'static Array<Line, 1, IMAGE_FLAGS>,
+}
+
+/// The image in force, if one is loaded.
+#[inline(always)]
+pub(crate) fn image() -> Option<KernelImage> {
+    IMAGE.get(0).map(|lines| KernelImage { lines })
+}
+
+impl Image for KernelImage {
+    #[inline(always)]
+    fn line(&self, index: u32) -> Option<&Line> {
+        self.lines.get(index)
+    }
+}
+
+/// The kernel, for one program run.
+pub(crate) struct Kernel<'a> {
+    ctx: &'a XdpContext,
+}
+
+impl<'a> Kernel<'a> {
+    #[inline(always)]
+    pub(crate) const fn new(ctx: &'a XdpContext) -> Self {
+        Self { ctx }
+    }
+
+    /// Counts a frame in the totals and under its slot.
+    #[inline(always)]
+    pub(crate) fn count(&self, decision: &Decision, length: u32) {
+        if let Some(totals) = TOTALS.get_ptr_mut(0) {
+            // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+            let totals = unsafe { &mut *totals };
+            add(&mut totals.received, length);
+            match decision.verdict {
+                Verdict::Accept => add(&mut totals.accepted, length),
+                Verdict::Drop => add(&mut totals.dropped, length),
+            }
+        }
+        if let Some(tally) = COUNTERS.get_ptr_mut(decision.slot) {
+            // SAFETY: as above.
+            add(unsafe { &mut *tally }, length);
+        }
+    }
+
+    /// Sends an event, if the rule's rate and the ring have room; counts it in any case.
+    #[inline(always)]
+    pub(crate) fn tell(&self, parsed: &Parsed, decision: &Decision, length: u32) {
+        let Some(totals) = TOTALS.get_ptr_mut(0) else {
+            return;
+        };
+        // SAFETY: as in `count`.
+        let totals = unsafe { &mut *totals };
+        totals.asked += 1;
+        // SAFETY: the helper has no precondition.
+        let now = unsafe { bpf_ktime_get_ns() };
+        if !admit(decision.slot, now) {
+            totals.limited += 1;
+        } else if self.send(parsed, decision, length, now) {
+            totals.sent += 1;
+        } else {
+            totals.ring_full += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn send(&self, parsed: &Parsed, decision: &Decision, length: u32, now: u64) -> bool {
+        // SAFETY: the helper has no precondition.
+        let cpu = unsafe { bpf_get_smp_processor_id() };
+        let Some(ring) = RINGS.get(cpu) else {
+            return false;
+        };
+        // SAFETY: the map is a ring buffer.
+        let unread = unsafe { bpf_ringbuf_query(from_ref(ring).cast_mut().cast(), AVAILABLE) };
+        let Some(mut entry) = ring.reserve(0) else {
+            return false;
+        };
+        // SAFETY: the context is valid for the whole run.
+        let interface = unsafe { (*self.ctx.ctx).ingress_ifindex };
+        fill(entry.as_mut_ptr(), parsed, decision, length, now, interface);
+        // The reader polls; it is woken only when a quarter of the ring waits.
+        entry.submit(u64::from(if unread >= RING_WATERMARK {
+            BPF_RB_FORCE_WAKEUP
+        } else {
+            BPF_RB_NO_WAKEUP
+        }));
+        true
+    }
+}
+
+#[inline(always)]
+fn add(tally: &mut Tally, length: u32) {
+    tally.packets += 1;
+    tally.bytes += u64::from(length);
+}
+
+/// Takes one event from the slot's bucket. CPUs that collide on it lose the event, not the rate.
+#[inline(always)]
+fn admit(slot: u32, now: u64) -> bool {
+    let Some(image) = image() else { return false };
+    let Some(header) = image.line(0).and_then(Header::unpack) else {
+        return false;
+    };
+    let (Some(rate), Some(bucket)) = (rate(&image, &header, slot), BUCKETS.get_ptr_mut(slot))
+    else {
+        return false;
+    };
+    // SAFETY: an array element of eight octets, aligned; loads of it are single instructions and
+    // its one store is the compare-and-swap.
+    unsafe {
+        let state = read_volatile(bucket);
+        let Some(next) = rate.admit(state, now) else {
+            return false;
+        };
+        atomic_cxchg::<u64, { SeqCst }, { SeqCst }>(bucket, state, next).1
+    }
+}
+
+#[inline(always)]
+fn fill(
+    event: *mut RawEvent,
+    parsed: &Parsed,
+    decision: &Decision,
+    length: u32,
+    now: u64,
+    interface: u32,
+) {
+    let mut raw = RawEvent {
+        time: now,
+        src: [0; 16],
+        dst: [0; 16],
+        slot: decision.slot,
+        interface,
+        length,
+        src_port: 0,
+        dst_port: 0,
+        vlan: parsed.vlan,
+        protocol: 0,
+        tcp_flags: 0,
+        verdict: decision.verdict as u8,
+        reason: decision.reason as u8,
+        family: 0,
+        reserved: 0,
+    };
+    if let Ok(packet) = &parsed.packet {
+        (raw.src_port, raw.dst_port) = packet.ports();
+        raw.protocol = packet.protocol;
+        raw.tcp_flags = packet.tcp_flags();
+        match packet.addresses {
+            Addresses::V4 { src, dst } => {
+                raw.family = 4;
+                raw.src[..4].copy_from_slice(&src.to_be_bytes());
+                raw.dst[..4].copy_from_slice(&dst.to_be_bytes());
+            }
+            Addresses::V6 { src, dst } => {
+                raw.family = 6;
+                raw.src = join(src);
+                raw.dst = join(dst);
+            }
+        }
+    }
+    // SAFETY: the ring has reserved a whole, aligned `RawEvent` for us alone.
+    unsafe { event.write(raw) }
+}
+
+#[inline(always)]
+fn join(halves: [u64; 2]) -> [u8; 16] {
+    ((u128::from(halves[0]) << 64) | u128::from(halves[1])).to_be_bytes()
+}
+
+impl Host for Kernel<'_> {
+    #[inline(always)]
+    fn has_connection(&self, flow: &Flow) -> bool {
+        match flow.addresses {
+            Addresses::V4 { src, dst } => {
+                let tuple = bpf_sock_tuple__bindgen_ty_1 {
+                    ipv4: bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 {
+                        saddr: src.to_be(),
+                        daddr: dst.to_be(),
+                        sport: flow.remote.to_be(),
+                        dport: flow.local.to_be(),
+                    },
+                };
+                self.find(tuple, 12, flow.tcp)
+            }
+            Addresses::V6 { src, dst } => {
+                let tuple = bpf_sock_tuple__bindgen_ty_1 {
+                    ipv6: bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 {
+                        saddr: words(src),
+                        daddr: words(dst),
+                        sport: flow.remote.to_be(),
+                        dport: flow.local.to_be(),
+                    },
+                };
+                self.find(tuple, 36, flow.tcp)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the halves are what is wanted"
+)]
+const fn words(halves: [u64; 2]) -> [u32; 4] {
+    [
+        ((halves[0] >> 32) as u32).to_be(),
+        (halves[0] as u32).to_be(),
+        ((halves[1] >> 32) as u32).to_be(),
+        (halves[1] as u32).to_be(),
+    ]
+}
+
+impl Kernel<'_> {
+    #[inline(always)]
+    fn find(&self, tuple: bpf_sock_tuple__bindgen_ty_1, size: u32, tcp: bool) -> bool {
+        let mut tuple = bpf_sock_tuple {
+            __bindgen_anon_1: tuple,
+        };
+        let tuple = from_mut(&mut tuple);
+        let ctx: *mut c_void = self.ctx.as_ptr();
+        // SAFETY: the tuple is as long as `size` says, and each socket found is released.
+        unsafe {
+            let socket = if tcp {
+                bpf_skc_lookup_tcp(ctx, tuple, size, CURRENT_NETNS, 0)
+            } else {
+                bpf_sk_lookup_udp(ctx, tuple, size, CURRENT_NETNS, 0)
+            };
+            if socket.is_null() {
+                return false;
+            }
+            let state = state(socket);
+            bpf_sk_release(socket.cast());
+            if tcp {
+                state != LISTEN
+            } else {
+                state == ESTABLISHED
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `socket` must be one that a look-up helper returned and that is not yet released.
+#[inline(always)]
+unsafe fn state(socket: *mut bpf_sock) -> u32 {
+    // SAFETY: by the caller's promise; `state` may be read of every socket kind.
+    unsafe { read_volatile(addr_of!((*socket).state)) }
+}

@@ -1,0 +1,145 @@
+//! Counters as people read them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use smtp_lb_common::abi::{self, Tally};
+use smtp_lb_common::reason::FIRST_RULE_SLOT;
+
+use super::label::{Label, Slots};
+use super::loader::{self, LoadError};
+
+/// Packets and octets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Packets.
+    pub packets: u64,
+    /// Octets of their frames.
+    pub bytes: u64,
+}
+
+impl Count {
+    fn add(&mut self, tally: Tally) {
+        self.packets += tally.packets;
+        self.bytes += tally.bytes;
+    }
+}
+
+/// What became of the events that rules asked for: `asked = sent + rate_limited + ring_full`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventCounts {
+    /// Asked for.
+    pub asked: u64,
+    /// Given to a ring.
+    pub sent: u64,
+    /// Held back by the rule's rate.
+    pub rate_limited: u64,
+    /// Lost, because the ring was full.
+    pub ring_full: u64,
+}
+
+/// One slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Whose it is.
+    #[serde(flatten)]
+    pub label: Label,
+    /// What it counted.
+    #[serde(flatten)]
+    pub count: Count,
+}
+
+/// All counters. `received = accepted + dropped = Σ rows` when no packet is under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Frames that the filter saw.
+    pub received: Count,
+    /// Let on.
+    pub accepted: Count,
+    /// Taken away.
+    pub dropped: Count,
+    /// Events.
+    pub events: EventCounts,
+    /// Each rule and reason that a plan names or that has counted.
+    pub rows: Vec<Row>,
+}
+
+/// The kernel's totals, over all CPUs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    pub(crate) totals: abi::Totals,
+}
+
+impl Sums {
+    fn add(&mut self, words: [u64; 10]) {
+        let t = &mut self.totals;
+        let fields = [
+            &mut t.received.packets,
+            &mut t.received.bytes,
+            &mut t.accepted.packets,
+            &mut t.accepted.bytes,
+            &mut t.dropped.packets,
+            &mut t.dropped.bytes,
+            &mut t.asked,
+            &mut t.sent,
+            &mut t.limited,
+            &mut t.ring_full,
+        ];
+        for (field, word) in fields.into_iter().zip(words) {
+            *field += word;
+        }
+    }
+}
+
+/// Reads the kernel's counters.
+pub(crate) fn read(
+    totals: &loader::Totals,
+    counters: &loader::Counters,
+    slots: &Slots,
+) -> Result<Counters, LoadError> {
+    let refused = |error: aya::maps::MapError| LoadError::Refused(loader::chain(&error));
+    let mut tallies = BTreeMap::new();
+    let named = slots.iter().map(|(slot, _)| slot);
+    for slot in (0..FIRST_RULE_SLOT).chain(named) {
+        let mut tally = Tally::default();
+        for [packets, bytes] in counters.get(&slot, 0).map_err(refused)?.iter().copied() {
+            tally.packets += packets;
+            tally.bytes += bytes;
+        }
+        tallies.insert(slot, tally);
+    }
+    let mut sums = Sums::default();
+    for words in totals.get(&0, 0).map_err(refused)?.iter().copied() {
+        sums.add(words);
+    }
+    Ok(present(&sums.totals, &tallies, slots))
+}
+
+/// Counters under their names; built-in reasons that never happened are left out.
+pub(crate) fn present(
+    totals: &abi::Totals,
+    tallies: &BTreeMap<u32, Tally>,
+    slots: &Slots,
+) -> Counters {
+    let mut counters = Counters::default();
+    counters.received.add(totals.received);
+    counters.accepted.add(totals.accepted);
+    counters.dropped.add(totals.dropped);
+    counters.events = EventCounts {
+        asked: totals.asked,
+        sent: totals.sent,
+        rate_limited: totals.limited,
+        ring_full: totals.ring_full,
+    };
+    for (slot, tally) in tallies {
+        if *slot < FIRST_RULE_SLOT && tally.packets == 0 {
+            continue;
+        }
+        if let Some(label) = slots.label(*slot) {
+            let mut count = Count::default();
+            count.add(*tally);
+            counters.rows.push(Row { label, count });
+        }
+    }
+    counters
+}

@@ -1,0 +1,196 @@
+//! Names of counter slots, and which slot a name keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use smtp_lb_common::abi::SLOTS;
+use smtp_lb_common::reason::{FIRST_RULE_SLOT, Reason, Verdict};
+
+/// Whose a slot is. Names are an operator's; the rule of a default is `default`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Label {
+    /// `failsafe`, `host`, `built-in`, or the name of a virtual server behind `virtual-server:`.
+    pub context: String,
+    /// Policy, empty where there is none.
+    pub policy: String,
+    /// Rule.
+    pub rule: String,
+    /// What the rule does with a packet; a rule that changes its action is another slot.
+    pub verdict: Word,
+}
+
+/// A verdict as a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// Let on.
+    Accept,
+    /// Taken away.
+    Drop,
+}
+
+impl From<Verdict> for Word {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accept => Self::Accept,
+            Verdict::Drop => Self::Drop,
+        }
+    }
+}
+
+impl Word {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+/// Context of the failsafe list.
+pub const FAILSAFE: &str = "failsafe";
+/// Context of packets for no virtual server.
+pub const HOST: &str = "host";
+/// Context of reasons that no rule gives.
+pub const BUILT_IN: &str = "built-in";
+/// What stands before the name of a virtual server.
+pub const VIRTUAL_SERVER: &str = "virtual-server:";
+/// Rule name of a context's default.
+pub const DEFAULT: &str = "default";
+
+impl Label {
+    /// The virtual server of the context, if it is one.
+    #[must_use]
+    pub fn virtual_server(&self) -> Option<&str> {
+        self.context.strip_prefix(VIRTUAL_SERVER)
+    }
+
+    /// Label of a built-in reason's slot.
+    #[must_use]
+    pub fn built_in(slot: u32) -> Option<Self> {
+        let reason = Reason::from_u8(u8::try_from(slot / 2).ok()?)?;
+        let verdict = Verdict::from_u8(u8::try_from(slot % 2).ok()?)?;
+        (slot < FIRST_RULE_SLOT).then(|| Self {
+            context: BUILT_IN.to_owned(),
+            policy: String::new(),
+            rule: reason.name().to_owned(),
+            verdict: verdict.into(),
+        })
+    }
+}
+
+/// Slots by name. A name keeps its slot for as long as the counters live, also while no plan
+/// uses it: its packets remain part of the sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slots {
+    labels: BTreeMap<u32, Label>,
+}
+
+impl Slots {
+    /// Label of `slot`, built-in ones included.
+    #[must_use]
+    pub fn label(&self, slot: u32) -> Option<Label> {
+        self.labels
+            .get(&slot)
+            .cloned()
+            .or_else(|| Label::built_in(slot))
+    }
+
+    /// Every named slot, without the built-in ones.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Label)> {
+        self.labels.iter().map(|(slot, label)| (*slot, label))
+    }
+}
+
+/// Hands out slots while a plan is compiled.
+pub struct Allocator {
+    slots: Slots,
+    by_label: BTreeMap<Label, u32>,
+    next: u32,
+}
+
+impl Allocator {
+    /// Goes on from the slots that are in use.
+    #[must_use]
+    pub fn new(slots: Slots) -> Self {
+        let by_label = slots
+            .labels
+            .iter()
+            .map(|(slot, label)| (label.clone(), *slot))
+            .collect();
+        let next = slots
+            .labels
+            .last_key_value()
+            .map_or(FIRST_RULE_SLOT, |(slot, _)| slot + 1);
+        Self {
+            slots,
+            by_label,
+            next,
+        }
+    }
+
+    /// The slot of `label`; `None` when all are taken.
+    pub fn slot(&mut self, label: Label) -> Option<u32> {
+        if let Some(slot) = self.by_label.get(&label) {
+            return Some(*slot);
+        }
+        if self.next >= SLOTS {
+            return None;
+        }
+        let slot = self.next;
+        self.next += 1;
+        self.slots.labels.insert(slot, label.clone());
+        self.by_label.insert(label, slot);
+        Some(slot)
+    }
+
+    /// The slots as they are now.
+    #[must_use]
+    pub fn finish(self) -> Slots {
+        self.slots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(rule: &str) -> Label {
+        Label {
+            context: HOST.into(),
+            policy: String::new(),
+            rule: rule.into(),
+            verdict: Word::Drop,
+        }
+    }
+
+    #[test]
+    fn a_name_keeps_its_slot_after_others_came_and_went() {
+        let mut first = Allocator::new(Slots::default());
+        assert_eq!(first.slot(label("a")), Some(64));
+        assert_eq!(first.slot(label("b")), Some(65));
+        let mut second = Allocator::new(first.finish());
+        assert_eq!(second.slot(label("c")), Some(66));
+        assert_eq!(second.slot(label("b")), Some(65));
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let mut all = Allocator::new(Slots::default());
+        for n in 64..SLOTS {
+            assert!(all.slot(label(&n.to_string())).is_some());
+        }
+        assert_eq!(all.slot(label("one more")), None);
+        assert_eq!(all.slot(label("64")), Some(64));
+    }
+
+    #[test]
+    fn built_in_slots_have_the_reason_s_name() {
+        let slot = Reason::Malformed.slot(Verdict::Drop);
+        let label = Slots::default().label(slot).expect("built in");
+        assert_eq!((label.rule.as_str(), label.verdict), ("malformed", Word::Drop));
+    }
+}

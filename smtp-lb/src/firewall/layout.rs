@@ -1,0 +1,156 @@
+//! From intervals to the lines of the image that the look-up walks.
+
+use std::iter::once;
+
+use smtp_lb_common::image::{
+    AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_V4, ROOT_V6, ROOT_WORDS, Target,
+};
+
+use super::intervals::Interval;
+
+/// Lines of an image under construction: header and roots first, then what is appended.
+pub(crate) struct Lines {
+    pub(crate) lines: Vec<Line>,
+}
+
+/// A start within a chunk and what holds from there.
+type Step = (u64, Target);
+
+impl Lines {
+    pub(crate) fn new() -> Self {
+        Self {
+            lines: vec![[0; 8]; AFTER_ROOTS as usize],
+        }
+    }
+
+    /// Number of the next line. An image of 2³² lines (256 GiB) cannot be loaded anyway.
+    pub(crate) fn next(&self) -> u32 {
+        u32::try_from(self.lines.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Appends words, filled up to whole lines with `filler`; returns their first line.
+    pub(crate) fn append(&mut self, words: &[u64], filler: u64) -> u32 {
+        let first = self.next();
+        for chunk in words.chunks(8) {
+            let mut line = [filler; 8];
+            line[..chunk.len()].copy_from_slice(chunk);
+            self.lines.push(line);
+        }
+        first
+    }
+
+    fn root(&mut self, first: u32, index: usize, target: Target) {
+        self.lines[first as usize + index / 8][index % 8] = target.pack();
+    }
+
+    /// Steps to lines: the last step fills its line up, so that every line is whole.
+    fn steps(&mut self, steps: &[Step]) -> Target {
+        let first = self.next();
+        for chunk in steps.chunks(INTERVALS_PER_LINE as usize) {
+            let last = chunk[chunk.len() - 1].1;
+            let mut line = [0; 8];
+            for at in 0..INTERVALS_PER_LINE as usize {
+                let (start, target) = chunk.get(at).copied().unwrap_or((u64::MAX, last));
+                line[at * 2] = start;
+                line[at * 2 + 1] = target.pack();
+            }
+            self.lines.push(line);
+        }
+        Target::Lines {
+            first,
+            count: self.next() - first,
+        }
+    }
+
+    fn target(&mut self, steps: &[Step]) -> Target {
+        match steps {
+            [(_, only)] => *only,
+            _ => self.steps(steps),
+        }
+    }
+
+    /// Fills the IPv4 root and its chunks.
+    pub(crate) fn tree_v4(&mut self, intervals: &[Interval]) {
+        for (index, chunk) in chunks(intervals, 16).enumerate() {
+            let steps: Vec<Step> = chunk
+                .iter()
+                .map(|i| (low_half(i.start), Target::Class(i.class)))
+                .collect();
+            let target = self.target(&steps);
+            self.root(ROOT_V4, index, target);
+        }
+    }
+
+    /// Fills the IPv6 root, its chunks by the first 64 bits, and theirs by the last.
+    pub(crate) fn tree_v6(&mut self, intervals: &[Interval]) {
+        for (index, chunk) in chunks(intervals, 112).enumerate() {
+            let steps = self.steps_v6(&chunk);
+            let target = self.target(&steps);
+            self.root(ROOT_V6, index, target);
+        }
+    }
+
+    fn steps_v6(&mut self, chunk: &[Interval]) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut at = 0;
+        while at < chunk.len() {
+            let high = high_half(chunk[at].start);
+            let within = chunk[at..]
+                .iter()
+                .take_while(|i| high_half(i.start) == high)
+                .count();
+            let group = &chunk[at..at + within];
+            // What held before the first start inside this /64 holds from its beginning.
+            let before = (low_half(group[0].start) != 0).then(|| Interval {
+                start: u128::from(high) << 64,
+                class: chunk[at.saturating_sub(1)].class,
+            });
+            let lows: Vec<Step> = before
+                .iter()
+                .chain(group)
+                .map(|i| (low_half(i.start), Target::Class(i.class)))
+                .collect();
+            let target = self.target(&lows);
+            steps.push((high, target));
+            at += within;
+            // The last class goes on in the next /64, unless something begins right there.
+            let next = chunk.get(at).map(|i| high_half(i.start));
+            let chunk_ends = high & 0xffff_ffff_ffff == 0xffff_ffff_ffff;
+            if lows.len() > 1 && !chunk_ends && next.is_none_or(|next| next > high + 1) {
+                steps.push((high + 1, Target::Class(group[within - 1].class)));
+            }
+        }
+        steps
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the half is what is wanted")]
+const fn low_half(address: u128) -> u64 {
+    address as u64
+}
+
+const fn high_half(address: u128) -> u64 {
+    (address >> 64) as u64
+}
+
+/// The intervals cut at every multiple of `1 << shift`: one list for each of the 65,536 chunks,
+/// the first of which starts where the chunk does.
+fn chunks(intervals: &[Interval], shift: u32) -> impl Iterator<Item = Vec<Interval>> + '_ {
+    let mut at = 0;
+    (0..u128::from(ROOT_WORDS)).map(move |index| {
+        let start = index << shift;
+        while intervals.get(at + 1).is_some_and(|next| next.start <= start) {
+            at += 1;
+        }
+        let first = Interval {
+            start,
+            class: intervals[at].class,
+        };
+        let end = start + ((1 << shift) - 1);
+        let rest = intervals[at + 1..]
+            .iter()
+            .take_while(|i| i.start <= end)
+            .copied();
+        once(first).chain(rest).collect()
+    })
+}

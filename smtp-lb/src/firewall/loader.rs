@@ -1,0 +1,321 @@
+//! The kernel program: loaded once, its maps pinned, attached to interfaces by pinned links.
+//!
+//! Pins are laid out so that enforcement outlives the daemon and an upgrade leaves no gap:
+//! `PIN/abi-N/MAP` for the maps, `PIN/links/INTERFACE` for the links. A link's program is
+//! replaced in place; a link is only made where there is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp, XdpMode};
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use smtp_lb_common::abi::{
+    ABI_VERSION, MAP_BUCKETS, MAP_COUNTERS, MAP_IMAGE, MAP_RINGS, MAP_TOTALS, MAX_CPUS, PROGRAM,
+    RING_BYTES,
+};
+use thiserror::Error;
+
+use super::image_map::Outer;
+use super::netlink;
+use super::pins::{self, PinError};
+
+/// Tally and totals as the words that they are.
+pub(crate) type Counters = PerCpuArray<MapData, [u64; 2]>;
+/// See [`Counters`].
+pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
+
+const RINGBUF: u32 = aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
+
+/// Why the kernel program is not in force.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// Plain `cargo build` leaves it out.
+    #[error("this smtp-lb was built without its kernel program; `cargo xtask build` builds it in")]
+    NoObject,
+    /// Not root and without the capabilities.
+    #[error("no privilege to use XDP: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")]
+    NoPrivilege,
+    /// The pin folder.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The kernel refused the object or the program.
+    #[error("the kernel refused the program: {0}")]
+    Refused(String),
+    /// An interface of that name does not exist.
+    #[error("no such interface: {name}")]
+    NoInterface {
+        /// As configured.
+        name: String,
+    },
+    /// The interface has another program, which is left alone.
+    #[error("{interface} already has an XDP program, {program} (id {id}); it was not replaced")]
+    Occupied {
+        /// Interface.
+        interface: String,
+        /// Name of the program.
+        program: String,
+        /// Its id.
+        id: u32,
+    },
+    /// Neither or not the wanted mode can be had.
+    #[error("cannot attach to {interface}: {reason}")]
+    Attach {
+        /// Interface.
+        interface: String,
+        /// The kernel's answer.
+        reason: String,
+    },
+    /// The interface could not be looked up.
+    #[error(transparent)]
+    Netlink(#[from] netlink::NetlinkError),
+}
+
+/// Text of an error with all its causes: aya keeps the kernel's answer in the last.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Does an error go back to EPERM or EACCES?
+fn is_privilege(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.kind() == std::io::ErrorKind::PermissionDenied;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn refused(error: &(dyn std::error::Error + 'static)) -> LoadError {
+    if is_privilege(error) {
+        LoadError::NoPrivilege
+    } else {
+        LoadError::Refused(chain(error))
+    }
+}
+
+/// The loaded program and its maps.
+pub(crate) struct Loaded {
+    ebpf: Ebpf,
+    pub(crate) image: Outer,
+    pub(crate) counters: Counters,
+    pub(crate) totals: Totals,
+    links: PathBuf,
+}
+
+/// Loads the object, going on with the pinned maps of the same layout if there are any.
+pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, LoadError> {
+    let object = object.ok_or(LoadError::NoObject)?;
+    if !rustix::process::geteuid().is_root() && !may_use_bpf() {
+        return Err(LoadError::NoPrivilege);
+    }
+    let maps = pin_path.join(format!("abi-{ABI_VERSION}"));
+    let links = pin_path.join("links");
+    pins::prepare(pin_path, &[&maps, &links])?;
+    let mut loader = EbpfLoader::new();
+    loader.verifier_log_level(VerifierLogLevel::STATS);
+    let names = [MAP_IMAGE, MAP_COUNTERS, MAP_TOTALS, MAP_BUCKETS, MAP_RINGS];
+    let paths: Vec<PathBuf> = names.iter().map(|name| maps.join(name)).collect();
+    for (name, path) in names.iter().zip(&paths) {
+        loader.map_pin_path(name, path);
+    }
+    let mut ebpf = loader.load(object).map_err(|error| refused(&error))?;
+    program(&mut ebpf)?.load().map_err(|error| refused(&error))?;
+    let mut loaded = Loaded {
+        image: take(&mut ebpf, MAP_IMAGE)?,
+        counters: take(&mut ebpf, MAP_COUNTERS)?,
+        totals: take(&mut ebpf, MAP_TOTALS)?,
+        links,
+        ebpf,
+    };
+    loaded.make_rings()?;
+    Ok(loaded)
+}
+
+fn may_use_bpf() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    capabilities(None).is_ok_and(|sets| {
+        sets.effective
+            .contains(CapabilitySet::BPF | CapabilitySet::NET_ADMIN)
+    })
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, LoadError> {
+    ebpf.program_mut(PROGRAM)
+        .ok_or_else(|| LoadError::Refused(format!("the object has no program {PROGRAM}")))?
+        .try_into()
+        .map_err(|error: ProgramError| refused(&error))
+}
+
+fn take<M>(ebpf: &mut Ebpf, name: &str) -> Result<M, LoadError>
+where
+    M: TryFrom<aya::maps::Map, Error = aya::maps::MapError>,
+{
+    let map = ebpf
+        .take_map(name)
+        .ok_or_else(|| LoadError::Refused(format!("the object has no map {name}")))?;
+    M::try_from(map).map_err(|error| refused(&error))
+}
+
+impl Loaded {
+    /// One ring for each CPU that may come up; those that a former daemon made are kept, with
+    /// what they hold.
+    fn make_rings(&mut self) -> Result<(), LoadError> {
+        let mut rings: aya::maps::ArrayOfMaps<&mut MapData, MapData> = self
+            .ebpf
+            .map_mut(MAP_RINGS)
+            .ok_or_else(|| LoadError::Refused(format!("the object has no map {MAP_RINGS}")))?
+            .try_into()
+            .map_err(|error: aya::maps::MapError| refused(&error))?;
+        for cpu in 0..cpus() {
+            if rings.get(&cpu, 0).is_ok() {
+                continue;
+            }
+            let shape = aya_obj::Map::new_from_params(RINGBUF, 0, 0, RING_BYTES, 0);
+            let ring = MapData::create(shape, "ring", None).map_err(|e| refused(&e))?;
+            rings.set(cpu, &ring, 0).map_err(|e| refused(&e))?;
+        }
+        Ok(())
+    }
+
+    /// The rings, opened anew for a reader.
+    pub(crate) fn rings(&self) -> Result<Vec<RingBuf<MapData>>, LoadError> {
+        let rings: aya::maps::ArrayOfMaps<&MapData, RingBuf<MapData>> = self
+            .ebpf
+            .map(MAP_RINGS)
+            .ok_or_else(|| LoadError::Refused(format!("the object has no map {MAP_RINGS}")))?
+            .try_into()
+            .map_err(|error: aya::maps::MapError| refused(&error))?;
+        (0..cpus())
+            .map(|cpu| rings.get(&cpu, 0).map_err(|error| refused(&error)))
+            .collect()
+    }
+
+    /// Puts the program on `interface`: in place of its own predecessor, else in `modes` in
+    /// turn. Returns whether it runs natively and why former modes could not be had.
+    pub(crate) fn attach(
+        &mut self,
+        interface: &str,
+        modes: &[XdpMode],
+    ) -> Result<(bool, Vec<String>), LoadError> {
+        let link = find(interface)?;
+        let pin = self.links.join(pins::link_name(interface));
+        if let Some(attached) = link.xdp {
+            self.replace(&pin)
+                .map_err(|_| occupied(interface, attached.program))?;
+            return Ok((attached.native, Vec::new()));
+        }
+        // A pin without a program on the interface is of an interface that is gone.
+        let _ = fs::remove_file(&pin);
+        let mut refusals = Vec::new();
+        for mode in modes {
+            match self.attach_new(link.index, *mode, &pin) {
+                Ok(()) => return Ok((*mode == XdpMode::Driver, refusals)),
+                Err(LoadError::Refused(reason)) => refusals.push(reason),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(LoadError::Attach {
+            interface: interface.to_owned(),
+            reason: refusals.join("; "),
+        })
+    }
+
+    /// Replaces the program of a pinned link, if the link is still on an interface.
+    fn replace(&mut self, pin: &Path) -> Result<(), LoadError> {
+        let pinned = PinnedLink::from_pin(pin).map_err(|error| refused(&error))?;
+        let link = aya::programs::xdp::XdpLink::try_from(FdLink::from(pinned))
+            .map_err(|error| refused(&error))?;
+        let program = program(&mut self.ebpf)?;
+        let id = program.attach_to_link(link).map_err(|error| refused(&error))?;
+        // The pin holds the link; a handle kept here would hold it past a detach.
+        drop(program.take_link(id).map_err(|error| refused(&error))?);
+        Ok(())
+    }
+
+    fn attach_new(&mut self, index: u32, mode: XdpMode, pin: &Path) -> Result<(), LoadError> {
+        let program = program(&mut self.ebpf)?;
+        let id = program
+            .attach_to_if_index(index, mode)
+            .map_err(|error| refused(&error))?;
+        let link = program.take_link(id).map_err(|error| refused(&error))?;
+        let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
+        link.pin(pin).map_err(|error| refused(&error))?;
+        Ok(())
+    }
+
+    /// Takes the links of interfaces away that are not in `keep`.
+    pub(crate) fn detach_others(&self, keep: &[String]) {
+        let Ok(pins) = fs::read_dir(&self.links) else {
+            return;
+        };
+        for pin in pins.flatten() {
+            if !keep.iter().any(|name| pin.file_name() == pins::link_name(name).as_str()) {
+                let _ = fs::remove_file(pin.path());
+            }
+        }
+    }
+
+    /// Runs the program on a frame, which may have a metadata area of `meta` octets in front.
+    pub(crate) fn test_run(
+        &mut self,
+        data: &[u8],
+        meta: usize,
+        interface: u32,
+        out: &mut [u8],
+    ) -> Result<u32, LoadError> {
+        let context = context(meta, data.len(), interface);
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(data);
+        options.data_out = Some(out);
+        options.ctx_in = Some(&context);
+        let result = program(&mut self.ebpf)?
+            .test_run(options)
+            .map_err(|error| refused(&error))?;
+        Ok(result.return_value)
+    }
+}
+
+/// A `struct xdp_md`: `data`, `data_end`, `data_meta`, `ingress_ifindex`, `rx_queue_index`,
+/// `egress_ifindex`.
+fn context(meta: usize, length: usize, interface: u32) -> Vec<u8> {
+    let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    [offset(meta), offset(length), 0, interface, 0, 0]
+        .iter()
+        .flat_map(|word| word.to_ne_bytes())
+        .collect()
+}
+
+/// CPUs that may come up, as far as the ring map goes.
+fn cpus() -> u32 {
+    let possible = aya::util::nr_cpus().map_or(1, |n| u32::try_from(n).unwrap_or(MAX_CPUS));
+    possible.clamp(1, MAX_CPUS)
+}
+
+/// The interface, or an error that names it.
+pub(crate) fn find(interface: &str) -> Result<netlink::Link, LoadError> {
+    netlink::link(interface)?.ok_or_else(|| LoadError::NoInterface {
+        name: interface.to_owned(),
+    })
+}
+
+fn occupied(interface: &str, id: u32) -> LoadError {
+    let program = aya::programs::loaded_programs()
+        .flatten()
+        .find(|program| program.id() == id)
+        .and_then(|program| program.name_as_str().map(str::to_owned));
+    LoadError::Occupied {
+        interface: interface.to_owned(),
+        program: program.unwrap_or_else(|| "of unknown name".to_owned()),
+        id,
+    }
+}
