@@ -1,0 +1,99 @@
+//! Debian packages for the end-to-end tests: real mail and log servers.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::sh;
+
+/// A package and a program that shows that it is there.
+pub(crate) type Package = (&'static str, &'static str);
+
+/// What the tests run besides smtp-lb.
+pub(crate) const FOR_TESTS: &[Package] = &[
+    ("iproute2", "ip"),
+    ("ethtool", "ethtool"),
+    ("postfix", "postfix"),
+    ("rsyslog", "rsyslogd"),
+];
+
+/// Asked before any service is started by a package; 101 forbids it.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Installs those that are missing. None is started: the tests run their own instances.
+pub(crate) fn packages(wanted: &[Package]) -> Result<()> {
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(_, program)| !sh::exists(program))
+        .map(|(package, _)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    sh::say(&format!("installing {names}"));
+    install(&missing).with_context(|| {
+        format!("the tests need {names}; as root, `apt-get install {names}` mends it")
+    })
+}
+
+fn install(missing: &[&str]) -> Result<()> {
+    if !sh::exists("apt-get") {
+        bail!("no apt-get on this machine");
+    }
+    let _guard = NoServices::begin()?;
+    if apt()
+        .arg("install")
+        .args(missing)
+        .output()?
+        .status
+        .success()
+    {
+        return Ok(());
+    }
+    // The lists may be old or empty. An index that some other source lacks is no matter here:
+    // what counts is whether the packages can then be installed.
+    apt().arg("update").output()?;
+    sh::read(apt().arg("install").args(missing))?;
+    Ok(())
+}
+
+fn apt() -> Command {
+    let mut apt = Command::new("apt-get");
+    apt.args(["-q", "-y", "--no-install-recommends"])
+        .args(["-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=2"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    apt
+}
+
+/// Forbids packages to start services, for as long as it lives.
+struct NoServices {
+    made: bool,
+}
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        if Path::new(POLICY).exists() {
+            // The administrator has a policy of his own.
+            return Ok(Self { made: false });
+        }
+        fs::write(POLICY, "#!/bin/sh\nexit 101\n")
+            .with_context(|| format!("cannot write {POLICY}: not root?"))?;
+        let guard = Self { made: true };
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        Ok(guard)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.made
+            && let Err(error) = fs::remove_file(POLICY)
+        {
+            sh::say(&format!("{POLICY} could not be removed: {error}"));
+        }
+    }
+}
