@@ -1,0 +1,127 @@
+//! "What must never be", as a table. The numbers are those of `ARCHITECTURE.md`.
+
+/// Files that may not name some paths.
+pub(crate) struct Layer {
+    /// Number of the invariant.
+    pub(crate) rule: u8,
+    /// What is kept by it.
+    pub(crate) why: &'static str,
+    /// Files, or folders that end in `/`.
+    pub(crate) files: &'static [&'static str],
+    /// Exceptions.
+    pub(crate) except: &'static [&'static str],
+    /// Paths, each matching wherever its segments stand in a row.
+    pub(crate) never: &'static [&'static str],
+}
+
+/// Who may name what.
+pub(crate) const LAYERS: &[Layer] = &[
+    Layer {
+        rule: 1,
+        why: "config imports no running component",
+        files: &["smtp-lb/src/config.rs", "smtp-lb/src/config/"],
+        except: &[],
+        never: &[
+            "crate::admin",
+            "crate::app",
+            "crate::cli",
+            "crate::event",
+            "crate::firewall",
+            "crate::health",
+            "crate::pool",
+            "crate::proxy",
+            "crate::reload",
+            "crate::shutdown",
+            "crate::smtp",
+            "tokio",
+        ],
+    },
+    Layer {
+        rule: 1,
+        why: "components read the plan, never the raw TOML",
+        files: &["smtp-lb/src/"],
+        except: &["smtp-lb/src/config.rs", "smtp-lb/src/config/"],
+        never: &["crate::config::raw", "toml"],
+    },
+    Layer {
+        rule: 2,
+        why: "pure parts get time and chance as arguments",
+        files: &[
+            "smtp-lb/src/smtp.rs",
+            "smtp-lb/src/smtp/",
+            "smtp-lb/src/pool/balance.rs",
+            "smtp-lb-common/src/",
+        ],
+        except: &[],
+        never: &[
+            "tokio",
+            "rustls",
+            "aya",
+            "aya_ebpf",
+            "rand",
+            "getrandom",
+            "Instant::now",
+            "SystemTime::now",
+        ],
+    },
+    Layer {
+        rule: 4,
+        why: "the data plane never imports admin, cli or firewall",
+        files: &[
+            "smtp-lb/src/proxy.rs",
+            "smtp-lb/src/proxy/",
+            "smtp-lb/src/pool.rs",
+            "smtp-lb/src/pool/",
+            "smtp-lb/src/health.rs",
+            "smtp-lb/src/health/",
+            "smtp-lb/src/smtp.rs",
+            "smtp-lb/src/smtp/",
+        ],
+        except: &[],
+        never: &[
+            "crate::admin",
+            "crate::app",
+            "crate::cli",
+            "crate::firewall",
+            "crate::reload",
+        ],
+    },
+    Layer {
+        rule: 4,
+        why: "firewall never imports proxy; they meet in app",
+        files: &["smtp-lb/src/firewall.rs", "smtp-lb/src/firewall/"],
+        except: &[],
+        never: &[
+            "crate::admin",
+            "crate::app",
+            "crate::cli",
+            "crate::pool",
+            "crate::proxy",
+            "crate::reload",
+        ],
+    },
+    Layer {
+        rule: 5,
+        why: "event knows only common and its part of the plan",
+        files: &["smtp-lb/src/event.rs", "smtp-lb/src/event/"],
+        except: &[],
+        never: &[
+            "crate::admin",
+            "crate::app",
+            "crate::cli",
+            "crate::firewall",
+            "crate::health",
+            "crate::pool",
+            "crate::proxy",
+            "crate::reload",
+            "crate::shutdown",
+            "crate::smtp",
+        ],
+    },
+];
+
+/// Files that may name aya.
+pub(crate) const AYA: &[&str] = &["smtp-lb/src/firewall/", "tests/"];
+
+/// Files that may have `unsafe`.
+pub(crate) const UNSAFE: &[&str] = &["smtp-lb/src/firewall/", "smtp-lb-ebpf/src/"];
