@@ -1,1 +1,19 @@
-//! h
+//! Harness of the end-to-end tests, the demonstration and the benchmarks: network namespaces,
+//! small servers that record what they are told, and real ones.
+//!
+//! Whatever is made here has a guard that removes it, and whatever a crashed run left behind is
+//! removed by the next one.
+
+pub mod bpffs;
+pub mod daemon;
+pub mod digest;
+pub mod flood;
+pub mod netns;
+pub mod postfix;
+pub mod process;
+pub mod rsyslog;
+pub mod site;
+pub mod smtp_client;
+pub mod smtp_server;
+pub mod syslog_server;
+pub mod wait;

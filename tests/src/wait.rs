@@ -1,0 +1,28 @@
+//! Waiting for something to become true, never longer than a bound.
+
+use std::fmt::Display;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// Long enough for anything that happens at all on a machine with much to do.
+pub const LONG: Duration = Duration::from_secs(30);
+
+/// Asks again and again until there is an answer; fails after `bound` and says what was awaited.
+pub fn until<T>(
+    what: impl Display,
+    bound: Duration,
+    mut ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        if begin.elapsed() > bound {
+            bail!("{what}: not within {bound:?}");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
