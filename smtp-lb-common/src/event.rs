@@ -2,8 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// One packet and its verdict. Addresses and ports in network order of their octets: IPv4 is
-/// in the first four octets of a field.
+/// One packet and its verdict. IPv4 addresses are `::ffff:a.b.c.d`; ports are in host order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RawEvent {

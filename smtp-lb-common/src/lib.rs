@@ -11,6 +11,7 @@ pub mod abi;
 pub mod bucket;
 pub mod event;
 pub mod explain;
+pub mod flat;
 pub mod image;
 pub mod lookup;
 pub mod packet;

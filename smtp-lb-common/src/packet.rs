@@ -31,57 +31,20 @@ impl Frame for [u8] {
     }
 }
 
-/// An address: IPv4 in the first of four octets, or IPv6.
+/// Which transport header was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Addresses {
-    /// Source and destination.
-    V4 {
-        /// Source, host order.
-        src: u32,
-        /// Destination, host order.
-        dst: u32,
-    },
-    /// Source and destination, high and low halves, host order.
-    V6 {
-        /// Source.
-        src: [u64; 2],
-        /// Destination.
-        dst: [u64; 2],
-    },
-}
-
-/// Transport header, as far as rules ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Transport {
-    /// TCP (RFC 9293).
-    Tcp {
-        /// Source port.
-        sport: u16,
-        /// Destination port.
-        dport: u16,
-        /// Flags octet.
-        flags: u8,
-    },
-    /// UDP (RFC 768).
-    Udp {
-        /// Source port.
-        sport: u16,
-        /// Destination port.
-        dport: u16,
-    },
-    /// ICMP or `ICMPv6`.
-    Icmp {
-        /// Type.
-        kind: u8,
-        /// Code.
-        code: u8,
-        /// Offset of the ICMP header in the frame.
-        offset: u16,
-    },
-    /// A later fragment: the transport header went before.
-    Later,
     /// A protocol without ports.
-    Other,
+    Other = 0,
+    /// TCP (RFC 9293).
+    Tcp = 1,
+    /// UDP (RFC 768).
+    Udp = 2,
+    /// ICMP or `ICMPv6`.
+    Icmp = 3,
+    /// A later fragment: the transport header went before.
+    Later = 4,
 }
 
 /// TCP SYN flag.
@@ -101,39 +64,67 @@ pub mod protocol {
     pub const ICMPV6: u8 = 58;
 }
 
-/// An IP packet, parsed.
+/// An IP packet, parsed. All fields are plain and always set, 0 where there is nothing to say:
+/// the kernel's verifier refuses what a compiler makes of the holes in an enum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
-    /// Source and destination.
-    pub addresses: Addresses,
+    /// IPv6.
+    pub v6: bool,
+    /// Source, as two words; IPv4 as `::ffff:a.b.c.d`.
+    pub src: [u64; 2],
+    /// Destination, likewise.
+    pub dst: [u64; 2],
     /// Protocol number after all extension headers.
     pub protocol: u8,
-    /// Transport header.
-    pub transport: Transport,
     /// TTL or hop limit.
     pub hops: u8,
+    /// Transport header found.
+    pub transport: Transport,
+    /// Source port of TCP and UDP.
+    pub sport: u16,
+    /// Destination port of TCP and UDP.
+    pub dport: u16,
+    /// Flags octet of TCP.
+    pub flags: u8,
+    /// Type of ICMP.
+    pub icmp_type: u8,
+    /// Offset of the ICMP header in the frame.
+    pub icmp_offset: u16,
 }
 
 impl Packet {
-    /// Source and destination port, 0 where there are none.
-    #[must_use]
-    #[inline(always)]
-    pub const fn ports(&self) -> (u16, u16) {
-        match self.transport {
-            Transport::Tcp { sport, dport, .. } | Transport::Udp { sport, dport } => (sport, dport),
-            _ => (0, 0),
-        }
-    }
+    const NONE: Self = Self {
+        v6: false,
+        src: [0; 2],
+        dst: [0; 2],
+        protocol: 0,
+        hops: 0,
+        transport: Transport::Other,
+        sport: 0,
+        dport: 0,
+        flags: 0,
+        icmp_type: 0,
+        icmp_offset: 0,
+    };
+}
 
-    /// TCP flags, 0 for other protocols.
-    #[must_use]
-    #[inline(always)]
-    pub const fn tcp_flags(&self) -> u8 {
-        match self.transport {
-            Transport::Tcp { flags, .. } => flags,
-            _ => 0,
-        }
-    }
+/// An IPv4 address as `::ffff:a.b.c.d`.
+#[must_use]
+#[inline(always)]
+pub const fn mapped(address: u32) -> [u64; 2] {
+    [0, 0xffff_0000_0000 | address as u64]
+}
+
+/// High and low half of an IPv6 address.
+#[inline(always)]
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the halves are what is wanted"
+)]
+pub const fn split(octets: [u8; 16]) -> [u64; 2] {
+    let whole = u128::from_be_bytes(octets);
+    [(whole >> 64) as u64, whole as u64]
 }
 
 /// What a frame holds.
@@ -141,8 +132,10 @@ impl Packet {
 pub struct Parsed {
     /// Outer VLAN id or [`NO_VLAN`]; a tag that the card has taken off is not seen.
     pub vlan: u16,
-    /// The packet, or the reason that decides the frame without one.
-    pub packet: Result<Packet, Reason>,
+    /// What decides the frame without a look at a packet.
+    pub stop: Option<Reason>,
+    /// The packet, if nothing stopped the parser.
+    pub packet: Packet,
 }
 
 const ETHERTYPE_ARP: u16 = 0x0806;
@@ -155,8 +148,11 @@ const ETHERTYPE_VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 #[must_use]
 pub fn parse<F: Frame + ?Sized>(frame: &F) -> Parsed {
     let mut vlan = NO_VLAN;
-    let packet = link(frame, &mut vlan);
-    Parsed { vlan, packet }
+    let (stop, packet) = match link(frame, &mut vlan) {
+        Ok(packet) => (None, packet),
+        Err(reason) => (Some(reason), Packet::NONE),
+    };
+    Parsed { vlan, stop, packet }
 }
 
 #[inline(always)]
@@ -192,27 +188,29 @@ fn ipv4<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Packet, Reason> {
         return Err(Reason::Malformed);
     }
     let fragment = u16::from_be_bytes([header[6], header[7]]);
-    let addresses = Addresses::V4 {
-        src: u32::from_be_bytes([header[12], header[13], header[14], header[15]]),
-        dst: u32::from_be_bytes([header[16], header[17], header[18], header[19]]),
-    };
     let protocol = header[9];
     let (later, more) = (fragment & 0x1fff, fragment & 0x2000 != 0);
     // RFC 3128: the second fragment at offset 8 would overwrite the TCP flags.
     if later == 1 && protocol == protocol::TCP {
         return Err(Reason::TinyFragment);
     }
-    let transport = if later == 0 {
-        transport(frame, offset + length, total - length, protocol, more)?
-    } else {
-        Transport::Later
-    };
-    Ok(Packet {
-        addresses,
+    let mut packet = Packet {
+        src: mapped(u32::from_be_bytes([
+            header[12], header[13], header[14], header[15],
+        ])),
+        dst: mapped(u32::from_be_bytes([
+            header[16], header[17], header[18], header[19],
+        ])),
         protocol,
-        transport,
         hops: header[8],
-    })
+        ..Packet::NONE
+    };
+    if later == 0 {
+        transport(frame, offset + length, total - length, more, &mut packet)?;
+    } else {
+        packet.transport = Transport::Later;
+    }
+    Ok(packet)
 }
 
 /// IPv6 (RFC 8200).
@@ -231,35 +229,23 @@ fn ipv6<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Packet, Reason> {
         payload => payload,
     };
     let chain = extensions(frame, offset + 40, next)?;
-    let transport = if chain.later {
-        Transport::Later
+    let mut packet = Packet {
+        v6: true,
+        src: split(src),
+        dst: split(dst),
+        protocol: chain.protocol,
+        hops,
+        ..Packet::NONE
+    };
+    if chain.later {
+        packet.transport = Transport::Later;
     } else {
         let left = payload
             .checked_sub(chain.offset - offset - 40)
             .ok_or(Reason::Malformed)?;
-        transport(frame, chain.offset, left, chain.protocol, chain.more)?
-    };
-    Ok(Packet {
-        addresses: Addresses::V6 {
-            src: split(src),
-            dst: split(dst),
-        },
-        protocol: chain.protocol,
-        transport,
-        hops,
-    })
-}
-
-/// High and low half of an IPv6 address.
-#[inline(always)]
-#[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the halves are what is wanted"
-)]
-pub const fn split(octets: [u8; 16]) -> [u64; 2] {
-    let whole = u128::from_be_bytes(octets);
-    [(whole >> 64) as u64, whole as u64]
+        transport(frame, chain.offset, left, chain.more, &mut packet)?;
+    }
+    Ok(packet)
 }
 
 struct Chain {
@@ -306,7 +292,8 @@ fn extensions<F: Frame + ?Sized>(frame: &F, offset: usize, next: u8) -> Result<C
     Ok(chain)
 }
 
-/// The transport header at `offset`, of which the IP header says that `left` octets are there.
+/// Reads the transport header at `offset`, of which the IP header says that `left` octets are
+/// there.
 ///
 /// A first fragment (`first`) must hold the whole header, or it could hide it from every filter.
 #[inline(always)]
@@ -314,60 +301,53 @@ fn transport<F: Frame + ?Sized>(
     frame: &F,
     offset: usize,
     left: usize,
-    protocol: u8,
     first: bool,
-) -> Result<Transport, Reason> {
+    packet: &mut Packet,
+) -> Result<(), Reason> {
     let short = if first {
         Reason::TinyFragment
     } else {
         Reason::Malformed
     };
-    match protocol {
-        protocol::TCP => {
-            if left < 20 {
-                return Err(short);
-            }
-            let header: [u8; 20] = frame.read(offset).ok_or(short)?;
-            if header[12] >> 4 < 5 {
-                return Err(Reason::Malformed);
-            }
-            Ok(Transport::Tcp {
-                sport: u16::from_be_bytes([header[0], header[1]]),
-                dport: u16::from_be_bytes([header[2], header[3]]),
-                flags: header[13],
-            })
-        }
-        protocol::UDP => {
-            if left < 8 {
-                return Err(short);
-            }
-            let header: [u8; 8] = frame.read(offset).ok_or(short)?;
-            Ok(Transport::Udp {
-                sport: u16::from_be_bytes([header[0], header[1]]),
-                dport: u16::from_be_bytes([header[2], header[3]]),
-            })
-        }
-        protocol::ICMP | protocol::ICMPV6 => {
-            if left < 8 {
-                return Err(short);
-            }
-            let header: [u8; 8] = frame.read(offset).ok_or(short)?;
-            Ok(Transport::Icmp {
-                kind: header[0],
-                code: header[1],
-                #[expect(clippy::cast_possible_truncation, reason = "at most MAX_OFFSET")]
-                offset: offset as u16,
-            })
-        }
-        _ => Ok(Transport::Other),
+    let (transport, length) = match packet.protocol {
+        protocol::TCP => (Transport::Tcp, 20),
+        protocol::UDP => (Transport::Udp, 8),
+        protocol::ICMP | protocol::ICMPV6 => (Transport::Icmp, 8),
+        _ => return Ok(()),
+    };
+    if left < length {
+        return Err(short);
     }
+    let header: [u8; 8] = frame.read(offset).ok_or(short)?;
+    packet.transport = transport;
+    if transport as u8 == Transport::Icmp as u8 {
+        packet.icmp_type = header[0];
+        #[expect(clippy::cast_possible_truncation, reason = "at most MAX_OFFSET")]
+        let offset = offset as u16;
+        packet.icmp_offset = offset;
+        return Ok(());
+    }
+    packet.sport = u16::from_be_bytes([header[0], header[1]]);
+    packet.dport = u16::from_be_bytes([header[2], header[3]]);
+    if transport as u8 == Transport::Tcp as u8 {
+        let rest: [u8; 8] = frame.read(offset + 12).ok_or(short)?;
+        if rest[0] >> 4 < 5 {
+            return Err(Reason::Malformed);
+        }
+        packet.flags = rest[1];
+    }
+    Ok(())
 }
 
 /// A connection of this host, seen from outside: `remote` sends, `local` is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flow {
-    /// Sender and receiver.
-    pub addresses: Addresses,
+    /// IPv6.
+    pub v6: bool,
+    /// The other side, as in [`Packet::src`].
+    pub src: [u64; 2],
+    /// This host, as in [`Packet::dst`].
+    pub dst: [u64; 2],
     /// TCP or UDP.
     pub tcp: bool,
     /// Port of the other side.
@@ -379,19 +359,16 @@ pub struct Flow {
 /// The connection that an ICMP error at `offset` is about: the packet inside went out from here.
 #[inline(always)]
 pub fn inner_flow<F: Frame + ?Sized>(frame: &F, offset: u16, v6: bool) -> Option<Flow> {
-    let inner = usize::from(offset) + 8;
-    let (addresses, protocol, at) = if v6 {
+    // No header begins past MAX_OFFSET; the mask says so to the verifier.
+    let inner = usize::from(offset & 0x0fff) + 8;
+    let (src, dst, protocol, at) = if v6 {
         let header: [u8; 8] = frame.read(inner)?;
-        let src: [u8; 16] = frame.read(inner + 8)?;
-        let dst: [u8; 16] = frame.read(inner + 24)?;
+        let ours: [u8; 16] = frame.read(inner + 8)?;
+        let theirs: [u8; 16] = frame.read(inner + 24)?;
         if header[0] >> 4 != 6 {
             return None;
         }
-        let addresses = Addresses::V6 {
-            src: split(dst),
-            dst: split(src),
-        };
-        (addresses, header[6], inner + 40)
+        (split(theirs), split(ours), header[6], inner + 40)
     } else {
         let header: [u8; 20] = frame.read(inner)?;
         let length = usize::from(header[0] & 0x0f) * 4;
@@ -399,18 +376,18 @@ pub fn inner_flow<F: Frame + ?Sized>(frame: &F, offset: u16, v6: bool) -> Option
         if header[0] >> 4 != 4 || length < 20 || fragment & 0x1fff != 0 {
             return None;
         }
-        let addresses = Addresses::V4 {
-            src: u32::from_be_bytes([header[16], header[17], header[18], header[19]]),
-            dst: u32::from_be_bytes([header[12], header[13], header[14], header[15]]),
-        };
-        (addresses, header[9], inner + length)
+        let theirs = u32::from_be_bytes([header[16], header[17], header[18], header[19]]);
+        let ours = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
+        (mapped(theirs), mapped(ours), header[9], inner + length)
     };
     if protocol != protocol::TCP && protocol != protocol::UDP {
         return None;
     }
     let [l0, l1, r0, r1]: [u8; 4] = frame.read(at)?;
     Some(Flow {
-        addresses,
+        v6,
+        src,
+        dst,
         tcp: protocol == protocol::TCP,
         remote: u16::from_be_bytes([r0, r1]),
         local: u16::from_be_bytes([l0, l1]),

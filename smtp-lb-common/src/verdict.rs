@@ -6,7 +6,7 @@ use crate::image::{
 };
 use crate::lookup::{class_v4, class_v6};
 use crate::packet::{
-    Addresses, Flow, Frame, Packet, Parsed, TCP_ACK, TCP_SYN, Transport, inner_flow, protocol,
+    Flow, Frame, Packet, Parsed, TCP_ACK, TCP_SYN, Transport, inner_flow, mapped, protocol,
 };
 use crate::reason::{Reason, Verdict};
 
@@ -59,12 +59,12 @@ pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
     frame: &F,
     parsed: &Parsed,
 ) -> Decision {
-    match &parsed.packet {
-        Ok(packet) => match judge(image, host, frame, packet) {
-            Some(decision) => decision,
-            None => Decision::built_in(Verdict::Accept, Reason::NoImage),
-        },
-        Err(reason) => Decision::built_in(without_packet(*reason), *reason),
+    if let Some(reason) = parsed.stop {
+        return Decision::built_in(without_packet(reason), reason);
+    }
+    match judge(image, host, frame, &parsed.packet) {
+        Some(decision) => decision,
+        None => Decision::built_in(Verdict::Accept, Reason::NoImage),
     }
 }
 
@@ -87,9 +87,14 @@ fn judge<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
         return Some(Decision::built_in(Verdict::Accept, Reason::Neighbor));
     }
     let header = Header::unpack(image.line(0)?)?;
-    let class = match packet.addresses {
-        Addresses::V4 { src, .. } => class_v4(image, src)?,
-        Addresses::V6 { src, .. } => class_v6(image, src[0], src[1])?,
+    let class = if packet.v6 {
+        class_v6(image, packet.src[0], packet.src[1])?
+    } else {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the IPv4 address is the low half"
+        )]
+        class_v4(image, packet.src[1] as u32)?
     };
     if let Some(entry) = first_match(image, &header, class, header.failsafe, packet)? {
         return Some(by_rule(&entry, Reason::Failsafe));
@@ -183,36 +188,23 @@ fn matches(entry: &Entry, packet: &Packet) -> bool {
     let Some((low, high)) = entry.ports else {
         return true;
     };
-    match packet.transport {
-        Transport::Tcp { dport, .. } | Transport::Udp { dport, .. } => {
-            low <= dport && dport <= high
-        }
-        _ => false,
-    }
+    matches!(packet.transport, Transport::Tcp | Transport::Udp)
+        && low <= packet.dport
+        && packet.dport <= high
 }
 
 /// The virtual server that a TCP packet is for, by address and port or by port alone; else the
 /// host.
 #[inline(always)]
 fn context<I: Image + ?Sized>(image: &I, header: &Header, packet: &Packet) -> Option<Context> {
-    let Transport::Tcp { dport, .. } = packet.transport else {
+    if !matches!(packet.transport, Transport::Tcp) {
         return Some(header.host);
-    };
-    let (address, any) = match packet.addresses {
-        Addresses::V4 { dst, .. } => (mapped(dst), mapped(0)),
-        Addresses::V6 { dst, .. } => (dst, [0, 0]),
-    };
-    if let Some(context) = server(image, header, address, dport)? {
+    }
+    if let Some(context) = server(image, header, packet.dst, packet.dport)? {
         return Some(context);
     }
-    Some(server(image, header, any, dport)?.unwrap_or(header.host))
-}
-
-/// An IPv4 address as `::ffff:a.b.c.d`, the form of the hash's keys.
-#[must_use]
-#[inline(always)]
-pub const fn mapped(address: u32) -> [u64; 2] {
-    [0, 0xffff_0000_0000 | address as u64]
+    let any = if packet.v6 { [0, 0] } else { mapped(0) };
+    Some(server(image, header, any, packet.dport)?.unwrap_or(header.host))
 }
 
 #[inline(always)]
@@ -240,15 +232,15 @@ fn server<I: Image + ?Sized>(
 /// listener queries and reports (hop limit 1, RFC 3810). Without them IPv6 falls silent.
 #[inline(always)]
 const fn is_neighbor(packet: &Packet) -> bool {
-    if packet.protocol != protocol::ICMPV6 || !matches!(packet.addresses, Addresses::V6 { .. }) {
+    if !packet.v6
+        || packet.protocol != protocol::ICMPV6
+        || !matches!(packet.transport, Transport::Icmp)
+    {
         return false;
     }
-    match packet.transport {
-        Transport::Icmp { kind, .. } => match kind {
-            133..=137 => packet.hops == 255,
-            130..=132 | 143 => packet.hops == 1,
-            _ => false,
-        },
+    match packet.icmp_type {
+        133..=137 => packet.hops == 255,
+        130..=132 | 143 => packet.hops == 1,
         _ => false,
     }
 }
@@ -256,49 +248,44 @@ const fn is_neighbor(packet: &Packet) -> bool {
 /// Is this an answer to something that the host began?
 #[inline(always)]
 fn answers<H: Host, F: Frame + ?Sized>(host: &H, frame: &F, packet: &Packet) -> Option<Reason> {
-    let v6 = matches!(packet.addresses, Addresses::V6 { .. });
+    let v6 = packet.v6;
     let (flow, reason) = match packet.transport {
-        Transport::Tcp {
-            sport,
-            dport,
-            flags,
-        } => {
-            // A bare SYN begins a connection: a flood of them must not cost a look-up each.
-            if flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
-                return None;
-            }
-            (flow(packet, true, sport, dport), Reason::Reply)
-        }
-        Transport::Udp { sport, dport } => {
-            // DHCP clients listen on unconnected or raw sockets (RFC 2131, RFC 8415).
-            if (!v6 && sport == 67 && dport == 68) || (v6 && sport == 547 && dport == 546) {
-                return Some(Reason::Dhcp);
-            }
-            (flow(packet, false, sport, dport), Reason::Reply)
-        }
-        Transport::Icmp { kind, offset, .. } => {
-            // Destination unreachable, packet too big, time exceeded, parameter problem.
-            let error = if v6 {
-                matches!(kind, 1..=4)
-            } else {
-                matches!(kind, 3 | 11 | 12)
-            };
-            if !error {
-                return None;
-            }
-            (inner_flow(frame, offset, v6)?, Reason::IcmpError)
-        }
-        Transport::Later | Transport::Other => return None,
+        // A bare SYN begins a connection: a flood of them must not cost a look-up each.
+        Transport::Tcp if packet.flags & (TCP_SYN | TCP_ACK) == TCP_SYN => return None,
+        // DHCP clients listen on unconnected or raw sockets (RFC 2131, RFC 8415).
+        Transport::Udp if is_dhcp(packet) => return Some(Reason::Dhcp),
+        Transport::Tcp | Transport::Udp => (flow(packet), Reason::Reply),
+        // Destination unreachable, packet too big, time exceeded, parameter problem.
+        Transport::Icmp if v6 && matches!(packet.icmp_type, 1..=4) => (
+            inner_flow(frame, packet.icmp_offset, v6)?,
+            Reason::IcmpError,
+        ),
+        Transport::Icmp if !v6 && matches!(packet.icmp_type, 3 | 11 | 12) => (
+            inner_flow(frame, packet.icmp_offset, v6)?,
+            Reason::IcmpError,
+        ),
+        _ => return None,
     };
     host.has_connection(&flow).then_some(reason)
 }
 
 #[inline(always)]
-const fn flow(packet: &Packet, tcp: bool, remote: u16, local: u16) -> Flow {
+const fn is_dhcp(packet: &Packet) -> bool {
+    if packet.v6 {
+        packet.sport == 547 && packet.dport == 546
+    } else {
+        packet.sport == 67 && packet.dport == 68
+    }
+}
+
+#[inline(always)]
+const fn flow(packet: &Packet) -> Flow {
     Flow {
-        addresses: packet.addresses,
-        tcp,
-        remote,
-        local,
+        v6: packet.v6,
+        src: packet.src,
+        dst: packet.dst,
+        tcp: matches!(packet.transport, Transport::Tcp),
+        remote: packet.sport,
+        local: packet.dport,
     }
 }

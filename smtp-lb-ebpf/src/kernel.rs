@@ -21,8 +21,9 @@ use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::abi::{MAX_CPUS, RING_BYTES, RING_WATERMARK, SLOTS, Tally, Totals};
 use smtp_lb_common::event::RawEvent;
+use smtp_lb_common::flat::{self, Flat};
 use smtp_lb_common::image::{Header, Image, Line, rate};
-use smtp_lb_common::packet::{Addresses, Flow, Parsed};
+use smtp_lb_common::packet::{Flow, Parsed};
 use smtp_lb_common::reason::Verdict;
 use smtp_lb_common::verdict::{Decision, Host};
 
@@ -52,6 +53,21 @@ static BUCKETS: Array<u64, { SLOTS as usize }> = Array::new();
 #[btf_map]
 static RINGS: ArrayOfMaps<RingBuf<RawEvent, { RING_BYTES as usize }>, { MAX_CPUS as usize }> =
     ArrayOfMaps::new();
+
+#[btf_map]
+static SCRATCH: PerCpuArray<Flat, 1> = PerCpuArray::new();
+
+/// The same value, of which the verifier knows nothing (see [`smtp_lb_common::flat`]).
+#[inline(always)]
+pub(crate) fn settle(parsed: &Parsed) -> Option<Parsed> {
+    let scratch = SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+    let flat = unsafe {
+        scratch.write_volatile(flat::pack(parsed));
+        scratch.read_volatile()
+    };
+    Some(flat::unpack(&flat))
+}
 
 /// The image in force, held for one frame so that a swap cannot fall between two reads.
 pub(crate) struct KernelImage {
@@ -199,22 +215,15 @@ fn fill(
         family: 0,
         reserved: 0,
     };
-    if let Ok(packet) = &parsed.packet {
-        (raw.src_port, raw.dst_port) = packet.ports();
+    if parsed.stop.is_none() {
+        let packet = &parsed.packet;
+        raw.src = join(packet.src);
+        raw.dst = join(packet.dst);
+        raw.src_port = packet.sport;
+        raw.dst_port = packet.dport;
         raw.protocol = packet.protocol;
-        raw.tcp_flags = packet.tcp_flags();
-        match packet.addresses {
-            Addresses::V4 { src, dst } => {
-                raw.family = 4;
-                raw.src[..4].copy_from_slice(&src.to_be_bytes());
-                raw.dst[..4].copy_from_slice(&dst.to_be_bytes());
-            }
-            Addresses::V6 { src, dst } => {
-                raw.family = 6;
-                raw.src = join(src);
-                raw.dst = join(dst);
-            }
-        }
+        raw.tcp_flags = packet.flags;
+        raw.family = if packet.v6 { 6 } else { 4 };
     }
     // SAFETY: the ring has reserved a whole, aligned `RawEvent` for us alone.
     unsafe { event.write(raw) }
@@ -228,30 +237,26 @@ fn join(halves: [u64; 2]) -> [u8; 16] {
 impl Host for Kernel<'_> {
     #[inline(always)]
     fn has_connection(&self, flow: &Flow) -> bool {
-        match flow.addresses {
-            Addresses::V4 { src, dst } => {
-                let tuple = bpf_sock_tuple__bindgen_ty_1 {
-                    ipv4: bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 {
-                        saddr: src.to_be(),
-                        daddr: dst.to_be(),
-                        sport: flow.remote.to_be(),
-                        dport: flow.local.to_be(),
-                    },
-                };
-                self.find(tuple, 12, flow.tcp)
-            }
-            Addresses::V6 { src, dst } => {
-                let tuple = bpf_sock_tuple__bindgen_ty_1 {
-                    ipv6: bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 {
-                        saddr: words(src),
-                        daddr: words(dst),
-                        sport: flow.remote.to_be(),
-                        dport: flow.local.to_be(),
-                    },
-                };
-                self.find(tuple, 36, flow.tcp)
-            }
+        if flow.v6 {
+            let tuple = bpf_sock_tuple__bindgen_ty_1 {
+                ipv6: bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 {
+                    saddr: words(flow.src),
+                    daddr: words(flow.dst),
+                    sport: flow.remote.to_be(),
+                    dport: flow.local.to_be(),
+                },
+            };
+            return self.find(tuple, 36, flow.tcp);
         }
+        let tuple = bpf_sock_tuple__bindgen_ty_1 {
+            ipv4: bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 {
+                saddr: words(flow.src)[3],
+                daddr: words(flow.dst)[3],
+                sport: flow.remote.to_be(),
+                dport: flow.local.to_be(),
+            },
+        };
+        self.find(tuple, 12, flow.tcp)
     }
 }
 

@@ -5,6 +5,10 @@
 
 #![no_std]
 #![no_main]
+#![allow(
+    missing_docs,
+    reason = "the attribute makes a public function that cannot be documented"
+)]
 // One compare-and-swap: the BPF target has the instruction, but not the stable method.
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "as above")]
@@ -21,12 +25,14 @@ use smtp_lb_common::packet::{Parsed, parse};
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::verdict::{Decision, decide};
 
-/// `xdp.frags`, so that an MTU above one page is no reason to refuse.
+// `xdp.frags`, so that an MTU above one page is no reason to refuse.
 #[xdp(frags)]
-pub fn smtp_lb(ctx: XdpContext) -> u32 {
+fn smtp_lb(ctx: XdpContext) -> u32 {
     let frame = XdpFrame::new(&ctx);
     let kernel = Kernel::new(&ctx);
-    let parsed = parse(&frame);
+    let Some(parsed) = kernel::settle(&parse(&frame)) else {
+        return XDP_PASS;
+    };
     let decision = match kernel::image() {
         Some(image) => decide(&image, &kernel, &frame, &parsed),
         None => NOT_LOADED,

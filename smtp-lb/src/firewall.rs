@@ -13,6 +13,7 @@ mod layout;
 mod loader;
 mod netlink;
 mod pins;
+mod stand;
 mod userspace;
 
 use std::net::SocketAddr;
@@ -33,12 +34,11 @@ pub use build_frame::{ExplainRequest, FrameError, frame};
 pub use compile::{CompileError, Compiled, compile, read_names};
 pub use counters::{Count, Counters, EventCounts, Row};
 pub use image_map::ImageMapError;
-pub use label::{
-    Allocator, BUILT_IN, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word,
-};
+pub use label::{Allocator, BUILT_IN, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
 pub use loader::LoadError;
 pub use netlink::NetlinkError;
 pub use pins::{DetachReport, PinError, detach};
+pub use stand::Stand;
 
 use crate::config::plan::{Enforcement, Plan};
 use loader::Loaded;
@@ -295,7 +295,12 @@ impl Firewall {
             }
             Backend::Userspace(userspace) => {
                 let decision = userspace.explain(&frame);
-                (decision.verdict, decision.reason, decision.slot, decision.log)
+                (
+                    decision.verdict,
+                    decision.reason,
+                    decision.slot,
+                    decision.log,
+                )
             }
         };
         let label = self.slots.load().label(slot);
@@ -316,7 +321,9 @@ impl Firewall {
             Backend::Userspace(_) if self.report.mode == InForce::Off => None,
             Backend::Userspace(userspace) => {
                 let userspace = Arc::clone(userspace);
-                Some(Arc::new(move |client, local| userspace.allows(client, local)))
+                Some(Arc::new(move |client, local| {
+                    userspace.allows(client, local)
+                }))
             }
         }
     }
@@ -461,7 +468,10 @@ fn path(label: Option<&Label>, verdict: Verdict, reason: Reason) -> Vec<String> 
     match (label.policy.as_str(), reason) {
         ("", _) => path.push("policy: none".to_owned()),
         (policy, Reason::Policy) => {
-            path.push(format!("policy {policy}: rule {} matches: {verdict}", label.rule));
+            path.push(format!(
+                "policy {policy}: rule {} matches: {verdict}",
+                label.rule
+            ));
             return path;
         }
         (policy, _) => path.push(format!("policy {policy}: no rule matches")),

@@ -9,8 +9,7 @@ use smtp_lb_common::image::{
     ANY_PROTOCOL, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP, FLAG_LOG_DEFAULT, Header,
     Line, MAX_CHAIN, MAX_PROBES, Server,
 };
-use smtp_lb_common::packet::split;
-use smtp_lb_common::verdict::mapped;
+use smtp_lb_common::packet::{mapped, split};
 use thiserror::Error;
 
 use super::intervals::{Classes, Family, sweep};
@@ -25,7 +24,9 @@ pub enum CompileError {
     #[error("no counter is left for another rule; `smtp-lb firewall detach` starts afresh")]
     SlotsExhausted,
     /// A source has too many rules that only ports or protocols tell apart.
-    #[error("{context}: more than {MAX_CHAIN} rules differ only by protocol and port for one source")]
+    #[error(
+        "{context}: more than {MAX_CHAIN} rules differ only by protocol and port for one source"
+    )]
     ChainTooLong {
         /// Context whose policy it is.
         context: String,
@@ -69,8 +70,14 @@ pub fn compile(plan: &Plan, previous: Slots, generation: u32) -> Result<Compiled
     let mut defaults = Vec::new();
     let mut entries = Vec::new();
     for context in &asked {
-        let label = context.label(DEFAULT, default_word(firewall.mode));
-        defaults.push(rates.add(&mut allocator, label, None)?);
+        // What the failsafe list leaves undecided goes on to another context.
+        let default = if context.name == FAILSAFE {
+            0
+        } else {
+            let label = context.label(DEFAULT, default_word(firewall.mode));
+            rates.add(&mut allocator, label, None)?
+        };
+        defaults.push(default);
         entries.push(context.entries(&mut allocator, &mut rates)?);
     }
     let (matrix, chains) = matrix(&asked, &entries, &classes)?;

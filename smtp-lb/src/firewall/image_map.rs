@@ -85,7 +85,14 @@ fn with_mapping<T>(
     // image is never written after the switch.
     unsafe {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let start = mmap(core::ptr::null_mut(), bytes, protection, MapFlags::SHARED, fd, 0)?;
+        let start = mmap(
+            core::ptr::null_mut(),
+            bytes,
+            protection,
+            MapFlags::SHARED,
+            fd,
+            0,
+        )?;
         let result = with(core::slice::from_raw_parts_mut(start.cast(), count));
         munmap(start, bytes)?;
         Ok(result)

@@ -75,7 +75,11 @@ impl Family {
 }
 
 /// Intervals that cover the whole family, neighbours of different class.
-pub(crate) fn sweep(family: Family, sources: &[(u32, &[IpNet])], classes: &mut Classes) -> Vec<Interval> {
+pub(crate) fn sweep(
+    family: Family,
+    sources: &[(u32, &[IpNet])],
+    classes: &mut Classes,
+) -> Vec<Interval> {
     // (address, begins, rule): ends come before beginnings at the same address.
     let mut edges = Vec::new();
     for (rule, networks) in sources {

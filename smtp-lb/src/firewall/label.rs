@@ -191,6 +191,9 @@ mod tests {
     fn built_in_slots_have_the_reason_s_name() {
         let slot = Reason::Malformed.slot(Verdict::Drop);
         let label = Slots::default().label(slot).expect("built in");
-        assert_eq!((label.rule.as_str(), label.verdict), ("malformed", Word::Drop));
+        assert_eq!(
+            (label.rule.as_str(), label.verdict),
+            ("malformed", Word::Drop)
+        );
     }
 }

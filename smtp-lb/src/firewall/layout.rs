@@ -124,7 +124,10 @@ impl Lines {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the half is what is wanted")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the half is what is wanted"
+)]
 const fn low_half(address: u128) -> u64 {
     address as u64
 }
@@ -139,7 +142,10 @@ fn chunks(intervals: &[Interval], shift: u32) -> impl Iterator<Item = Vec<Interv
     let mut at = 0;
     (0..u128::from(ROOT_WORDS)).map(move |index| {
         let start = index << shift;
-        while intervals.get(at + 1).is_some_and(|next| next.start <= start) {
+        while intervals
+            .get(at + 1)
+            .is_some_and(|next| next.start <= start)
+        {
             at += 1;
         }
         let first = Interval {

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
 use aya::programs::links::{FdLink, PinnedLink};
@@ -83,12 +84,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Does an error go back to EPERM or EACCES?
+/// Does an error go back to EPERM? EACCES is what the verifier says of a bad program.
 fn is_privilege(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return io.kind() == std::io::ErrorKind::PermissionDenied;
+            return io.raw_os_error() == Some(rustix::io::Errno::PERM.raw_os_error());
         }
         cause = error.source();
     }
@@ -129,7 +130,9 @@ pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, Loa
         loader.map_pin_path(name, path);
     }
     let mut ebpf = loader.load(object).map_err(|error| refused(&error))?;
-    program(&mut ebpf)?.load().map_err(|error| refused(&error))?;
+    program(&mut ebpf)?
+        .load()
+        .map_err(|error| refused(&error))?;
     let mut loaded = Loaded {
         image: take(&mut ebpf, MAP_IMAGE)?,
         counters: take(&mut ebpf, MAP_COUNTERS)?,
@@ -236,7 +239,9 @@ impl Loaded {
         let link = aya::programs::xdp::XdpLink::try_from(FdLink::from(pinned))
             .map_err(|error| refused(&error))?;
         let program = program(&mut self.ebpf)?;
-        let id = program.attach_to_link(link).map_err(|error| refused(&error))?;
+        let id = program
+            .attach_to_link(link)
+            .map_err(|error| refused(&error))?;
         // The pin holds the link; a handle kept here would hold it past a detach.
         drop(program.take_link(id).map_err(|error| refused(&error))?);
         Ok(())
@@ -259,7 +264,10 @@ impl Loaded {
             return;
         };
         for pin in pins.flatten() {
-            if !keep.iter().any(|name| pin.file_name() == pins::link_name(name).as_str()) {
+            if !keep
+                .iter()
+                .any(|name| pin.file_name() == pins::link_name(name).as_str())
+            {
                 let _ = fs::remove_file(pin.path());
             }
         }
@@ -282,6 +290,19 @@ impl Loaded {
             .test_run(options)
             .map_err(|error| refused(&error))?;
         Ok(result.return_value)
+    }
+}
+
+impl Loaded {
+    /// Runs the program `repeat` times on a frame; returns the mean time of a run.
+    pub(crate) fn test_time(&mut self, data: &[u8], repeat: u32) -> Result<Duration, LoadError> {
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(data);
+        options.repeat = repeat;
+        let result = program(&mut self.ebpf)?
+            .test_run(options)
+            .map_err(|error| refused(&error))?;
+        Ok(result.duration)
     }
 }
 

@@ -52,10 +52,13 @@ fn ask(name: &str) -> Result<Option<Link>, NetlinkError> {
         while let Some(message) = all.try_next().await? {
             let named = |a: &LinkAttribute| matches!(a, LinkAttribute::IfName(n) if n == name);
             if message.attributes.iter().any(named) {
-                let xdp = message.attributes.iter().find_map(|attribute| match attribute {
-                    LinkAttribute::Xdp(xdp) => attached(xdp),
-                    _ => None,
-                });
+                let xdp = message
+                    .attributes
+                    .iter()
+                    .find_map(|attribute| match attribute {
+                        LinkAttribute::Xdp(xdp) => attached(xdp),
+                        _ => None,
+                    });
                 let index = message.header.index;
                 return Ok(Some(Link { index, xdp }));
             }
@@ -71,8 +74,11 @@ fn attached(attributes: &[LinkXdp]) -> Option<Attached> {
         }
         _ => None,
     })?;
-    let native = attributes
-        .iter()
-        .any(|a| matches!(a, LinkXdp::Attached(XdpAttached::Driver | XdpAttached::Hardware)));
+    let native = attributes.iter().any(|a| {
+        matches!(
+            a,
+            LinkXdp::Attached(XdpAttached::Driver | XdpAttached::Hardware)
+        )
+    });
     Some(Attached { native, program })
 }

@@ -59,7 +59,10 @@ pub(crate) fn prepare(pin_path: &Path, folders: &[&Path]) -> Result<(), PinError
 }
 
 fn is_bpffs(path: &Path) -> bool {
-    #[expect(clippy::cast_sign_loss, reason = "the magic's type differs by platform")]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "the magic's type differs by platform"
+    )]
     statfs(path).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == BPFFS)
 }
 
@@ -91,7 +94,9 @@ pub fn detach(pin_path: &Path) -> Result<DetachReport, PinError> {
     for link in entries(&links)? {
         fs::remove_file(&link).map_err(io_error(&link))?;
         if let Some(name) = link.file_name() {
-            report.interfaces.push(name.to_string_lossy().replace(':', "."));
+            report
+                .interfaces
+                .push(name.to_string_lossy().replace(':', "."));
         }
     }
     for folder in entries(pin_path)? {

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use smtp_lb_common::abi::{Tally, Totals};
 use smtp_lb_common::image::Line;
 use smtp_lb_common::packet::{
-    Addresses, NO_VLAN, Packet, Parsed, TCP_SYN, Transport, protocol, split,
+    NO_VLAN, Packet, Parsed, TCP_SYN, Transport, mapped, protocol, split,
 };
-use smtp_lb_common::reason::{Reason, Verdict};
+use smtp_lb_common::reason::Verdict;
 use smtp_lb_common::verdict::{Decision, NoConnections, decide};
 
 use super::compile::Compiled;
@@ -81,41 +81,40 @@ impl Userspace {
     /// Decides a made-up frame without counting it.
     pub(crate) fn explain(&self, frame: &[u8]) -> Decision {
         let parsed = smtp_lb_common::packet::parse(frame);
-        decide(self.state().lines.as_slice(), &NoConnections, frame, &parsed)
+        decide(
+            self.state().lines.as_slice(),
+            &NoConnections,
+            frame,
+            &parsed,
+        )
     }
 }
 
 fn decide_connection(lines: &[Line], client: SocketAddr, local: SocketAddr) -> Decision {
-    let packet = addresses(client.ip(), local.ip())
-        .map(|addresses| Packet {
-            addresses,
-            protocol: protocol::TCP,
-            transport: Transport::Tcp {
-                sport: client.port(),
-                dport: local.port(),
-                flags: TCP_SYN,
-            },
-            hops: 64,
-        })
-        .ok_or(Reason::NonIp);
+    let packet = Packet {
+        v6: client.is_ipv6(),
+        src: words(client.ip()),
+        dst: words(local.ip()),
+        protocol: protocol::TCP,
+        hops: 64,
+        transport: Transport::Tcp,
+        sport: client.port(),
+        dport: local.port(),
+        flags: TCP_SYN,
+        icmp_type: 0,
+        icmp_offset: 0,
+    };
     let parsed = Parsed {
         vlan: NO_VLAN,
+        stop: None,
         packet,
     };
     decide(lines, &NoConnections, [].as_slice(), &parsed)
 }
 
-/// `None` for a mix of families, which no socket reports.
-fn addresses(client: IpAddr, local: IpAddr) -> Option<Addresses> {
-    match (client.to_canonical(), local.to_canonical()) {
-        (IpAddr::V4(src), IpAddr::V4(dst)) => Some(Addresses::V4 {
-            src: src.into(),
-            dst: dst.into(),
-        }),
-        (IpAddr::V6(src), IpAddr::V6(dst)) => Some(Addresses::V6 {
-            src: split(src.octets()),
-            dst: split(dst.octets()),
-        }),
-        _ => None,
+fn words(address: IpAddr) -> [u64; 2] {
+    match address {
+        IpAddr::V4(ip) => mapped(ip.into()),
+        IpAddr::V6(ip) => split(ip.octets()),
     }
 }

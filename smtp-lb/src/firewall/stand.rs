@@ -1,0 +1,75 @@
+//! The loaded program on a test stand: on no interface, fed by `BPF_PROG_TEST_RUN`.
+//!
+//! What is run here is counted and told like traffic, under pins of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aya::maps::{MapData, RingBuf};
+use smtp_lb_common::explain::Answer;
+
+use super::compile::Compiled;
+use super::counters::{self, Counters};
+use super::loader::{self, Loaded};
+use super::{FirewallError, explain_in_kernel, image_map, object, pins};
+
+/// The program, loaded. Its pins go when it is dropped.
+pub struct Stand {
+    loaded: Loaded,
+    pin_path: PathBuf,
+}
+
+impl Stand {
+    /// Loads the program under `pin_path`, which must be a folder of the caller's own.
+    pub fn load(pin_path: &Path) -> Result<Self, FirewallError> {
+        Ok(Self {
+            loaded: loader::load(object(), pin_path)?,
+            pin_path: pin_path.to_owned(),
+        })
+    }
+
+    /// Puts an image in force.
+    pub fn image(&mut self, compiled: &Compiled) -> Result<(), FirewallError> {
+        image_map::fill(&compiled.lines)?.switch(&mut self.loaded.image)?;
+        Ok(())
+    }
+
+    /// Runs the program on one frame of at least 14 octets; returns its XDP action.
+    pub fn run(&mut self, frame: &[u8]) -> Result<u32, FirewallError> {
+        let mut out = vec![0; frame.len()];
+        Ok(self.loaded.test_run(frame, 0, 0, &mut out)?)
+    }
+
+    /// Runs the program `repeat` times on one frame; returns the mean time of a run, as the
+    /// kernel measured it.
+    pub fn time(&mut self, frame: &[u8], repeat: u32) -> Result<Duration, FirewallError> {
+        Ok(self.loaded.test_time(frame, repeat)?)
+    }
+
+    /// Asks the program about one frame without a trace.
+    pub fn explain(&mut self, frame: &[u8]) -> Result<Answer, FirewallError> {
+        explain_in_kernel(&mut self.loaded, frame, 0)
+    }
+
+    /// Counters under the names of `compiled`.
+    pub fn counters(&self, compiled: &Compiled) -> Result<Counters, FirewallError> {
+        let loaded = &self.loaded;
+        Ok(counters::read(
+            &loaded.totals,
+            &loaded.counters,
+            &compiled.slots,
+        )?)
+    }
+
+    /// The event rings.
+    pub fn rings(&self) -> Result<Vec<RingBuf<MapData>>, FirewallError> {
+        Ok(self.loaded.rings()?)
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        // What cannot be removed is found by `smtp-lb firewall detach`.
+        let _ = pins::detach(&self.pin_path);
+    }
+}
