@@ -1,3 +1,52 @@
 //! Events: the ring reader → bus → publisher → destinations.
+//!
+//! Anything may [`Bus::emit`]; emitting never blocks. One task takes events off the bus and
+//! hands each to the destinations of its log profile, every one of which has a bounded queue
+//! and a task of its own, so that a slow or dead one holds up nobody. What is lost is counted
+//! where it is lost:
+//!
+//! - `emitted = accepted + lost` on the bus,
+//! - `accepted = published + filtered + unrouted + queued` at the publisher,
+//! - `offered = sent + lost + queued` at each destination.
 
+mod backoff;
+mod bus;
+mod destination;
+mod follow;
+pub mod format;
+mod losses;
 pub mod model;
+mod outgoing;
+mod pipeline;
+mod publisher;
+mod queue;
+mod routes;
+mod status;
+mod timing;
+
+pub use bus::Bus;
+pub use follow::Follower;
+pub use pipeline::{Pipeline, Prepared};
+pub use routes::Routes;
+pub use status::{
+    BusStatus, DestinationState, DestinationStatus, FollowerStatus, LogStatus, Lost,
+    PublisherStatus,
+};
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the event pipeline cannot begin or change.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// A log file cannot be opened for appending.
+    #[error("log destination `{name}`: cannot open {}: {source}", path.display())]
+    OpenFile {
+        /// The destination.
+        name: String,
+        /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}

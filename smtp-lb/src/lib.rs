@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod app;
+mod chance;
 pub mod cli;
 pub mod config;
 pub mod event;

@@ -1,0 +1,108 @@
+use super::*;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+fn plan(path: &Path) -> DestinationPlan {
+    DestinationPlan {
+        name: "log".to_owned(),
+        kind: DestinationKind::File {
+            path: path.to_owned(),
+        },
+        queue: 10_000,
+    }
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    (folder, path)
+}
+
+/// The numbers that the lines of a file hold.
+fn read(path: &Path) -> Vec<usize> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'));
+    let numbers = text.lines().map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        value["detail"].as_str().unwrap().parse().unwrap()
+    });
+    numbers.collect()
+}
+
+#[tokio::test]
+async fn appends_lines() {
+    let (_folder, path) = folder();
+    for start_at in [0, 5000] {
+        let destination = start(&plan(&path));
+        offer(&destination, start_at..start_at + 5000);
+        let status = finish(&destination).await;
+        assert_eq!((status.sent, status.failures), (5000, 0));
+    }
+    assert_eq!(read(&path), (0..10_000).collect::<Vec<_>>());
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o027, 0, "not for others");
+}
+
+#[tokio::test]
+async fn follows_its_path_when_rotated_or_removed() {
+    let (folder, path) = folder();
+    let rotated = folder.path().join("events.1");
+    let destination = start(&plan(&path));
+    offer(&destination, 0..10);
+    until_sent(&destination, 10).await;
+    fs::rename(&path, &rotated).unwrap();
+    offer(&destination, 10..20);
+    until_sent(&destination, 20).await;
+    assert_eq!(read(&rotated), (0..10).collect::<Vec<_>>());
+    assert_eq!(read(&path), (10..20).collect::<Vec<_>>());
+    fs::remove_file(&path).unwrap();
+    destination.nudge();
+    until("a nudge makes the file", || path.exists().then_some(())).await;
+    offer(&destination, 20..30);
+    assert_eq!(finish(&destination).await.failures, 0);
+    assert_eq!(read(&path), (20..30).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_out() {
+    let (folder, path) = folder();
+    let real = folder.path().join("real");
+    symlink("/dev/full", &path).unwrap();
+    let destination = start(&plan(&path));
+    offer(&destination, 0..100);
+    let failed = || (destination.status().failures > 2).then(|| destination.status());
+    let status = until("writes have failed", failed).await;
+    check(&status);
+    assert_eq!((status.queued, status.sent), (100, 0));
+    assert!(status.last_error.unwrap().contains("No space left"));
+
+    let next = folder.path().join("next");
+    symlink(&real, &next).unwrap();
+    fs::rename(&next, &path).unwrap();
+    until_sent(&destination, 100).await;
+    assert_eq!(destination.status().state, DestinationState::Up);
+    finish(&destination).await;
+    assert_eq!(read(&real), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_path_that_cannot_be_opened_is_told_by_name() {
+    let (folder, _) = folder();
+    let path = folder.path().join("missing/events.jsonl");
+    let error = Ready::prepare(&plan(&path), QUICK).unwrap_err().to_string();
+    assert!(
+        error.contains("`log`") && error.contains("missing/events.jsonl"),
+        "{error}"
+    );
+    assert!(error.contains("No such file"), "{error}");
+}
+
+/// A pipe nobody reads must not hang the start.
+#[tokio::test]
+async fn a_pipe_without_a_reader_is_an_error() {
+    let (_folder, path) = folder();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    let error = Ready::prepare(&plan(&path), QUICK).unwrap_err();
+    assert!(matches!(error, EventError::OpenFile { .. }));
+}

@@ -1,0 +1,54 @@
+//! An event as one line for people.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::super::model::{Event, FirewallEvent, Kind};
+
+/// Shows an event on one line. Text in it is as it came: whoever writes it to a terminal or a
+/// log escapes it.
+pub(crate) struct Message<'a>(pub(crate) &'a Event);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            Kind::Firewall(packet) => firewall(packet, f),
+            Kind::Health(health) => {
+                let state = if health.up { "up" } else { "down" };
+                let (pool, member) = (&health.pool, &health.member);
+                write!(
+                    f,
+                    "pool {pool} member {member} is {state}: {}",
+                    health.reason
+                )
+            }
+            Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),
+        }
+    }
+}
+
+fn firewall(packet: &FirewallEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{} ", packet.action)?;
+    match packet.protocol {
+        1 => f.write_str("ICMP"),
+        6 => f.write_str("TCP"),
+        17 => f.write_str("UDP"),
+        58 => f.write_str("ICMPv6"),
+        other => write!(f, "protocol {other}"),
+    }?;
+    if packet.src_port == 0 && packet.dest_port == 0 {
+        write!(f, " {} -> {}", packet.src_ip, packet.dest_ip)?;
+    } else {
+        let source = SocketAddr::new(packet.src_ip, packet.src_port);
+        let destination = SocketAddr::new(packet.dest_ip, packet.dest_port);
+        write!(f, " {source} -> {destination}")?;
+    }
+    write!(f, " on {} by {}", packet.interface, packet.rule)?;
+    if !packet.policy.is_empty() {
+        write!(f, " of policy {}", packet.policy)?;
+    }
+    if !packet.virtual_server.is_empty() {
+        write!(f, " for virtual server {}", packet.virtual_server)?;
+    }
+    Ok(())
+}

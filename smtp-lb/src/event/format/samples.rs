@@ -1,0 +1,102 @@
+//! Events that tests of several modules use.
+
+use std::fmt::Write as _;
+
+use super::super::model::{Event, FirewallEvent, HealthEvent, Kind, SystemEvent};
+
+/// 2026-03-01T12:34:56.000000789Z.
+const TIME: u64 = 1_772_368_496_000_000_789;
+
+/// All that wants escaping somewhere.
+pub(crate) const NASTY: &str = "a\"b\\c]d\r\n<34>1 - x\0\t\x1b[31m\u{7f}\u{9b}\u{202e}ü€😀";
+
+pub(crate) fn packet(action: &'static str, server: &str) -> Event {
+    event(Kind::Firewall(FirewallEvent {
+        action,
+        reason: "policy",
+        interface: "eth0".into(),
+        vlan: Some(12),
+        virtual_server: server.into(),
+        policy: "edge".into(),
+        rule: "no-spammers".into(),
+        protocol: 6,
+        src_ip: [192, 0, 2, 7].into(),
+        src_port: 40_000,
+        dest_ip: [203, 0, 113, 25].into(),
+        dest_port: 25,
+        tcp_flags: 2,
+        length: 74,
+    }))
+}
+
+pub(crate) fn health(up: bool, reason: &str) -> Event {
+    event(Kind::Health(HealthEvent {
+        pool: "mail".into(),
+        member: "mx1".into(),
+        up,
+        reason: reason.to_owned(),
+    }))
+}
+
+pub(crate) fn system(what: &'static str, detail: &str) -> Event {
+    event(Kind::System(SystemEvent {
+        what,
+        detail: detail.to_owned(),
+    }))
+}
+
+fn event(kind: Kind) -> Event {
+    Event {
+        time_ns: TIME,
+        kind,
+    }
+}
+
+/// One of each, then what is nasty.
+pub(crate) fn all() -> Vec<Event> {
+    let mut bare = packet("drop", "");
+    if let Kind::Firewall(packet) = &mut bare.kind {
+        packet.reason = "default";
+        packet.vlan = None;
+        packet.policy = "".into();
+        packet.rule = "default".into();
+        packet.protocol = 58;
+        packet.src_ip = "2001:db8::7".parse().unwrap();
+        packet.dest_ip = "2001:db8::25".parse().unwrap();
+        (packet.src_port, packet.dest_port, packet.tcp_flags) = (0, 0, 0);
+    }
+    let mut nasty = packet("accept", NASTY);
+    if let Kind::Firewall(packet) = &mut nasty.kind {
+        packet.interface = NASTY.into();
+        packet.rule = NASTY.into();
+        packet.policy = "\"]".into();
+    }
+    vec![
+        packet("drop", "mx"),
+        bare,
+        nasty,
+        health(true, "monitor smtp succeeded"),
+        health(false, "greeting: 554 no"),
+        health(false, NASTY),
+        system("started", "version 0.1.0"),
+        system("reload_failed", NASTY),
+        Event {
+            time_ns: 0,
+            ..system("started", "")
+        },
+    ]
+}
+
+/// Compares with a golden file. `GOLDEN=write` in the environment writes it, to be read before
+/// it is committed.
+pub(crate) fn compare(name: &str, golden: &str, lines: &[String]) {
+    let mut text = String::new();
+    for line in lines {
+        writeln!(text, "{line}").unwrap();
+    }
+    if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/event/format/");
+        std::fs::write(format!("{folder}{name}"), &text).unwrap();
+    }
+    assert_eq!(text, golden, "{name}");
+}

@@ -1,0 +1,201 @@
+//! The pipeline as a whole: started, changed as one, asked, stopped.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::plan::LogPlan;
+
+use super::EventError;
+use super::bus::Bus;
+use super::destination::{Destination, Ready};
+use super::follow::{BEHIND, Follower};
+use super::losses;
+use super::model::Event;
+use super::publisher::{Counters, Publisher, Table};
+use super::routes::Routes;
+use super::status::{FollowerStatus, LogStatus};
+use super::timing::Timing;
+
+/// The running event pipeline. It ends by [`Pipeline::shutdown`]; dropped, its tasks go on.
+#[derive(Debug)]
+pub struct Pipeline {
+    bus: Bus,
+    tables: watch::Sender<Arc<Table>>,
+    followers: broadcast::WeakSender<Arc<Event>>,
+    missed: Arc<AtomicU64>,
+    counters: Arc<Counters>,
+    publisher: Mutex<Option<JoinHandle<()>>>,
+    stop: CancellationToken,
+    timing: Timing,
+}
+
+/// A change that is ready and cannot fail any more. Dropped, it changes nothing.
+#[derive(Debug)]
+pub struct Prepared {
+    log: LogPlan,
+    routes: Routes,
+    destinations: Vec<Next>,
+}
+
+#[derive(Debug)]
+enum Next {
+    Kept(Arc<Destination>),
+    New(Box<Ready>),
+}
+
+impl Pipeline {
+    /// Starts on the current tokio runtime.
+    pub fn start(log: &LogPlan, routes: Routes) -> Result<(Self, Bus), EventError> {
+        Self::start_timed(log, routes, Timing::STANDARD)
+    }
+
+    pub(super) fn start_timed(
+        log: &LogPlan,
+        routes: Routes,
+        timing: Timing,
+    ) -> Result<(Self, Bus), EventError> {
+        let table = prepare(log, routes, &[], timing)?.into_table();
+        let (bus, receiver) = Bus::channel(log.bus_capacity);
+        let (tables, watched) = watch::channel(Arc::new(table));
+        let (followers, _) = broadcast::channel(BEHIND);
+        let counters = Arc::<Counters>::default();
+        let stop = CancellationToken::new();
+        let pipeline = Self {
+            bus: bus.clone(),
+            followers: followers.downgrade(),
+            missed: Arc::default(),
+            counters: Arc::clone(&counters),
+            publisher: Mutex::default(),
+            stop: stop.clone(),
+            timing,
+            tables,
+        };
+        tokio::spawn(losses::watch(bus.clone(), watched.clone(), stop.clone()));
+        let publisher = Publisher {
+            bus: receiver,
+            tables: watched,
+            followers,
+            counters,
+            stop,
+        };
+        let task = tokio::spawn(publisher.run());
+        *pipeline
+            .publisher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(task);
+        Ok((pipeline, bus))
+    }
+
+    /// Makes ready what `log` needs and does not run yet. Destinations whose plan is the same
+    /// will go on with their connection, queue and counters. Of the bus only a restart changes
+    /// the capacity.
+    pub fn prepare(&self, log: &LogPlan, routes: Routes) -> Result<Prepared, EventError> {
+        let table = Arc::clone(&self.tables.borrow());
+        prepare(log, routes, &table.destinations, self.timing)
+    }
+
+    /// Puts a prepared change in force. Destinations that are no more send what they hold, in
+    /// their own time, and end. Must be called within the runtime.
+    pub fn commit(&self, prepared: Prepared) {
+        if prepared.log.bus_capacity != self.bus.status().capacity {
+            tracing::warn!("the capacity of the event bus changes with the next restart");
+        }
+        let table = Arc::new(prepared.into_table());
+        for destination in &table.destinations {
+            destination.nudge();
+        }
+        // The old table goes with its last reader, and with it the destinations only it named.
+        self.tables.send_replace(table);
+    }
+
+    /// State and counters.
+    #[must_use]
+    pub fn status(&self) -> LogStatus {
+        let table = Arc::clone(&self.tables.borrow());
+        let destinations = table.destinations.iter();
+        LogStatus {
+            destinations: destinations
+                .map(|destination| destination.status())
+                .collect(),
+            publisher: self.counters.status(),
+            followers: FollowerStatus {
+                count: self
+                    .followers
+                    .upgrade()
+                    .map_or(0, |followers| followers.receiver_count()),
+                lost: self.missed.load(Ordering::Relaxed),
+            },
+            bus: self.bus.status(),
+        }
+    }
+
+    /// Follows all events from now on, also those that no profile asks for.
+    #[must_use]
+    pub fn follow(&self) -> Follower {
+        Follower::new(self.followers.upgrade(), Arc::clone(&self.missed))
+    }
+
+    /// Takes no more events, sends what is held, and gives up what is left after `within`,
+    /// of which no more than 30 s are used. Returns the last counters.
+    pub async fn shutdown(&self, within: Duration) -> LogStatus {
+        let deadline = Instant::now() + within;
+        self.stop.cancel();
+        let task = self
+            .publisher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(mut task) = task
+            && tokio::time::timeout_at(deadline, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+        let table = Arc::clone(&self.tables.borrow());
+        for destination in &table.destinations {
+            destination.close();
+        }
+        for destination in &table.destinations {
+            destination.finish(deadline).await;
+        }
+        self.status()
+    }
+}
+
+fn prepare(
+    log: &LogPlan,
+    routes: Routes,
+    running: &[Arc<Destination>],
+    timing: Timing,
+) -> Result<Prepared, EventError> {
+    let next = log.destinations.iter().map(|plan| {
+        let mut running = running.iter();
+        match running.find(|destination| destination.plan() == plan) {
+            Some(destination) => Ok(Next::Kept(Arc::clone(destination))),
+            None => Ok(Next::New(Box::new(Ready::prepare(plan, timing)?))),
+        }
+    });
+    Ok(Prepared {
+        destinations: next.collect::<Result<_, _>>()?,
+        log: log.clone(),
+        routes,
+    })
+}
+
+impl Prepared {
+    fn into_table(self) -> Table {
+        let destinations = self.destinations.into_iter().map(|next| match next {
+            Next::Kept(destination) => destination,
+            Next::New(ready) => ready.start(),
+        });
+        Table::new(&self.log, self.routes, destinations.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

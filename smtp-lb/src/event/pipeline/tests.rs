@@ -1,0 +1,263 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::config::plan::{
+    DestinationId, DestinationKind, DestinationPlan, LogProfilePlan, PublisherId, PublisherPlan,
+    Transport,
+};
+use crate::event::destination::tests::{QUICK, lonely_address, syslog, until};
+use crate::event::format::samples;
+use crate::event::status::{DestinationState, DestinationStatus};
+
+fn file(name: &str, folder: &Path) -> DestinationPlan {
+    DestinationPlan {
+        name: name.to_owned(),
+        kind: DestinationKind::File {
+            path: folder.join(name),
+        },
+        queue: 100_000,
+    }
+}
+
+/// One profile, of all packets, for one publisher of all destinations.
+fn log(destinations: Vec<DestinationPlan>) -> LogPlan {
+    let ids = (0..destinations.len()).map(DestinationId).collect();
+    LogPlan {
+        destinations,
+        publishers: vec![PublisherPlan {
+            name: "all".to_owned(),
+            destinations: ids,
+        }],
+        profiles: vec![LogProfilePlan {
+            name: "all".to_owned(),
+            publisher: PublisherId(0),
+            accept: true,
+            drop: true,
+        }],
+        system_profile: None,
+        bus_capacity: 100_000,
+    }
+}
+
+fn all() -> Routes {
+    Routes::of(&[], Some(0), Some(0))
+}
+
+fn start(log: &LogPlan, routes: Routes) -> (Pipeline, Bus) {
+    Pipeline::start_timed(log, routes, QUICK).unwrap()
+}
+
+fn emit(bus: &Bus, number: usize) {
+    bus.emit_batch((0..number).map(|_| samples::packet("drop", "mx")));
+}
+
+fn lines(path: PathBuf) -> usize {
+    std::fs::read_to_string(path).unwrap().lines().count()
+}
+
+fn find<'a>(status: &'a LogStatus, name: &str) -> &'a DestinationStatus {
+    let mut destinations = status.destinations.iter();
+    destinations
+        .find(|destination| destination.name == name)
+        .unwrap()
+}
+
+/// The sums that must hold when nothing moves.
+fn check(status: &LogStatus, emitted: u64) {
+    assert_eq!(status.bus.accepted + status.bus.lost, emitted);
+    let publisher = status.publisher;
+    let taken = publisher.published + publisher.filtered + publisher.unrouted;
+    assert_eq!(status.bus.accepted, taken + status.bus.queued as u64);
+    for destination in &status.destinations {
+        let accounted = destination.sent + destination.lost.total() + destination.queued;
+        assert_eq!(destination.offered, accounted, "{destination:?}");
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn what_is_emitted_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = log(vec![file("a", folder.path()), file("b", folder.path())]);
+    log.profiles[0].accept = false;
+    log.bus_capacity = 300;
+    let routes = Routes::of(&[("mx", 0)], None, Some(0));
+    let (pipeline, bus) = start(&log, routes);
+    let mut emitted = 0;
+    for round in 0..200 {
+        emit(&bus, 60);
+        bus.emit(samples::packet("accept", "mx"));
+        bus.emit(samples::packet("drop", ""));
+        bus.emit(samples::health(false, "x"));
+        emitted += 63;
+        if round % 7 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let status = pipeline.shutdown(LONG).await;
+    check(&status, emitted);
+    assert_eq!(status.bus.queued, 0);
+    for name in ["a", "b"] {
+        let destination = find(&status, name);
+        assert_eq!(destination.offered, status.publisher.published);
+        assert_eq!(destination.sent, destination.offered);
+        assert_eq!(lines(folder.path().join(name)) as u64, destination.sent);
+    }
+    assert!(status.bus.lost > 0, "the bus was to overflow");
+    assert!(status.publisher.filtered > 0 && status.publisher.unrouted > 0);
+
+    bus.emit(samples::health(true, "late"));
+    let after = pipeline.status();
+    assert_eq!(
+        after.bus.lost,
+        status.bus.lost + 1,
+        "after the stop all is lost"
+    );
+}
+
+#[tokio::test]
+async fn a_stalled_collector_holds_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = lonely_address();
+    // It listens and never reads.
+    let _listener = std::net::TcpListener::bind(address).unwrap();
+    let away = lonely_address();
+    let mut stalled = syslog(address, Transport::Tcp, 100);
+    stalled.name = "stalled".to_owned();
+    let mut dead = syslog(away, Transport::Tcp, 100);
+    dead.name = "dead".to_owned();
+    let (pipeline, bus) = start(&log(vec![stalled, dead, file("a", folder.path())]), all());
+    emit(&bus, 50_000);
+    let status = until("the file has all", || {
+        let status = pipeline.status();
+        (find(&status, "a").sent == 50_000).then_some(status)
+    })
+    .await;
+    check(&status, 50_000);
+    assert_eq!(find(&status, "dead").sent, 0);
+    assert!(find(&status, "dead").lost.overflow >= 49_900);
+    assert!(find(&status, "stalled").lost.overflow > 0);
+    let status = pipeline.shutdown(Duration::from_millis(200)).await;
+    check(&status, 50_000);
+    for destination in &status.destinations {
+        assert_eq!(destination.queued, 0);
+        assert_eq!(destination.state, DestinationState::Stopped);
+    }
+    assert_eq!(find(&status, "dead").lost.shutdown, 100);
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_stays_and_ends_what_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b, c) = (
+        file("a", folder.path()),
+        file("b", folder.path()),
+        file("c", folder.path()),
+    );
+    let (pipeline, bus) = start(&log(vec![a.clone(), b]), all());
+    emit(&bus, 100);
+    let at = |number: u64| {
+        let published = pipeline.status().publisher.published;
+        (published == number).then_some(())
+    };
+    until("100 are published", || at(100)).await;
+    let prepared = pipeline
+        .prepare(&log(vec![c.clone(), a.clone()]), all())
+        .unwrap();
+    emit(&bus, 10);
+    until("a prepared change changes nothing", || at(110)).await;
+    assert_eq!(find(&pipeline.status(), "b").offered, 110);
+    pipeline.commit(prepared);
+    emit(&bus, 1000);
+    until("all are published", || at(1110)).await;
+    until("b has sent what it held and ended", || {
+        (lines(folder.path().join("b")) == 110).then_some(())
+    })
+    .await;
+    let status = pipeline.shutdown(LONG).await;
+    check(&status, 1110);
+    let names: Vec<_> = status
+        .destinations
+        .iter()
+        .map(|d| d.name.as_str())
+        .collect();
+    assert_eq!(names, ["c", "a"]);
+    assert_eq!(find(&status, "a").sent, 1110, "its counters went on");
+    assert_eq!(find(&status, "c").sent, 1000);
+    assert_eq!(lines(folder.path().join("b")), 110);
+}
+
+#[tokio::test]
+async fn a_reload_that_fails_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = file("a", folder.path());
+    let (pipeline, bus) = start(&log(vec![a.clone()]), all());
+    let bad = file("x", &folder.path().join("missing"));
+    pipeline
+        .prepare(&log(vec![bad, a]), Routes::default())
+        .unwrap_err();
+    emit(&bus, 10);
+    let status = pipeline.shutdown(LONG).await;
+    assert_eq!(find(&status, "a").sent, 10);
+}
+
+#[tokio::test]
+async fn a_kept_collector_keeps_its_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address: SocketAddr = listener.local_addr().unwrap();
+    let plan = log(vec![syslog(address, Transport::Tcp, 100)]);
+    let (pipeline, bus) = start(&plan, all());
+    for _ in 0..5 {
+        let prepared = pipeline.prepare(&plan, all()).unwrap();
+        pipeline.commit(prepared);
+        emit(&bus, 1);
+        tokio::task::yield_now().await;
+    }
+    let status = pipeline.shutdown(LONG).await;
+    assert_eq!(
+        (status.destinations[0].sent, status.destinations[0].failures),
+        (5, 0)
+    );
+    listener.set_nonblocking(true).unwrap();
+    listener.accept().unwrap();
+    listener.accept().unwrap_err();
+}
+
+#[tokio::test]
+async fn followers_see_all_and_the_slow_count_what_they_missed() {
+    let mut nobody = log(Vec::new());
+    nobody.profiles.clear();
+    let (pipeline, bus) = start(&nobody, Routes::default());
+    let mut quick = pipeline.follow();
+    let mut slow = pipeline.follow();
+    assert_eq!(pipeline.status().followers.count, 2);
+    for round in 0..30 {
+        for number in 0..100 {
+            bus.emit(samples::system(
+                "started",
+                &(round * 100 + number).to_string(),
+            ));
+        }
+        for number in 0..100 {
+            let event = quick.next().await.unwrap();
+            let expected = samples::system("started", &(round * 100 + number).to_string());
+            assert_eq!(*event, expected);
+        }
+    }
+    pipeline.shutdown(LONG).await;
+    assert!(quick.next().await.is_none());
+    assert_eq!(quick.lost(), 0);
+    let mut seen = 0;
+    while slow.next().await.is_some() {
+        seen += 1;
+    }
+    assert_eq!((seen, slow.lost()), (BEHIND as u64, 3000 - BEHIND as u64));
+    assert_eq!(pipeline.status().followers.lost, slow.lost());
+    assert!(
+        pipeline.follow().next().await.is_none(),
+        "closed after the stop"
+    );
+}

@@ -1,0 +1,110 @@
+//! What the pipeline tells about itself.
+
+use serde::Serialize;
+
+/// State and counters of the event pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogStatus {
+    /// The way in.
+    pub bus: BusStatus,
+    /// Between the bus and the destinations.
+    pub publisher: PublisherStatus,
+    /// Those who watch live.
+    pub followers: FollowerStatus,
+    /// In the order of the configuration.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// The bus: `emitted = accepted + lost`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BusStatus {
+    /// Events that fit.
+    pub capacity: usize,
+    /// Events waiting now.
+    pub queued: usize,
+    /// Events taken.
+    pub accepted: u64,
+    /// Events for which there was no room, or that came after the stop.
+    pub lost: u64,
+}
+
+/// The publisher: `accepted = published + filtered + unrouted + queued`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PublisherStatus {
+    /// Events offered to the destinations of their profile.
+    pub published: u64,
+    /// Events that their profile does not ask for.
+    pub filtered: u64,
+    /// Events of no profile.
+    pub unrouted: u64,
+}
+
+/// Those who follow live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FollowerStatus {
+    /// How many now.
+    pub count: usize,
+    /// Events that slow followers missed, over all of them.
+    pub lost: u64,
+}
+
+/// A destination: `offered = sent + lost + queued`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DestinationStatus {
+    /// Its name.
+    pub name: String,
+    /// `file`, `syslog-udp` or `syslog-tcp`.
+    pub kind: &'static str,
+    /// Path or address.
+    pub target: String,
+    /// How it does.
+    pub state: DestinationState,
+    /// Records that fit in its queue.
+    pub capacity: usize,
+    /// Records waiting or being written.
+    pub queued: u64,
+    /// Records that the publisher had for it.
+    pub offered: u64,
+    /// Records written to the file or the socket. What the network or the collector does with
+    /// them afterwards syslog has no way to tell.
+    pub sent: u64,
+    /// Records given up.
+    pub lost: Lost,
+    /// Failed attempts to open or write.
+    pub failures: u64,
+    /// The newest failure, control characters escaped.
+    pub last_error: Option<String>,
+}
+
+/// Records given up, by cause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    /// The queue was full.
+    pub overflow: u64,
+    /// The network does not carry a datagram of that size.
+    pub too_large: u64,
+    /// Not sent before the destination was stopped.
+    pub shutdown: u64,
+}
+
+impl Lost {
+    /// Over all causes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.overflow + self.too_large + self.shutdown
+    }
+}
+
+/// How a destination does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationState {
+    /// Not yet open.
+    Starting,
+    /// Open.
+    Up,
+    /// Failed; tries again.
+    Retrying,
+    /// Ended.
+    Stopped,
+}
