@@ -1,0 +1,172 @@
+//! A mail server: what is known of it, and what it has carried.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+/// What health says of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum State {
+    /// Not judged yet: gets traffic until proven down.
+    Checking,
+    /// Gets traffic.
+    Up,
+    /// Gets no new sessions; those in flight go on.
+    Down,
+}
+
+/// A state with its cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Up or down.
+    pub state: State,
+    /// Why, one line, already safe to show.
+    pub reason: String,
+    /// When it became so.
+    pub since: SystemTime,
+}
+
+/// A member of a pool. Counters only grow, over reloads too, as long as name and address stay.
+#[derive(Debug)]
+pub struct Member {
+    name: String,
+    address: SocketAddr,
+    /// Copy of `standing.state`, for readers on the data path.
+    state: AtomicU8,
+    standing: Mutex<Standing>,
+    active: AtomicUsize,
+    sessions: AtomicU64,
+    connect_failures: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+impl Member {
+    pub(super) fn new(name: &str, address: SocketAddr, monitored: bool) -> Self {
+        let (state, reason) = if monitored {
+            (State::Checking, "not checked yet")
+        } else {
+            (State::Up, "no monitor")
+        };
+        Self {
+            name: name.to_owned(),
+            address,
+            state: AtomicU8::new(state as u8),
+            standing: Mutex::new(Standing {
+                state,
+                reason: reason.to_owned(),
+                since: SystemTime::now(),
+            }),
+            active: AtomicUsize::new(0),
+            sessions: AtomicU64::new(0),
+            connect_failures: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+        }
+    }
+
+    /// Unique within the pool.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What health said last.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self.state.load(Ordering::Relaxed) {
+            up if up == State::Up as u8 => State::Up,
+            down if down == State::Down as u8 => State::Down,
+            _ => State::Checking,
+        }
+    }
+
+    /// What health said last, why and since when.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.lock().clone()
+    }
+
+    /// For health alone: the state as of `now`. `reason` must be safe to show. A state that is
+    /// in force already keeps its time and takes the new reason. Returns whether it changed.
+    pub fn set_state(&self, state: State, reason: impl Into<String>, now: SystemTime) -> bool {
+        let mut standing = self.lock();
+        let changed = standing.state != state;
+        if changed {
+            standing.state = state;
+            standing.since = now;
+        }
+        standing.reason = reason.into();
+        self.state.store(state as u8, Ordering::Relaxed);
+        changed
+    }
+
+    /// A panic elsewhere leaves whole values behind: they are only ever assigned.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sessions now, those still connecting included.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Sessions that were connected, ever.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Connects that failed or timed out, ever.
+    #[must_use]
+    pub fn connect_failures(&self) -> u64 {
+        self.connect_failures.load(Ordering::Relaxed)
+    }
+
+    /// Bytes from clients to the member, ever.
+    #[must_use]
+    pub fn bytes_in(&self) -> u64 {
+        self.bytes_in.load(Ordering::Relaxed)
+    }
+
+    /// Bytes from the member to clients, ever.
+    #[must_use]
+    pub fn bytes_out(&self) -> u64 {
+        self.bytes_out.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connect that failed or timed out.
+    pub fn count_connect_failure(&self) {
+        self.connect_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts bytes to (`bytes_in`) and from (`bytes_out`) the member.
+    pub fn count_bytes(&self, bytes_in: u64, bytes_out: u64) {
+        self.bytes_in.fetch_add(bytes_in, Ordering::Relaxed);
+        self.bytes_out.fetch_add(bytes_out, Ordering::Relaxed);
+    }
+
+    pub(super) fn enter(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn leave(&self) {
+        self.active.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_session(&self) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+    }
+}

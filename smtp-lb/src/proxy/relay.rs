@@ -1,0 +1,120 @@
+//! Bytes both ways, until both sides have ended.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::deadline::Deadline;
+use super::direction::Direction;
+use super::leg::Leg;
+use super::server::Place;
+use crate::pool::Lease;
+
+/// Bytes after which the counters are told, so that a long session shows while it lasts.
+const REPORT: u64 = 1024 * 1024;
+
+/// Why a relay ended early.
+enum Cut {
+    /// The idle or the session time-out.
+    Timeout,
+    /// A reset or another fault of either side.
+    Fault,
+}
+
+/// A session whose member is connected. Dropped before both directions have ended, it resets
+/// both sides.
+pub(super) struct Relay {
+    client: Leg,
+    member: Leg,
+    inward: Direction,
+    outward: Direction,
+    deadline: Deadline,
+    bytes_in: u64,
+    bytes_out: u64,
+    lease: Lease,
+    place: Place,
+}
+
+impl Relay {
+    pub(super) fn new(client: Leg, member: TcpStream, lease: Lease, place: Place) -> Self {
+        let limits = &place.limits;
+        let now = Instant::now();
+        Self {
+            client,
+            member: Leg::new(member),
+            inward: Direction::default(),
+            outward: Direction::default(),
+            deadline: Deadline::new(limits.idle_timeout, limits.session_timeout, now),
+            bytes_in: 0,
+            bytes_out: 0,
+            lease,
+            place,
+        }
+    }
+
+    /// Relays until the end, and counts how it came.
+    pub(super) async fn run(&mut self, mut timer: Pin<&mut Sleep>) {
+        if let Some(due) = self.deadline.due()
+            && due < timer.deadline()
+        {
+            timer.as_mut().reset(due);
+        }
+        let ended = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+        match ended {
+            Ok(()) => {
+                self.client.end_well();
+                self.member.end_well();
+            }
+            Err(Cut::Timeout) => self.place.counters.timeouts.add(1),
+            Err(Cut::Fault) => self.place.counters.resets.add(1),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Result<(), Cut>> {
+        let relayed = self.poll_both(cx).map_err(|_| Cut::Fault);
+        let bytes_in = self.inward.take_moved();
+        let bytes_out = self.outward.take_moved();
+        if bytes_in + bytes_out > 0 {
+            self.deadline.touch(Instant::now());
+            self.bytes_in += bytes_in;
+            self.bytes_out += bytes_out;
+            if self.bytes_in + self.bytes_out >= REPORT {
+                self.report();
+            }
+        }
+        if relayed.is_pending() {
+            ready!(self.deadline.poll(cx, timer));
+            return Poll::Ready(Err(Cut::Timeout));
+        }
+        relayed
+    }
+
+    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (client, member) = (&mut *self.client, &mut *self.member);
+        let inward = self.inward.poll(cx, client, member, self.outward.ended())?;
+        let outward = self.outward.poll(cx, member, client, self.inward.ended())?;
+        if inward.is_ready() && outward.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    fn report(&mut self) {
+        let (bytes_in, bytes_out) = (self.bytes_in, self.bytes_out);
+        self.place.counters.bytes_in.add(bytes_in);
+        self.place.counters.bytes_out.add(bytes_out);
+        self.lease.member().count_bytes(bytes_in, bytes_out);
+        self.bytes_in = 0;
+        self.bytes_out = 0;
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.report();
+    }
+}

@@ -1,0 +1,80 @@
+//! The data plane as an operator sees it.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::server::VirtualServer;
+
+/// The whole data plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProxyStatus {
+    /// Threads that carry sessions; 0 when drained.
+    pub workers: usize,
+    /// In the order of the configuration.
+    pub virtual_servers: Vec<VirtualServerStatus>,
+}
+
+/// A virtual server. Totals are since it was first configured under its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VirtualServerStatus {
+    /// Unique name.
+    pub name: String,
+    /// Addresses it listens on now.
+    pub listen: Vec<SocketAddr>,
+    /// Sessions now.
+    pub active: usize,
+    /// Sessions taken in.
+    pub total: u64,
+    /// Connections closed because all places were taken.
+    pub refused_by_limit: u64,
+    /// Connections closed because the accept filter said so.
+    pub refused_by_filter: u64,
+    /// Sessions that found no member to take them.
+    pub no_member: u64,
+    /// Connects to members that failed or timed out; one session may count several.
+    pub connect_failures: u64,
+    /// Times that the kernel could not give us a waiting connection.
+    pub accept_errors: u64,
+    /// Sessions ended by the idle or the session time-out.
+    pub timeouts: u64,
+    /// Sessions ended by a reset or another fault of either side.
+    pub resets: u64,
+    /// Sessions ended by a fault of our own.
+    pub panics: u64,
+    /// Bytes from clients to members.
+    pub bytes_in: u64,
+    /// Bytes from members to clients.
+    pub bytes_out: u64,
+}
+
+impl VirtualServerStatus {
+    pub(super) fn of(server: &VirtualServer, listen: Vec<SocketAddr>) -> Self {
+        let counters = &server.counters;
+        Self {
+            name: server.name.clone(),
+            listen,
+            active: counters.active(),
+            total: counters.sessions.get(),
+            refused_by_limit: counters.refused_by_limit.get(),
+            refused_by_filter: counters.refused_by_filter.get(),
+            no_member: counters.no_member.get(),
+            connect_failures: counters.connect_failures.get(),
+            accept_errors: counters.accept_errors.get(),
+            timeouts: counters.timeouts.get(),
+            resets: counters.resets.get(),
+            panics: counters.panics.get(),
+            bytes_in: counters.bytes_in.get(),
+            bytes_out: counters.bytes_out.get(),
+        }
+    }
+}
+
+/// How a drain went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DrainReport {
+    /// Sessions in flight that ended within the grace.
+    pub ended: usize,
+    /// Sessions that were reset when it was over.
+    pub aborted: usize,
+}

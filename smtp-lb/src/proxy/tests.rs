@@ -1,0 +1,7 @@
+//! The data plane on loopback, through its public face.
+
+mod control;
+mod faults;
+mod fixture;
+mod limits;
+mod relay;

@@ -1,0 +1,152 @@
+//! A proxy with a plan of its own, and members that do as told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::super::*;
+use crate::config::plan::{LimitsPlan, Mode, PoolId, VirtualServerPlan};
+use crate::pool::tests::{plan, pool};
+
+/// Long enough never to be reached by a test that passes.
+pub(super) const LONG: Duration = Duration::from_mins(1);
+
+pub(super) const V4: &str = "127.0.0.1:0";
+pub(super) const V6: &str = "[::1]:0";
+
+/// One virtual server, `vs`, on two workers.
+pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
+    let mut plan = plan(vec![pool("p", &[], false)]);
+    plan.general.workers = 2;
+    plan.pools[0].members = members
+        .iter()
+        .map(|address| crate::config::plan::MemberPlan {
+            name: address.to_string(),
+            address: *address,
+        })
+        .collect();
+    plan.virtual_servers = vec![VirtualServerPlan {
+        name: "vs".to_owned(),
+        listen: listen.iter().map(|a| a.parse().expect("address")).collect(),
+        mode: Mode::Plain,
+        pool: PoolId(0),
+        firewall_policy: None,
+        log_profile: None,
+        limits: LimitsPlan {
+            connections: 10_000,
+            connect_timeout: LONG,
+            connect_attempts: 3,
+            idle_timeout: LONG,
+            session_timeout: None,
+        },
+    }];
+    plan
+}
+
+pub(super) struct Fixture {
+    pub(super) proxy: Proxy,
+    pub(super) pools: Pools,
+}
+
+impl Fixture {
+    pub(super) fn start(plan: &Plan) -> Self {
+        Self::filtered(plan, AllowAll)
+    }
+
+    pub(super) fn filtered(plan: &Plan, filter: impl AcceptFilter + 'static) -> Self {
+        let pools = Pools::from_plan(plan, None);
+        let proxy = Proxy::start(plan, &pools, Arc::new(filter)).expect("start");
+        Self { proxy, pools }
+    }
+
+    pub(super) fn status(&self) -> VirtualServerStatus {
+        self.proxy.status().virtual_servers.swap_remove(0)
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.status().listen[0]
+    }
+
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).await.expect("connect")
+    }
+
+    /// Whether a client is turned away by a reset, which may come before its connect returns.
+    pub(super) async fn resets(&self) -> bool {
+        match TcpStream::connect(self.address()).await {
+            Ok(mut client) => is_reset(&mut client).await,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    /// Waits until the status is as wanted; a test that fails hangs until its time-out here.
+    pub(super) async fn until(&self, wanted: impl Fn(&VirtualServerStatus) -> bool) {
+        let reached = async {
+            while !wanted(&self.status()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let outcome = tokio::time::timeout(Duration::from_secs(20), reached).await;
+        assert!(outcome.is_ok(), "not reached: {:?}", self.status());
+    }
+}
+
+#[expect(clippy::unused_async, reason = "reads like the calls around it")]
+pub(super) async fn listener(address: &str) -> (TcpListener, SocketAddr) {
+    let address: SocketAddr = address.parse().expect("address");
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    };
+    let socket = socket.expect("socket");
+    socket.bind(address).expect("bind");
+    // When the queue of a server that speaks first runs over, clients wait for ever.
+    let listener = socket.listen(4096).expect("listen");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
+}
+
+/// A member that greets with its name and sends back what it gets, until the end.
+pub(super) async fn echo(address: &str, name: &'static str) -> SocketAddr {
+    let (listener, address) = listener(address).await;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                stream.write_all(name.as_bytes()).await?;
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await?;
+                write.shutdown().await
+            });
+        }
+    });
+    address
+}
+
+/// An address on which nothing listens.
+pub(super) async fn nobody() -> SocketAddr {
+    listener(V4).await.1
+}
+
+/// Sends `text` and reads it back.
+pub(super) async fn exchange(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).await.expect("write");
+    expect(stream, text).await;
+}
+
+/// Reads `text`.
+pub(super) async fn expect(stream: &mut TcpStream, text: &str) {
+    let mut got = vec![0; text.len()];
+    stream.read_exact(&mut got).await.expect("read");
+    assert_eq!(String::from_utf8_lossy(&got), text);
+}
+
+/// Whether the stream ends by a reset, not by an orderly end.
+pub(super) async fn is_reset(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    stream
+        .read_to_end(&mut rest)
+        .await
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset)
+}
