@@ -1,2 +1,24 @@
-//! Load generator, sink and peers.
-fn main() {}
+//! Load generator, sink, and the peers that smtp-lb is measured against.
+//!
+//! `relay` and `firewall` are the benchmarks; `sink` and `generate` are the two ends of the
+//! load, which `relay` starts as processes of their own inside network namespaces.
+
+#![expect(clippy::cast_precision_loss, reason = "no figure here is near 2^52")]
+
+mod cli;
+mod digest;
+mod firewall;
+mod generator;
+mod interrupt;
+mod lab;
+mod machine;
+mod message;
+mod poll;
+mod process;
+mod relay;
+mod sink;
+mod transport;
+
+fn main() -> anyhow::Result<()> {
+    cli::main()
+}

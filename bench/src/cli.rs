@@ -1,0 +1,67 @@
+//! The command line.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::{firewall, generator, relay, sink, transport};
+
+#[derive(Parser)]
+#[command(
+    version,
+    about = "Measures smtp-lb beside what users would pick instead"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure the plain relay beside HAProxy and nginx, in network namespaces (needs root)
+    Relay(relay::Options),
+    /// Measure the packet filter
+    Firewall(firewall::Options),
+    /// Offer load, print what happened as one line of JSON
+    Generate(generator::Load),
+    /// Take mail until standard input ends, then print what arrived as one line of JSON
+    Sink {
+        /// Address to listen on
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Relay(options) => relay::run(&options),
+        Command::Firewall(options) => firewall::run(&options),
+        Command::Generate(load) => generate(&load),
+        Command::Sink { listen } => {
+            let listener = transport::Listener::bind(listen)?;
+            // Whoever started the sink waits for this line before sending mail.
+            print_line(&"listening")?;
+            print_line(&sink::serve(listener, io::stdin())?)
+        }
+    }
+}
+
+fn generate(load: &generator::Load) -> Result<()> {
+    let (outcome, held) = generator::run(load)?;
+    print_line(&outcome)?;
+    if !held.is_empty() {
+        io::stdin().read_to_end(&mut Vec::new())?;
+    }
+    Ok(())
+}
+
+fn print_line(value: &impl Serialize) -> Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}

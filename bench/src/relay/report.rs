@@ -1,0 +1,252 @@
+//! The result as Markdown. Nothing stands in it that was not measured in this run.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::Rounds;
+use super::row::{ROWS, Row, Target};
+use super::statistics::{Summary, ratios};
+use super::subject::{CPU, Subject};
+use super::workload::Workload;
+use crate::machine::Machine;
+
+/// The report so far.
+pub(crate) struct Report {
+    subjects: Vec<Subject>,
+    versions: Vec<String>,
+    machine: Machine,
+    /// Lines of the table, with the place of their row.
+    lines: Vec<(usize, String)>,
+    /// Shares of the proxy's CPU that were spent on anything else.
+    foreign: Vec<f64>,
+}
+
+impl Report {
+    /// Notes the machine and the versions before anything is measured.
+    pub(crate) fn begin(subjects: &[Subject], smtp_lb: &Path) -> Result<Self> {
+        let mut versions = Vec::new();
+        for subject in subjects {
+            versions.push(format!("- {subject}: {}\n", version(*subject, smtp_lb)?));
+        }
+        Ok(Self {
+            subjects: subjects.to_vec(),
+            versions,
+            machine: Machine::look()?,
+            lines: Vec::new(),
+            foreign: Vec::new(),
+        })
+    }
+
+    /// Adds the rows of a workload.
+    pub(crate) fn add(&mut self, workload: Workload, rounds: &Rounds) {
+        for (place, row) in ROWS
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.workload == workload)
+        {
+            let values: Vec<Vec<f64>> = (0..self.subjects.len())
+                .map(|subject| {
+                    rounds
+                        .iter()
+                        .map(|turn| (row.value)(&turn[subject]))
+                        .collect()
+                })
+                .collect();
+            self.lines.push((place, line(row, &self.subjects, &values)));
+        }
+        let samples = rounds.iter().flatten();
+        self.foreign.extend(samples.map(|it| it.foreign * 100.0));
+    }
+
+    /// The whole text.
+    pub(crate) fn finish(mut self, rounds: usize) -> Result<String> {
+        self.lines.sort();
+        let Machine {
+            cpu,
+            memory,
+            kernel,
+            load,
+        } = &self.machine;
+        let command: Vec<String> = std::env::args().collect();
+        let mut text = String::new();
+        write!(
+            text,
+            "# Relay beside its peers
+
+Written by `{}`.
+
+- Machine: {cpu}, {memory} of memory; load average at the start {load}
+- Kernel: {kernel}
+{}
+Each proxy has one worker (thread) pinned to CPU {CPU}, and no logging; generator and sink share
+the other CPU. The three have a network namespace each, joined by veth, with TCP_NODELAY at both
+ends of the load. {rounds} rounds, in each of which the subjects take turns under each load, every
+time with a fresh network, sink and proxy, after an unmeasured tenth of the load. CPU is user and
+system time of the proxy, with what the kernel does in softirqs on top of it. The client does not
+pipeline. Messages are of 4 KiB where nothing else is said; all arrived whole, by count, length
+and checksum, or there would be no report.
+
+Medians, in brackets the least and the greatest. The ratio is the median of the ratios of each
+round, against the peer with the best median; at most 1 is good, so of a rate it is the inverse.
+
+",
+            command.join(" "),
+            self.versions.concat(),
+        )?;
+        let names: Vec<String> = self.subjects.iter().map(ToString::to_string).collect();
+        writeln!(text, "| | {} | ratio | target | |", names.join(" | "))?;
+        writeln!(text, "|---|{}---|---|---|", "---|".repeat(names.len()))?;
+        for (_, line) in &self.lines {
+            writeln!(text, "{line}")?;
+        }
+        if let Some(Summary { median, max, .. }) = Summary::of(&self.foreign) {
+            writeln!(
+                text,
+                "\nCPU {CPU} was busy with something else than the proxy for {median:.1} % of the \
+                 time (median; {max:.1} % in the worst measurement)."
+            )?;
+        }
+        Ok(text)
+    }
+}
+
+/// One line of the table; `values` by subject, then round.
+fn line(row: &Row, subjects: &[Subject], values: &[Vec<f64>]) -> String {
+    let mut line = format!("| {} |", row.title);
+    for values in values {
+        let cell = Summary::of(values).map_or("–".to_owned(), |it| spread(it, row.digits));
+        line = line + " " + &cell + " |";
+    }
+    let ours = subjects
+        .iter()
+        .position(|subject| *subject == Subject::SmtpLb);
+    let Some(ours) = ours else {
+        return line + " – | – | – |";
+    };
+    let best = best_peer(row, ours, values);
+    let ratio = best.and_then(|best| {
+        let ratios = if row.is_rate {
+            ratios(&values[best], &values[ours])
+        } else {
+            ratios(&values[ours], &values[best])
+        };
+        Summary::of(&ratios).map(|it| (best, it))
+    });
+    let cell = ratio.map_or("–".to_owned(), |(best, it)| {
+        format!("{} of {}", spread(it, 2), subjects[best])
+    });
+    let (target, reached) = match row.target {
+        Target::Ratio(most) => (
+            format!("≤ {most:.1}"),
+            ratio.map(|(_, it)| it.median <= most),
+        ),
+        Target::None => ("–".to_owned(), None),
+        Target::Value(most) => {
+            let reached = Summary::of(&values[ours]).map(|it| it.median <= most);
+            (format!("≤ {most:.1} itself"), reached)
+        }
+    };
+    let verdict = reached.map_or("–", |reached| if reached { "met" } else { "**missed**" });
+    line + &format!(" {cell} | {target} | {verdict} |")
+}
+
+/// The peer with the best median.
+fn best_peer(row: &Row, ours: usize, values: &[Vec<f64>]) -> Option<usize> {
+    let medians = values
+        .iter()
+        .enumerate()
+        .filter(|(subject, _)| *subject != ours);
+    let medians = medians.filter_map(|(subject, it)| Some((subject, Summary::of(it)?.median)));
+    let sign = if row.is_rate { -1.0 } else { 1.0 };
+    medians
+        .min_by(|one, other| (sign * one.1).total_cmp(&(sign * other.1)))
+        .map(|best| best.0)
+}
+
+fn spread(summary: Summary, digits: usize) -> String {
+    let Summary { median, min, max } = summary;
+    format!("{median:.digits$} ({min:.digits$}–{max:.digits$})")
+}
+
+fn version(subject: Subject, smtp_lb: &Path) -> Result<String> {
+    let program = subject.program(smtp_lb);
+    let output = Command::new(program)
+        .arg(subject.version_option())
+        .output()
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    // nginx tells its version on standard error.
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    Ok(text.lines().next().context("no version")?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBJECTS: [Subject; 3] = [Subject::SmtpLb, Subject::HaProxy, Subject::Nginx];
+
+    fn row(is_rate: bool, target: Target) -> Row {
+        let value = |_: &_| 0.0;
+        Row {
+            title: "it",
+            workload: Workload::Bulk,
+            value,
+            is_rate,
+            digits: 1,
+            target,
+        }
+    }
+
+    #[test]
+    fn the_ratio_is_of_each_round_with_the_best_peer() {
+        let values = [
+            vec![1.0, 2.0, 9.0],
+            vec![4.0, 4.0, 4.0],
+            vec![2.0, 2.0, 30.0],
+        ];
+        assert_eq!(
+            line(&row(false, Target::Ratio(0.7)), &SUBJECTS, &values),
+            "| it | 2.0 (1.0–9.0) | 4.0 (4.0–4.0) | 2.0 (2.0–30.0) \
+             | 0.50 (0.30–1.00) of nginx | ≤ 0.7 | met |"
+        );
+    }
+
+    #[test]
+    fn the_ratio_of_a_rate_is_turned_round() {
+        let values = [vec![50.0], vec![40.0], vec![100.0]];
+        let line = line(&row(true, Target::Ratio(1.0)), &SUBJECTS, &values);
+        assert!(
+            line.ends_with("| 2.00 (2.00–2.00) of nginx | ≤ 1.0 | **missed** |"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_value_is_held_against_its_own_target() {
+        let values = [vec![3.0], vec![1.0], vec![2.0]];
+        let line = line(&row(false, Target::Value(3.5)), &SUBJECTS, &values);
+        assert!(
+            line.ends_with("| 3.00 (3.00–3.00) of haproxy | ≤ 3.5 itself | met |"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_told() {
+        let target = Target::Ratio(1.0);
+        let peers_only = line(&row(false, target), &SUBJECTS[1..], &[vec![1.0], vec![2.0]]);
+        assert!(
+            peers_only.ends_with("2.0 (2.0–2.0) | – | – | – |"),
+            "{peers_only}"
+        );
+        let alone = line(&row(false, target), &SUBJECTS[..1], &[vec![1.0]]);
+        assert!(
+            alone.ends_with("1.0 (1.0–1.0) | – | ≤ 1.0 | – |"),
+            "{alone}"
+        );
+    }
+}
