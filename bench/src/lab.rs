@@ -1,9 +1,12 @@
 //! Three network namespaces in a row: generator, proxy, sink.
 
+use std::env;
 use std::fs::{self, File};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tempfile::TempDir;
 
 /// Names are `slbb-PID-NUMBER-ROLE`: unique among all that run, and traceable to their maker.
 const PREFIX: &str = "slbb-";
@@ -75,22 +79,34 @@ impl Lab {
     }
 }
 
+/// A folder for the files of one proxy, removed when dropped.
+pub(crate) fn scratch() -> io::Result<TempDir> {
+    let prefix = format!("{PREFIX}{}-", process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir()
+}
+
 /// Removes what benchmarks that were killed left behind.
 pub(crate) fn sweep() {
-    let Ok(entries) = fs::read_dir(FOLDER) else {
-        return;
-    };
-    for name in entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-    {
-        let maker = name
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('-').next());
-        if maker.is_some_and(|pid| fs::metadata(format!("/proc/{pid}")).is_err()) {
-            drop(Namespace { name });
-        }
+    for name in orphans(Path::new(FOLDER)) {
+        drop(Namespace { name });
     }
+    let folder = env::temp_dir();
+    for name in orphans(&folder) {
+        // What cannot be removed does no harm.
+        let _ = fs::remove_dir_all(folder.join(name));
+    }
+}
+
+/// Names in a folder that processes made which are no more.
+fn orphans(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let orphaned = |name: &String| {
+        let rest = name.strip_prefix(PREFIX).unwrap_or_default();
+        let maker = rest.split_once('-').map(|(pid, _)| pid.parse::<u32>());
+        matches!(maker, Some(Ok(pid)) if fs::metadata(format!("/proc/{pid}")).is_err())
+    };
+    names.filter(orphaned).collect()
 }
 
 /// A network namespace; when dropped, its processes are killed and it is removed.
@@ -254,7 +270,12 @@ mod tests {
         let alive = Namespace::new(format!("{PREFIX}{}-sweep-gen", process::id())).unwrap();
         let left = Namespace::new(dead.clone()).unwrap();
         std::mem::forget(left);
+        let folder = env::temp_dir().join(&dead);
+        fs::create_dir_all(&folder).unwrap();
+        let kept = scratch().unwrap();
         sweep();
+        assert!(!folder.exists());
+        assert!(kept.path().exists());
         assert!(!names().contains(&dead));
         assert!(names().contains(&alive.name));
     }

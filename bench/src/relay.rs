@@ -85,9 +85,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for (&workload, samples) in workloads.iter().zip(&mut samples) {
             let mut turn = Vec::new();
             for &subject in &subjects {
+                let sample = measure(subject, workload, &smtp_lb);
+                // Ctrl-C ends the other processes too, which then is not their fault.
                 interrupt::check()?;
-                let sample = measure(subject, workload, &smtp_lb)
-                    .with_context(|| format!("{subject} under {workload}"))?;
+                let sample = sample.with_context(|| format!("{subject} under {workload}"))?;
                 eprintln!("round {round}/{rounds}  {workload:<12}  {subject:<10}  {sample}");
                 turn.push(sample);
             }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Tally;
 use crate::poll::Poll;
-use crate::process;
 use crate::transport::{Listener, Stream};
 use session::{Progress, Session};
 
@@ -28,8 +27,6 @@ pub(crate) struct Arrived {
     pub(crate) finished: u64,
     /// Messages.
     pub(crate) tally: Tally,
-    /// CPU time of the sink, in nanoseconds.
-    pub(crate) cpu_ns: u64,
 }
 
 /// Takes mail until `stop` can be read or has ended.
@@ -68,10 +65,7 @@ impl Sink {
             self.poll.wait(&mut ready)?;
             for &token in &ready {
                 match token {
-                    STOP => {
-                        self.arrived.cpu_ns = process::own_cpu_ns()?;
-                        return Ok(self.arrived);
-                    }
+                    STOP => return Ok(self.arrived),
                     LISTENER => self.accept()?,
                     // Tokens of sessions were indices when they were given out.
                     _ => self.attend(usize::try_from(token).unwrap_or(usize::MAX)),

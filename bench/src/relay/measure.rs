@@ -14,7 +14,7 @@ use super::subject::{self, Subject};
 use super::workload::{Shape, Workload};
 use crate::digest::Tally;
 use crate::generator::Outcome;
-use crate::lab::{Lab, PROXY, SINK};
+use crate::lab::{self, Lab, PROXY, SINK};
 use crate::machine;
 use crate::process::{CpuTime, Running, Teller, resident_kib};
 use crate::sink::Arrived;
@@ -44,8 +44,8 @@ pub(crate) struct Sample {
     pub(crate) gained_kib: f64,
     /// What the generator says.
     pub(crate) outcome: Outcome,
-    /// CPU time of the sink, in seconds, with that of the warm-up.
-    pub(crate) sink_cpu: f64,
+    /// CPU time of the generator and the sink under the load, in seconds.
+    pub(crate) load_cpu: f64,
 }
 
 impl Sample {
@@ -59,11 +59,10 @@ impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.3} s CPU in {:.3} s, generator {:.3} s, sink {:.3} s, {:.0} KiB, foreign {:.0} %",
+            "{:.3} s CPU in {:.3} s, load {:.3} s, {:.0} KiB, foreign {:.0} %",
             self.cpu,
             self.elapsed(),
-            self.outcome.cpu_ns as f64 / 1e9,
-            self.sink_cpu,
+            self.load_cpu,
             self.gained_kib,
             self.foreign * 100.0,
         )
@@ -72,7 +71,7 @@ impl fmt::Display for Sample {
 
 /// Puts one subject under one load, and checks that every message arrived whole.
 pub(crate) fn measure(subject: Subject, workload: Workload, smtp_lb: &Path) -> Result<Sample> {
-    let folder = tempfile::Builder::new().prefix("slbb-").tempdir()?;
+    let folder = lab::scratch()?;
     let lab = Lab::new()?;
     let mut sink = Teller::start(
         &lab.sink,
@@ -81,8 +80,10 @@ pub(crate) fn measure(subject: Subject, workload: Workload, smtp_lb: &Path) -> R
     )?;
     sink.told::<String>().context("the sink does not start")?;
     let mut proxy = subject.start(&lab.proxy, smtp_lb, folder.path())?;
-    greet(&lab, &mut proxy)
-        .with_context(|| fs::read_to_string(folder.path().join("errors")).unwrap_or_default())?;
+    greet(&lab, &mut proxy).with_context(|| {
+        let said = fs::read_to_string(folder.path().join("errors")).unwrap_or_default();
+        format!("{subject} said {said:?}")
+    })?;
 
     let (warm_up, generator) = generate(&lab, workload.warm_up())?;
     generator.finish()?;
@@ -90,10 +91,10 @@ pub(crate) fn measure(subject: Subject, workload: Workload, smtp_lb: &Path) -> R
 
     let shape = workload.shape();
     let processes = lab.proxy.processes()?;
-    let before = Reading::take(&processes)?;
+    let before = Reading::take(&lab, &processes)?;
     let (outcome, generator) = generate(&lab, shape)?;
     thread::sleep(if shape.hold { SETTLE_MEMORY } else { SETTLE });
-    let after = Reading::take(&processes)?;
+    let after = Reading::take(&lab, &processes)?;
     ensure!(
         lab.proxy.processes()? == processes,
         "the proxy's processes have changed"
@@ -112,7 +113,7 @@ pub(crate) fn measure(subject: Subject, workload: Workload, smtp_lb: &Path) -> R
         foreign: foreign.max(0.0) / (after.at - before.at).as_secs_f64(),
         gained_kib: after.resident as f64 - before.resident as f64,
         outcome,
-        sink_cpu: arrived.cpu_ns as f64 / 1e9,
+        load_cpu: (after.sink - before.sink).seconds() + outcome.cpu_ns as f64 / 1e9,
     })
 }
 
@@ -120,15 +121,17 @@ pub(crate) fn measure(subject: Subject, workload: Workload, smtp_lb: &Path) -> R
 struct Reading {
     at: Instant,
     cpu: CpuTime,
+    sink: CpuTime,
     busy: f64,
     resident: u64,
 }
 
 impl Reading {
-    fn take(processes: &[u32]) -> Result<Self> {
+    fn take(lab: &Lab, processes: &[u32]) -> Result<Self> {
         Ok(Self {
             at: Instant::now(),
             cpu: CpuTime::of(processes)?,
+            sink: CpuTime::of(&lab.sink.processes()?)?,
             busy: machine::busy_seconds(subject::CPU)?,
             resident: resident_kib(processes)?,
         })
@@ -260,7 +263,6 @@ mod tests {
             opened,
             finished,
             tally,
-            cpu_ns: 5,
         }
     }
 

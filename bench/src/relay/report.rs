@@ -123,33 +123,33 @@ fn line(row: &Row, subjects: &[Subject], values: &[Vec<f64>]) -> String {
     let ours = subjects
         .iter()
         .position(|subject| *subject == Subject::SmtpLb);
-    let Some(ours) = ours else {
+    let (Some(ours), Some(target)) = (ours, row.target) else {
         return line + " – | – | – |";
     };
-    let best = best_peer(row, ours, values);
-    let ratio = best.and_then(|best| {
-        let ratios = if row.is_rate {
-            ratios(&values[best], &values[ours])
+    let ratio = best_peer(row, ours, values).and_then(|best| {
+        let (over, under) = if row.is_rate {
+            (best, ours)
         } else {
-            ratios(&values[ours], &values[best])
+            (ours, best)
         };
-        Summary::of(&ratios).map(|it| (best, it))
+        let ratios = ratios(&values[over], &values[under]);
+        Some((best, Summary::of(&ratios)?))
     });
-    let cell = ratio.map_or("–".to_owned(), |(best, it)| {
-        format!("{} of {}", spread(it, 2), subjects[best])
+    let cell = ratio.map_or("–".to_owned(), |(best, ratio)| {
+        format!("{} of {}", spread(ratio, 2), subjects[best])
     });
-    let (target, reached) = match row.target {
-        Target::Ratio(most) => (
-            format!("≤ {most:.1}"),
-            ratio.map(|(_, it)| it.median <= most),
-        ),
-        Target::None => ("–".to_owned(), None),
+    let (target, most, measured) = match target {
+        Target::Ratio(most) => (format!("≤ {most:.1}"), most, ratio.map(|(_, it)| it)),
         Target::Value(most) => {
-            let reached = Summary::of(&values[ours]).map(|it| it.median <= most);
-            (format!("≤ {most:.1} itself"), reached)
+            let itself = Summary::of(&values[ours]);
+            (format!("≤ {most:.1} itself"), most, itself)
         }
     };
-    let verdict = reached.map_or("–", |reached| if reached { "met" } else { "**missed**" });
+    let verdict = match measured {
+        None => "–",
+        Some(measured) if measured.median <= most => "met",
+        Some(_) => "**missed**",
+    };
     line + &format!(" {cell} | {target} | {verdict} |")
 }
 
@@ -189,7 +189,7 @@ mod tests {
 
     const SUBJECTS: [Subject; 3] = [Subject::SmtpLb, Subject::HaProxy, Subject::Nginx];
 
-    fn row(is_rate: bool, target: Target) -> Row {
+    fn row(is_rate: bool, target: impl Into<Option<Target>>) -> Row {
         let value = |_: &_| 0.0;
         Row {
             title: "it",
@@ -197,7 +197,7 @@ mod tests {
             value,
             is_rate,
             digits: 1,
-            target,
+            target: target.into(),
         }
     }
 
@@ -247,6 +247,12 @@ mod tests {
         assert!(
             alone.ends_with("1.0 (1.0–1.0) | – | ≤ 1.0 | – |"),
             "{alone}"
+        );
+
+        let no_target = line(&row(false, None), &SUBJECTS[..2], &[vec![1.0], vec![2.0]]);
+        assert!(
+            no_target.ends_with("2.0 (2.0–2.0) | – | – | – |"),
+            "{no_target}"
         );
     }
 }

@@ -8,8 +8,6 @@ use super::workload::Workload;
 pub(crate) enum Target {
     /// At most this, beside the best peer. Of a rate the inverse is taken.
     Ratio(f64),
-    /// Nothing: it helps to read the others.
-    None,
     /// At most this, whatever the peers do.
     Value(f64),
 }
@@ -26,8 +24,8 @@ pub(crate) struct Row {
     pub(crate) is_rate: bool,
     /// Digits after the point.
     pub(crate) digits: usize,
-    /// What it should reach.
-    pub(crate) target: Target,
+    /// What it should reach; nothing, if it only helps to read the others.
+    pub(crate) target: Option<Target>,
 }
 
 /// All of them, in the order of the report.
@@ -38,7 +36,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.cpu * 1_000.0 / it.outcome.finished as f64,
         is_rate: false,
         digits: 4,
-        target: Target::Ratio(1.0),
+        target: Some(Target::Ratio(1.0)),
     },
     Row {
         title: "CPU, 1 message a session, 200 at once: s per 1,000 sessions",
@@ -46,7 +44,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.cpu * 1_000.0 / it.outcome.finished as f64,
         is_rate: false,
         digits: 4,
-        target: Target::Ratio(1.0),
+        target: Some(Target::Ratio(1.0)),
     },
     Row {
         title: "CPU, 1,000 messages a session, 20 at once: s per 1,000 messages",
@@ -54,7 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.cpu * 1_000.0 / it.outcome.tally.messages as f64,
         is_rate: false,
         digits: 4,
-        target: Target::Ratio(1.0),
+        target: Some(Target::Ratio(1.0)),
     },
     Row {
         title: "CPU, messages of 10 MiB, 4 at once: s per GB",
@@ -62,7 +60,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.cpu * 1e9 / it.outcome.tally.bytes as f64,
         is_rate: false,
         digits: 3,
-        target: Target::Ratio(0.7),
+        target: Some(Target::Ratio(0.7)),
     },
     Row {
         title: "Sessions a second, 20 at once",
@@ -70,7 +68,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.outcome.finished as f64 / it.elapsed(),
         is_rate: true,
         digits: 0,
-        target: Target::Ratio(1.0),
+        target: Some(Target::Ratio(1.0)),
     },
     Row {
         title: "Time of a session, 20 at once, p50: ms",
@@ -78,7 +76,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.outcome.p50_ns as f64 / 1e6,
         is_rate: false,
         digits: 2,
-        target: Target::Ratio(1.0),
+        target: Some(Target::Ratio(1.0)),
     },
     Row {
         title: "Time of a session, 20 at once, p99: ms",
@@ -86,7 +84,7 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.outcome.p99_ns as f64 / 1e6,
         is_rate: false,
         digits: 2,
-        target: Target::Ratio(1.0),
+        target: Some(Target::Ratio(1.0)),
     },
     Row {
         title: "Share of its CPU that the proxy used, 20 at once: %",
@@ -94,7 +92,15 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.cpu / it.elapsed() * 100.0,
         is_rate: false,
         digits: 0,
-        target: Target::None,
+        target: None,
+    },
+    Row {
+        title: "Share of theirs that generator and sink used: %",
+        workload: Workload::Sessions20,
+        value: |it| it.load_cpu / it.elapsed() * 100.0,
+        is_rate: false,
+        digits: 0,
+        target: None,
     },
     Row {
         title: "Memory of an idle session, 5,000 after EHLO: KiB of RSS",
@@ -102,6 +108,6 @@ pub(crate) const ROWS: &[Row] = &[
         value: |it| it.gained_kib / it.outcome.opened as f64,
         is_rate: false,
         digits: 2,
-        target: Target::Value(3.5),
+        target: Some(Target::Value(3.5)),
     },
 ];
