@@ -248,25 +248,19 @@ mod tests {
         let past_the_proxy = reach(&lab.generator, SINK).unwrap_err();
         assert_eq!(past_the_proxy.kind(), ErrorKind::NetworkUnreachable);
 
-        let mine = format!("{PREFIX}{}-", process::id());
-        assert_eq!(
-            names()
-                .iter()
-                .filter(|name| name.starts_with(&mine))
-                .count(),
-            3
-        );
+        let mine = [&lab.generator, &lab.proxy, &lab.sink].map(|namespace| namespace.name.clone());
+        assert!(mine.iter().all(|name| names().contains(name)));
         // Reaped at once, as nobody else will while it is a child of this test.
         let reaper = thread::spawn(move || sleeper.wait());
         drop(lab);
         assert!(!reaper.join().unwrap().unwrap().success());
-        assert!(!names().iter().any(|name| name.starts_with(&mine)));
+        assert!(!mine.iter().any(|name| names().contains(name)));
     }
 
     #[test]
     fn only_what_the_dead_left_is_swept() {
-        // No process has this number: it is above the greatest that Linux gives.
-        let dead = format!("{PREFIX}4194305-0-gen");
+        // No process has a number above 4194304 (proc_sys_kernel(5), pid_max).
+        let dead = format!("{PREFIX}{}-0-gen", 4_194_304 + process::id());
         let alive = Namespace::new(format!("{PREFIX}{}-sweep-gen", process::id())).unwrap();
         let left = Namespace::new(dead.clone()).unwrap();
         std::mem::forget(left);
