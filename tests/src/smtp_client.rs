@@ -93,8 +93,8 @@ impl Client {
             greeting: String::new(),
         };
         let greeting = client.expect(220).context("greeting")?;
-        let text = greeting.lines.first().cloned().unwrap_or_default();
-        client.greeting = text.split(' ').next().unwrap_or_default().to_owned();
+        let words = greeting.lines.iter().flat_map(|line| line.split(' '));
+        client.greeting = words.take(1).collect();
         Ok(client)
     }
 
@@ -203,7 +203,7 @@ pub fn connect(
         .with_context(|| format!("cannot connect to {server}"))?;
     socket.set_tcp_nodelay(true)?;
     let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+    stream.set_write_timeout(Some(Duration::from_mins(1)))?;
     Ok(stream)
 }

@@ -21,7 +21,7 @@ pub(super) fn serve(
     shared: &Shared,
 ) -> Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(2)))?;
     let mut client = Client {
         reader: BufReader::new(stream),
         writer: stream,

@@ -89,19 +89,19 @@ fn timestamp(text: &str) -> Result<(String, &str)> {
     if field == "-" {
         return Ok((field, rest));
     }
-    let zone = match field.strip_suffix('Z') {
-        Some(time) => time,
-        None => {
-            let at = field.len().saturating_sub(6);
-            ensure!(
-                shaped(field.get(at..).unwrap_or_default(), "+00:00")
-                    || shaped(field.get(at..).unwrap_or_default(), "-00:00"),
-                "TIMESTAMP {field:?} has no zone"
-            );
-            &field[..at]
-        }
+    let local = if let Some(time) = field.strip_suffix('Z') {
+        time
+    } else {
+        let (time, zone) = field
+            .split_at_checked(field.len().saturating_sub(6))
+            .context("TIMESTAMP")?;
+        ensure!(
+            shaped(zone, "+00:00") || shaped(zone, "-00:00"),
+            "TIMESTAMP {field:?} has no zone"
+        );
+        time
     };
-    let (time, fraction) = zone.split_once('.').unwrap_or((zone, "0"));
+    let (time, fraction) = local.split_once('.').unwrap_or((local, "0"));
     ensure!(
         shaped(time, "0000-00-00T00:00:00")
             && (1..=6).contains(&fraction.len())
