@@ -1,6 +1,6 @@
 //! Many packets, from anyone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use anyhow::{Context, Result};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -30,6 +30,19 @@ pub fn syn(netns: &Netns, sources: &[IpAddr], to: SocketAddr, count: u32) -> Res
         let port = u16::try_from(1024 + number % 60_000).unwrap_or(1024);
         let packet = packet(*source, port, to, number)?;
         if socket.send_to(&packet, &address).is_ok() {
+            sent += 1;
+        }
+    }
+    Ok(sent)
+}
+
+/// Sends empty datagrams from an address of a namespace; how many went out.
+pub fn udp(netns: &Netns, source: IpAddr, to: SocketAddr, count: u32) -> Result<u64> {
+    let socket = netns.inside(|| Ok(UdpSocket::bind((source, 0))?))?;
+    let mut sent = 0;
+    for _ in 0..count {
+        // An ICMP error for an earlier one is reported by a later one, which then is not sent.
+        if socket.send_to(&[], to).is_ok() {
             sent += 1;
         }
     }

@@ -133,12 +133,21 @@ pub(crate) fn is_leftover(name: &str) -> bool {
         .is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }
 
+/// Removes the namespaces that a process made.
+pub fn remove_all_of(pid: u32) {
+    remove_if(|name| name.starts_with(&format!("slb-{pid}-")));
+}
+
 /// Removes namespaces that crashed runs left, with what runs in them.
 pub fn sweep() {
+    remove_if(is_leftover);
+}
+
+fn remove_if(unwanted: impl Fn(&str) -> bool) {
     let entries = fs::read_dir(FOLDER).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if is_leftover(&name) {
+        if unwanted(&name) {
             remove(&name);
         }
     }

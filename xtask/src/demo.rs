@@ -1,7 +1,10 @@
 //! Shows smtp-lb at work.
 
-use anyhow::Result;
+use std::os::unix::process::CommandExt;
 
+use anyhow::{Context, Result};
+
+use crate::provision::debian;
 use crate::{build, paths, sh};
 
 /// Options of the demonstration.
@@ -14,6 +17,7 @@ pub(crate) struct Args {
 
 /// Builds everything, then runs the demonstration.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    debian::packages(debian::FOR_DEMO)?;
     sh::say("building the kernel program");
     build::ebpf()?;
     sh::say("building smtp-lb and the demonstration");
@@ -29,5 +33,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.keep {
         demo.arg("--keep");
     }
-    sh::run(&mut demo)
+    // In place of this process: Ctrl-C then reaches the one that cleans up, and only that.
+    Err(demo.exec()).context("cannot start the demonstration")
 }

@@ -20,6 +20,9 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("rsyslog", "rsyslogd"),
 ];
 
+/// What the demonstration runs besides smtp-lb.
+pub(crate) const FOR_DEMO: &[Package] = &[("iproute2", "ip")];
+
 /// Asked before any service is started by a package; 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
@@ -36,7 +39,7 @@ pub(crate) fn packages(wanted: &[Package]) -> Result<()> {
     let names = missing.join(" ");
     sh::say(&format!("installing {names}"));
     install(&missing).with_context(|| {
-        format!("the tests need {names}; as root, `apt-get install {names}` mends it")
+        format!("{names} is needed and missing; as root, `apt-get install {names}` mends it")
     })
 }
 
