@@ -16,4 +16,5 @@ pub mod site;
 pub mod smtp_client;
 pub mod smtp_server;
 pub mod syslog_server;
+pub mod tap;
 pub mod wait;

@@ -26,3 +26,21 @@ pub fn until<T>(
         thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// Waits until the answer stands still for a while, as counters do when all has arrived; that
+/// answer.
+pub fn settled<T: PartialEq>(bound: Duration, ask: impl Fn() -> Result<T>) -> Result<T> {
+    let begin = Instant::now();
+    let mut last = ask()?;
+    loop {
+        thread::sleep(Duration::from_millis(300));
+        let now = ask()?;
+        if now == last {
+            return Ok(last);
+        }
+        if begin.elapsed() > bound {
+            bail!("the answer goes on changing after {bound:?}");
+        }
+        last = now;
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use smtp_lb::admin::api::{CounterRow, Counters, Status};
 use smtp_lb_tests::daemon;
-use smtp_lb_tests::wait::{LONG, until};
+use smtp_lb_tests::syslog_server::SyslogServer;
+use smtp_lb_tests::wait::{LONG, settled, until};
 
 use crate::clean::{FILES, PINS};
 use crate::stage::Stage;
@@ -118,15 +119,15 @@ pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Re
 }
 
 fn syslog(stage: &Stage) -> Result<()> {
-    let count = || -> usize { stage.syslog.iter().map(|server| server.count()).sum() };
+    let count = || -> usize { stage.syslog.iter().map(SyslogServer::count).sum() };
     until("a record at the syslog server", LONG, || {
         Ok((count() > 0).then_some(()))
     })?;
-    stage.settle(|| Ok(count()))?;
+    settled(LONG, || Ok(count()))?;
     let records: Vec<_> = stage
         .syslog
         .iter()
-        .flat_map(|server| server.records())
+        .flat_map(SyslogServer::records)
         .collect();
     println!(
         "\n== What arrived at the syslog server: {} records",
@@ -149,9 +150,11 @@ fn syslog(stage: &Stage) -> Result<()> {
             println!("      {name} = {value}");
         }
     }
-    for fault in stage.syslog.iter().flat_map(|server| server.faults()) {
-        anyhow::bail!("a record is not as RFC 5424 has it: {fault}");
-    }
+    let faults: Vec<String> = stage.syslog.iter().flat_map(SyslogServer::faults).collect();
+    ensure!(
+        faults.is_empty(),
+        "records not as RFC 5424 has them: {faults:?}"
+    );
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use smtp_lb::admin::api::Status;
@@ -76,19 +75,6 @@ impl Stage {
             let mut members = status.pools.iter().flat_map(|pool| &pool.members);
             Ok(members.all(|member| member.state == "up").then_some(()))
         })
-    }
-
-    /// Waits until no more packets come in: the counters stand still.
-    pub(crate) fn settle<T: PartialEq>(&self, ask: impl Fn() -> Result<T>) -> Result<T> {
-        let mut last = ask()?;
-        until("counters that stand still", LONG, || {
-            std::thread::sleep(Duration::from_millis(300));
-            let now = ask()?;
-            let still = now == last;
-            last = now;
-            Ok(still.then_some(()))
-        })?;
-        Ok(last)
     }
 }
 

@@ -8,7 +8,8 @@ use smtp_lb::admin::api::Counters;
 use smtp_lb_tests::flood;
 use smtp_lb_tests::site::Family;
 use smtp_lb_tests::smtp_client::{self, Client, Message};
-use smtp_lb_tests::wait::LONG;
+use smtp_lb_tests::smtp_server::SmtpServer;
+use smtp_lb_tests::wait::{LONG, settled};
 
 use crate::report;
 use crate::stage::Stage;
@@ -36,7 +37,7 @@ pub(crate) fn tell(keep: bool) -> Result<()> {
     check_mail(&stage, digests)?;
 
     let flooded = be_hostile(&stage)?;
-    let counters: Counters = stage.settle(|| stage.cli().json(&["firewall", "counters"]))?;
+    let counters: Counters = settled(LONG, || stage.cli().json(&["firewall", "counters"]))?;
     report::flood(&stage, &flooded, &counters)?;
     check_counters(&counters, &flooded)?;
 
@@ -80,7 +81,7 @@ fn check_mail(stage: &Stage, mut sent: Vec<u64>) -> Result<()> {
     let mut arrived: Vec<u64> = stage
         .mx
         .iter()
-        .flat_map(|mx| mx.deliveries())
+        .flat_map(SmtpServer::deliveries)
         .map(|delivery| delivery.digest)
         .collect();
     arrived.sort_unstable();
