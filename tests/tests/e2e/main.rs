@@ -1,0 +1,43 @@
+//! smtp-lb end to end: the built daemon in namespaces, with real servers around it.
+//!
+//! Each test has a network of its own, so they run side by side. They need root, and fail
+//! without it: a test that skips itself proves nothing.
+
+mod attach;
+mod drain;
+mod health;
+mod host;
+mod load;
+mod mail;
+mod observe;
+mod outlive;
+mod refusal;
+mod reload;
+mod replies;
+mod userspace;
+
+/// Runs a test over each version of IP, as a test of its own.
+#[macro_export]
+macro_rules! over_both {
+    ($($(#[$doc:meta])* fn $name:ident($family:ident: Family) $body:block)+) => {
+        $(
+            $(#[$doc])*
+            mod $name {
+                #[allow(unused_imports, reason = "tests differ in what they need")]
+                use super::*;
+
+                fn run($family: Family) $body
+
+                #[test]
+                fn v4() {
+                    run(Family::V4);
+                }
+
+                #[test]
+                fn v6() {
+                    run(Family::V6);
+                }
+            }
+        )+
+    };
+}
