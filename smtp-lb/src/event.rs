@@ -20,6 +20,7 @@ mod outgoing;
 mod pipeline;
 mod publisher;
 mod queue;
+pub mod ring;
 mod routes;
 mod status;
 mod timing;

@@ -1,11 +1,15 @@
 //! Counters as people read them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use serde::{Deserialize, Serialize};
-use smtp_lb_common::abi::{self, Tally};
+use smtp_lb_common::abi::{self, ABI_VERSION, MAP_COUNTERS, MAP_IMAGE, MAP_TOTALS, Tally};
 use smtp_lb_common::reason::FIRST_RULE_SLOT;
 
+use super::FirewallError;
+use super::image_map;
 use super::label::{Label, Slots};
 use super::loader::{self, LoadError};
 
@@ -97,7 +101,7 @@ pub(crate) fn read(
     counters: &loader::Counters,
     slots: &Slots,
 ) -> Result<Counters, LoadError> {
-    let refused = |error: aya::maps::MapError| LoadError::Refused(loader::chain(&error));
+    let refused = |error: MapError| LoadError::Refused(loader::chain(&error));
     let mut tallies = BTreeMap::new();
     let named = slots.iter().map(|(slot, _)| slot);
     for slot in (0..FIRST_RULE_SLOT).chain(named) {
@@ -142,4 +146,29 @@ pub(crate) fn present(
         }
     }
     counters
+}
+
+/// Counters of a pinned filter, read without the daemon.
+pub fn pinned_counters(pin_path: &Path) -> Result<Counters, FirewallError> {
+    let maps = pin_path.join(format!("abi-{ABI_VERSION}"));
+    if !maps.exists() {
+        return Err(FirewallError::NotPinned {
+            path: pin_path.to_owned(),
+        });
+    }
+    let open = |name: &str| {
+        MapData::from_pin(maps.join(name))
+            .map_err(|error| LoadError::Refused(loader::chain(&error)))
+    };
+    let refused = |error: MapError| LoadError::Refused(loader::chain(&error));
+    let outer = Map::ArrayOfMaps(open(MAP_IMAGE)?);
+    let outer = image_map::Outer::try_from(outer).map_err(refused)?;
+    let totals = Map::PerCpuArray(open(MAP_TOTALS)?);
+    let counters = Map::PerCpuArray(open(MAP_COUNTERS)?);
+    let slots = image_map::slots(&outer)?;
+    Ok(read(
+        &PerCpuArray::try_from(totals).map_err(refused)?,
+        &PerCpuArray::try_from(counters).map_err(refused)?,
+        &slots,
+    )?)
 }

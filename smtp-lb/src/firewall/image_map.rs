@@ -9,6 +9,9 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use smtp_lb_common::image::Line;
 use thiserror::Error;
 
+use super::compile::read_names;
+use super::label::Slots;
+
 /// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`.
 const FLAGS: u32 = (1 << 10) | (1 << 12);
 
@@ -71,6 +74,11 @@ pub(crate) fn read(outer: &Outer) -> Result<Option<Vec<Line>>, ImageMapError> {
     };
     let count = inner.info()?.max_entries() as usize;
     Ok(Some(with_mapping(&inner, count, |mapped| mapped.to_vec())?))
+}
+
+/// Names of the slots of the image in force.
+pub(crate) fn slots(outer: &Outer) -> Result<Slots, ImageMapError> {
+    Ok(read(outer)?.map_or_else(Slots::default, |lines| read_names(&lines)))
 }
 
 fn with_mapping<T>(

@@ -27,6 +27,41 @@ pub(crate) type Counters = PerCpuArray<MapData, [u64; 2]>;
 /// See [`Counters`].
 pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
 
+/// An event ring.
+pub type Ring = RingBuf<MapData>;
+
+#[cfg(bpf_object)]
+static OBJECT: Option<&[u8]> = Some(aya::include_bytes_aligned!(concat!(
+    env!("OUT_DIR"),
+    "/smtp-lb.bpf.o"
+)));
+#[cfg(not(bpf_object))]
+static OBJECT: Option<&[u8]> = None;
+
+/// The kernel program built into this binary, if it was.
+#[must_use]
+pub fn object() -> Option<&'static [u8]> {
+    OBJECT
+}
+
+/// How a program may sit on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AttachMode {
+    /// In the driver.
+    Native,
+    /// In the kernel's generic hook.
+    Generic,
+}
+
+impl From<AttachMode> for XdpMode {
+    fn from(mode: AttachMode) -> Self {
+        match mode {
+            AttachMode::Native => Self::Driver,
+            AttachMode::Generic => Self::Skb,
+        }
+    }
+}
+
 const RINGBUF: u32 = aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32;
 
 /// Why the kernel program is not in force.
@@ -191,8 +226,8 @@ impl Loaded {
     }
 
     /// The rings, opened anew for a reader.
-    pub(crate) fn rings(&self) -> Result<Vec<RingBuf<MapData>>, LoadError> {
-        let rings: aya::maps::ArrayOfMaps<&MapData, RingBuf<MapData>> = self
+    pub(crate) fn rings(&self) -> Result<Vec<Ring>, LoadError> {
+        let rings: aya::maps::ArrayOfMaps<&MapData, Ring> = self
             .ebpf
             .map(MAP_RINGS)
             .ok_or_else(|| LoadError::Refused(format!("the object has no map {MAP_RINGS}")))?
@@ -208,7 +243,7 @@ impl Loaded {
     pub(crate) fn attach(
         &mut self,
         interface: &str,
-        modes: &[XdpMode],
+        modes: &[AttachMode],
     ) -> Result<(bool, Vec<String>), LoadError> {
         let link = find(interface)?;
         let pin = self.links.join(pins::link_name(interface));
@@ -222,7 +257,7 @@ impl Loaded {
         let mut refusals = Vec::new();
         for mode in modes {
             match self.attach_new(link.index, *mode, &pin) {
-                Ok(()) => return Ok((*mode == XdpMode::Driver, refusals)),
+                Ok(()) => return Ok((*mode == AttachMode::Native, refusals)),
                 Err(LoadError::Refused(reason)) => refusals.push(reason),
                 Err(error) => return Err(error),
             }
@@ -247,10 +282,10 @@ impl Loaded {
         Ok(())
     }
 
-    fn attach_new(&mut self, index: u32, mode: XdpMode, pin: &Path) -> Result<(), LoadError> {
+    fn attach_new(&mut self, index: u32, mode: AttachMode, pin: &Path) -> Result<(), LoadError> {
         let program = program(&mut self.ebpf)?;
         let id = program
-            .attach_to_if_index(index, mode)
+            .attach_to_if_index(index, mode.into())
             .map_err(|error| refused(&error))?;
         let link = program.take_link(id).map_err(|error| refused(&error))?;
         let link = FdLink::try_from(link).map_err(|error| refused(&error))?;

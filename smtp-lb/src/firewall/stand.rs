@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aya::maps::{MapData, RingBuf};
 use smtp_lb_common::explain::Answer;
 
 use super::compile::Compiled;
 use super::counters::{self, Counters};
+use super::loader::Ring;
 use super::loader::{self, Loaded};
-use super::{FirewallError, explain_in_kernel, image_map, object, pins};
+use super::{FirewallError, explain, image_map, object, pins};
 
 /// The program, loaded. Its pins go when it is dropped.
 pub struct Stand {
@@ -48,7 +48,7 @@ impl Stand {
 
     /// Asks the program about one frame without a trace.
     pub fn explain(&mut self, frame: &[u8]) -> Result<Answer, FirewallError> {
-        explain_in_kernel(&mut self.loaded, frame, 0)
+        explain::ask(&mut self.loaded, frame, 0)
     }
 
     /// Counters under the names of `compiled`.
@@ -62,7 +62,7 @@ impl Stand {
     }
 
     /// The event rings.
-    pub fn rings(&self) -> Result<Vec<RingBuf<MapData>>, FirewallError> {
+    pub fn rings(&self) -> Result<Vec<Ring>, FirewallError> {
         Ok(self.loaded.rings()?)
     }
 }

@@ -121,7 +121,17 @@ pub(crate) const LAYERS: &[Layer] = &[
 ];
 
 /// Files that may name aya.
-pub(crate) const AYA: &[&str] = &["smtp-lb/src/firewall/", "tests/"];
+pub(crate) const AYA: &[&str] = &[
+    "smtp-lb/src/event/ring.rs",
+    "smtp-lb/src/firewall/counters.rs",
+    "smtp-lb/src/firewall/image_map.rs",
+    "smtp-lb/src/firewall/loader.rs",
+    "tests/",
+];
 
 /// Files that may have `unsafe`.
-pub(crate) const UNSAFE: &[&str] = &["smtp-lb/src/firewall/", "smtp-lb-ebpf/src/"];
+pub(crate) const UNSAFE: &[&str] = &[
+    "smtp-lb/src/firewall/image_map.rs",
+    "smtp-lb-ebpf/src/frame.rs",
+    "smtp-lb-ebpf/src/kernel.rs",
+];

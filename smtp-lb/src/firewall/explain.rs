@@ -1,0 +1,90 @@
+//! One made-up packet, decided by the loaded program, and the way to its verdict in words.
+
+use serde::{Deserialize, Serialize};
+use smtp_lb_common::explain::Answer;
+use smtp_lb_common::reason::{Reason, Verdict};
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+use super::FirewallError;
+use super::label::{BUILT_IN, Label};
+use super::loader::Loaded;
+
+/// What the program says of a made-up packet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// `accept` or `drop`.
+    pub verdict: String,
+    /// One word.
+    pub reason: String,
+    /// Who decided.
+    pub label: Option<Label>,
+    /// An event would have been asked for.
+    pub log: bool,
+    /// The verdict as a sentence for each step.
+    pub path: Vec<String>,
+}
+
+impl Explanation {
+    /// Of a decision, with the label of its slot.
+    pub(crate) fn new(verdict: Verdict, reason: Reason, log: bool, label: Option<Label>) -> Self {
+        Self {
+            verdict: verdict.name().to_owned(),
+            reason: reason.name().to_owned(),
+            path: path(label.as_ref(), verdict, reason),
+            label,
+            log,
+        }
+    }
+}
+
+/// Asks the loaded program about one frame; it counts and tells nothing of it.
+pub(crate) fn ask(
+    loaded: &mut Loaded,
+    frame: &[u8],
+    interface: u32,
+) -> Result<Answer, FirewallError> {
+    let request = Answer::request();
+    let data = [request.as_bytes(), frame].concat();
+    let mut out = vec![0; data.len()];
+    loaded.test_run(&data, size_of::<Answer>(), interface, &mut out)?;
+    match Answer::read_from_prefix(&out) {
+        Ok((answer, _)) if answer.answered == 1 => Ok(answer),
+        _ => Err(FirewallError::NoAnswer),
+    }
+}
+
+/// The way to the verdict, step by step.
+fn path(label: Option<&Label>, verdict: Verdict, reason: Reason) -> Vec<String> {
+    let verdict = verdict.name();
+    let Some(label) = label else {
+        return vec![format!("{}: {verdict}", reason.name())];
+    };
+    let here = match label.virtual_server() {
+        Some(name) => format!("virtual server {name}"),
+        None => label.context.clone(),
+    };
+    let mut path = Vec::new();
+    if reason == Reason::Failsafe {
+        path.push(format!("failsafe: {} matches: {verdict}", label.rule));
+        return path;
+    }
+    if label.context == BUILT_IN {
+        path.push(format!("{}: {verdict}", label.rule));
+        return path;
+    }
+    path.push("failsafe: no entry matches".to_owned());
+    path.push(format!("the packet is for: {here}"));
+    match (label.policy.as_str(), reason) {
+        ("", _) => path.push("policy: none".to_owned()),
+        (policy, Reason::Policy) => {
+            path.push(format!(
+                "policy {policy}: rule {} matches: {verdict}",
+                label.rule
+            ));
+            return path;
+        }
+        (policy, _) => path.push(format!("policy {policy}: no rule matches")),
+    }
+    path.push(format!("default: {verdict}"));
+    path
+}
