@@ -1,0 +1,126 @@
+//! `[[firewall.address_list]]`: lists of networks, which may name further lists.
+
+use ipnet::IpNet;
+
+use super::names::Sections;
+use super::{Check, Checked, all};
+use crate::config::diagnostic::quote;
+use crate::config::{raw, value};
+
+/// The lists, checked to be free of cycles.
+pub(super) struct AddressLists(Vec<AddressList>);
+
+struct AddressList {
+    networks: Vec<IpNet>,
+    /// Positions of the lists merged in.
+    lists: Vec<usize>,
+}
+
+impl AddressLists {
+    pub(super) fn compile(
+        check: &mut Check<'_>,
+        sections: &Sections,
+        raw: &[raw::AddressList],
+    ) -> Checked<Self> {
+        let mut sound = Ok(());
+        // A list that is wrong in part still has its place in the walk for cycles.
+        let lists: Vec<AddressList> = raw
+            .iter()
+            .map(|raw| {
+                let networks = all(raw
+                    .networks
+                    .iter()
+                    .map(|text| check.value(text, value::network::parse)));
+                let lists = sections.address_lists.find_each(check, &raw.lists);
+                if let Some(reported) = networks.as_ref().err().or(lists.as_ref().err()) {
+                    sound = Err(*reported);
+                }
+                AddressList {
+                    networks: networks.unwrap_or_default(),
+                    lists: lists.unwrap_or_default(),
+                }
+            })
+            .collect();
+        acyclic(check, raw, &lists)?;
+        sound.map(|()| Self(lists))
+    }
+
+    /// The networks of these lists and all that they name, each list once.
+    pub(super) fn networks(&self, roots: &[usize]) -> impl Iterator<Item = IpNet> {
+        let mut seen = vec![false; self.0.len()];
+        let mut left = roots.to_vec();
+        std::iter::from_fn(move || {
+            loop {
+                let id = left.pop()?;
+                // Positions come from the names of these very lists.
+                let list = self.0.get(id)?;
+                if !std::mem::replace(seen.get_mut(id)?, true) {
+                    left.extend(&list.lists);
+                    return Some(list.networks.iter().copied());
+                }
+            }
+        })
+        .flatten()
+    }
+}
+
+/// Reports every list that contains itself. No recursion: nesting is as deep as the file says.
+fn acyclic(check: &mut Check<'_>, raw: &[raw::AddressList], lists: &[AddressList]) -> Checked<()> {
+    let mut state = vec![State::New; lists.len()];
+    let mut sound = Ok(());
+    for start in 0..lists.len() {
+        if state[start] == State::Done {
+            continue;
+        }
+        state[start] = State::Walking;
+        // Lists being walked, and how many of each one's own lists have been.
+        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((id, walked)) = path.last_mut() {
+            let (id, next) = (*id, *walked);
+            *walked += 1;
+            let Some(&child) = lists[id].lists.get(next) else {
+                state[id] = State::Done;
+                path.pop();
+                continue;
+            };
+            match state[child] {
+                State::Done => {}
+                State::New => {
+                    state[child] = State::Walking;
+                    path.push((child, 0));
+                }
+                State::Walking => {
+                    let name = |id: usize| raw[id].name.as_deref().map_or("", String::as_str);
+                    let round = path.iter().map(|(id, _)| *id).skip_while(|id| *id != child);
+                    let names = round.chain([child]).map(name);
+                    let message = format!(
+                        "the list {} contains itself: {}",
+                        quote(name(child)),
+                        arrows(names)
+                    );
+                    let help = "take one of the lists out of the other";
+                    sound = Err(check.error(&raw[id].lists[next], message, help));
+                }
+            }
+        }
+    }
+    sound
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Walking,
+    Done,
+}
+
+/// `a → b → a`, the first few of them.
+fn arrows<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
+    let shown: Vec<&str> = names.by_ref().take(8).collect();
+    let more = if names.next().is_some() {
+        " → …"
+    } else {
+        ""
+    };
+    format!("{}{more}", shown.join(" → "))
+}

@@ -1,0 +1,124 @@
+//! `[firewall]` and its policies.
+
+use std::collections::HashMap;
+
+use super::address_list::AddressLists;
+use super::names::{Names, Sections};
+use super::rule::Rules;
+use super::{Check, Checked, all};
+use crate::config::diagnostic::{Diagnostic, quote};
+use crate::config::plan::{
+    Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, RulePlan,
+};
+use crate::config::{raw, value};
+
+const PIN_PATH: &str = "/sys/fs/bpf/smtp-lb";
+const EVENT_RATE: u32 = 100;
+const EVENT_BURST: u32 = 100;
+
+pub(super) fn compile(
+    check: &mut Check<'_>,
+    sections: &Sections,
+    raw: &raw::Firewall,
+) -> Checked<FirewallPlan> {
+    let interfaces = interfaces(check, raw);
+    let pin_path = check.value_or(raw.pin_path.as_ref(), PIN_PATH.into(), value::text::path);
+    let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
+    let log_profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
+    let rules = rules(check, sections, raw);
+    warn(check, raw);
+
+    let (failsafe, policies) = rules?;
+    Ok(FirewallPlan {
+        mode: match raw.mode.as_deref() {
+            None | Some(raw::FirewallMode::Adc) => FirewallMode::Adc,
+            Some(raw::FirewallMode::Firewall) => FirewallMode::Firewall,
+        },
+        enforcement: match raw.enforcement.as_deref() {
+            None | Some(raw::Enforcement::Auto) => Enforcement::Auto,
+            Some(raw::Enforcement::XdpNative) => Enforcement::XdpNative,
+            Some(raw::Enforcement::XdpGeneric) => Enforcement::XdpGeneric,
+            Some(raw::Enforcement::Userspace) => Enforcement::Userspace,
+        },
+        interfaces: interfaces?,
+        pin_path: pin_path?,
+        failsafe,
+        policies,
+        host_policy: host_policy?.map(PolicyId),
+        log_default: raw.log_default.unwrap_or(true),
+        event_rate: raw.event_rate.as_deref().copied().unwrap_or(EVENT_RATE),
+        event_burst: raw.event_burst.as_deref().copied().unwrap_or(EVENT_BURST),
+        log_profile: log_profile?.map(ProfileId),
+    })
+}
+
+fn rules(
+    check: &mut Check<'_>,
+    sections: &Sections,
+    raw: &raw::Firewall,
+) -> Checked<(Vec<RulePlan>, Vec<PolicyPlan>)> {
+    let lists = AddressLists::compile(check, sections, &raw.address_list);
+    let mut rules = Rules::new(sections, lists.as_ref().map_err(|reported| *reported));
+    let failsafe = all(raw
+        .failsafe
+        .iter()
+        .map(|entry| rules.failsafe(check, entry)));
+    let policies = all(raw.policy.iter().map(|policy| {
+        Names::of(
+            check,
+            "firewall.policy.rule",
+            policy.rule.iter().map(|rule| &rule.name),
+        );
+        let name = check.name(policy.name.as_ref());
+        let rules = all(policy.rule.iter().map(|rule| rules.rule(check, rule)));
+        Ok(PolicyPlan {
+            name: name?,
+            rules: rules?,
+        })
+    }));
+    lists?;
+    Ok((failsafe?, policies?))
+}
+
+fn interfaces(check: &mut Check<'_>, raw: &raw::Firewall) -> Checked<Vec<String>> {
+    let mut seen = HashMap::new();
+    all(raw.interfaces.iter().map(|text| {
+        let name = check.value(text, value::text::interface)?;
+        if let Some(first) = seen.insert(name.clone(), text.span()) {
+            let message = format!("the interface {} is named twice", quote(&name));
+            let diagnostic = Diagnostic::new(text.span(), message, "name it once");
+            return Err(check
+                .report
+                .error(diagnostic.also(first, "first named here")));
+        }
+        Ok(name)
+    }))
+}
+
+/// What can be run and yet is hardly meant.
+fn warn(check: &mut Check<'_>, raw: &raw::Firewall) {
+    if let Some(mode) = &raw.mode
+        && **mode == raw::FirewallMode::Firewall
+        && raw.failsafe.is_empty()
+    {
+        check.warning(
+            mode,
+            "firewall mode without a failsafe entry: a wrong policy can shut you out",
+            "add `[[firewall.failsafe]]` with the networks you administer from, `protocol = \"tcp\"` \
+             and `port = 22`",
+        );
+    }
+    if let Some(enforcement) = &raw.enforcement
+        && matches!(
+            **enforcement,
+            raw::Enforcement::XdpNative | raw::Enforcement::XdpGeneric
+        )
+        && raw.interfaces.is_empty()
+    {
+        check.warning(
+            enforcement,
+            "no interface is named, so no packet is filtered",
+            "add `interfaces = [\"eth0\"]` with the interfaces that clients come in by",
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! Addresses of servers to connect to, by address or by name.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+
+use super::{Check, Checked};
+use crate::config::diagnostic::{Diagnostic, quote};
+use crate::config::value::endpoint::{self, Host};
+
+impl Check<'_> {
+    /// Reads the address of one server, looking up its name. `port` is proposed where none is
+    /// written. Of several addresses, the first for which `fits` is taken.
+    pub(super) fn remote(
+        &mut self,
+        place: &Range<usize>,
+        text: &str,
+        port: u16,
+        fits: impl Fn(&SocketAddr) -> bool,
+    ) -> Checked<SocketAddr> {
+        let endpoint =
+            endpoint::parse(text, port).map_err(|fault| self.fault(place.clone(), fault))?;
+        let address = match endpoint.host {
+            Host::Address(address) => SocketAddr::new(address, endpoint.port),
+            Host::Name(name) => self.look_up(place, &name, endpoint.port, fits)?,
+        };
+        let ip = address.ip();
+        if ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST {
+            return Err(self.report.error(Diagnostic::new(
+                place.clone(),
+                format!(
+                    "{} is not the address of one server",
+                    quote(&ip.to_string())
+                ),
+                "write the server's own address",
+            )));
+        }
+        Ok(address)
+    }
+
+    fn look_up(
+        &mut self,
+        place: &Range<usize>,
+        name: &str,
+        port: u16,
+        fits: impl Fn(&SocketAddr) -> bool,
+    ) -> Checked<SocketAddr> {
+        let found = match self.resolver.resolve(name, port) {
+            Ok(found) => found,
+            Err(cause) => {
+                return Err(self.report.error(Diagnostic::new(
+                    place.clone(),
+                    format!("{} cannot be resolved: {cause}", quote(name)),
+                    "mend the name or the resolver, or write an address",
+                )));
+            }
+        };
+        let Some(address) = found.iter().find(|address| fits(address)) else {
+            let (message, help) = if found.is_empty() {
+                ("has no address", "mend the name, or write an address")
+            } else {
+                (
+                    "has no address of the family of `source`",
+                    "write an address, or another `source`",
+                )
+            };
+            let message = format!("{} {message}", quote(name));
+            return Err(self
+                .report
+                .error(Diagnostic::new(place.clone(), message, help)));
+        };
+        if found.iter().any(|other| other.ip() != address.ip()) {
+            self.report.warning(Diagnostic::new(
+                place.clone(),
+                format!(
+                    "{} has several addresses; only {} is used",
+                    quote(name),
+                    address.ip()
+                ),
+                "write each address that should be used",
+            ));
+        }
+        Ok(*address)
+    }
+}

@@ -1,0 +1,224 @@
+//! Rules of policies and of the failsafe list.
+
+use std::collections::HashSet;
+
+use ipnet::IpNet;
+
+use super::address_list::AddressLists;
+use super::names::Sections;
+use super::{Check, Checked, all};
+use crate::config::diagnostic::quote;
+use crate::config::plan::{Action, RulePlan};
+use crate::config::raw::{self, At, NumberOrText};
+use crate::config::value::{self, packet};
+
+/// Networks in all rules together, lists merged in: bounds what a small file can ask for.
+const MAX_NETWORKS: usize = 4_000_000;
+
+/// What rules are checked against.
+pub(super) struct Rules<'a> {
+    sections: &'a Sections,
+    /// Or why there are none.
+    lists: Checked<&'a AddressLists>,
+    /// Networks still allowed.
+    left: usize,
+}
+
+/// What a rule matches, as written.
+struct Pattern<'a> {
+    name: Option<&'a At<String>>,
+    enabled: bool,
+    protocol: Option<&'a At<NumberOrText>>,
+    source: Option<&'a At<Vec<At<String>>>>,
+    source_lists: Option<&'a At<Vec<At<String>>>>,
+    port: Option<&'a At<NumberOrText>>,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn new(sections: &'a Sections, lists: Checked<&'a AddressLists>) -> Self {
+        Self {
+            sections,
+            lists,
+            left: MAX_NETWORKS,
+        }
+    }
+
+    pub(super) fn rule(&mut self, check: &mut Check<'_>, raw: &raw::Rule) -> Checked<RulePlan> {
+        let pattern = Pattern {
+            name: raw.name.as_ref(),
+            enabled: raw.enabled.unwrap_or(true),
+            protocol: raw.protocol.as_ref(),
+            source: raw.source.as_ref(),
+            source_lists: raw.source_lists.as_ref(),
+            port: raw.port.as_ref(),
+        };
+        let action = check.must(raw.action.as_ref()).map(|action| match action {
+            raw::Action::Accept => Action::Accept,
+            raw::Action::Drop => Action::Drop,
+        });
+        let accept = self.accept(check, &pattern);
+        Ok(RulePlan {
+            action: action?,
+            log: raw.log.unwrap_or(false),
+            log_rate: raw.log_rate.as_deref().copied(),
+            ..accept?
+        })
+    }
+
+    pub(super) fn failsafe(
+        &mut self,
+        check: &mut Check<'_>,
+        raw: &raw::Failsafe,
+    ) -> Checked<RulePlan> {
+        let pattern = Pattern {
+            name: raw.name.as_ref(),
+            enabled: true,
+            protocol: raw.protocol.as_ref(),
+            source: raw.source.as_ref(),
+            source_lists: raw.source_lists.as_ref(),
+            port: raw.port.as_ref(),
+        };
+        let rule = self.accept(check, &pattern);
+        // Any source, failsafe, would be no firewall: that must be written out.
+        if raw.source.is_none() && raw.source_lists.is_none() {
+            let name = check.whole(raw.name.as_ref())?;
+            return Err(check.error(
+                name,
+                format!("the failsafe entry {} names no source", quote(name)),
+                "add `source = [\"192.0.2.0/24\"]` with the networks you administer from",
+            ));
+        }
+        rule
+    }
+
+    /// The rule that accepts what fits the pattern and tells nothing.
+    fn accept(&mut self, check: &mut Check<'_>, pattern: &Pattern<'_>) -> Checked<RulePlan> {
+        let name = check.name(pattern.name);
+        let protocol = pattern
+            .protocol
+            .map(|text| check.value(text, packet::protocol))
+            .transpose();
+        let port = port(check, pattern, protocol);
+        let source = self.source(check, pattern);
+        let (protocol, source) = (protocol?, source?);
+        families(check, pattern, protocol, &source)?;
+        Ok(RulePlan {
+            name: name?,
+            enabled: pattern.enabled,
+            protocol,
+            source,
+            port: port?,
+            action: Action::Accept,
+            log: false,
+            log_rate: None,
+        })
+    }
+
+    /// Networks and lists merged, each network once, in the order written.
+    fn source(&mut self, check: &mut Check<'_>, pattern: &Pattern<'_>) -> Checked<Vec<IpNet>> {
+        let own = all(pattern
+            .source
+            .into_iter()
+            .flat_map(|networks| networks.iter())
+            .map(|text| check.value(text, value::network::parse)));
+        let named = pattern.source_lists.map_or(Ok(vec![]), |lists| {
+            self.sections.address_lists.find_each(check, lists)
+        });
+        let (own, named) = (own?, named?);
+        let listed = match named.as_slice() {
+            [] => None,
+            named => Some(self.lists?.networks(named)),
+        };
+
+        let mut seen = HashSet::new();
+        let mut merged = Vec::new();
+        for network in own.into_iter().chain(listed.into_iter().flatten()) {
+            if !seen.insert(network) {
+                continue;
+            }
+            let Some(left) = self.left.checked_sub(1) else {
+                let name = check.must(pattern.name)?;
+                return Err(check.error(
+                    name,
+                    format!("all rules together have more than {MAX_NETWORKS} networks"),
+                    "use large lists in fewer rules, or merge networks",
+                ));
+            };
+            self.left = left;
+            merged.push(network);
+        }
+        // An empty source means any: a rule for nobody must not become one for all.
+        if let Some(lists) = pattern.source_lists
+            && merged.is_empty()
+            && pattern.enabled
+        {
+            return Err(check.error(
+                lists,
+                "these lists hold no network, so the rule could never match",
+                "put a network in a list, or write `enabled = false` in the rule",
+            ));
+        }
+        Ok(merged)
+    }
+}
+
+fn port(
+    check: &mut Check<'_>,
+    pattern: &Pattern<'_>,
+    protocol: Checked<Option<u8>>,
+) -> Checked<Option<(u16, u16)>> {
+    let Some(text) = pattern.port else {
+        return Ok(None);
+    };
+    let ports = check.value(text, packet::ports);
+    match protocol? {
+        Some(packet::TCP | packet::UDP) => ports.map(Some),
+        Some(number) => Err(check.error(
+            text,
+            format!("protocol {number} has no ports"),
+            "leave `port` out, or write `protocol = \"tcp\"`",
+        )),
+        None => {
+            check.whole(pattern.name)?;
+            Err(check.error(
+                text,
+                "a port without a protocol",
+                "add `protocol = \"tcp\"` or `protocol = \"udp\"`",
+            ))
+        }
+    }
+}
+
+/// ICMP is for one family each; with sources of the other alone the rule could never match.
+fn families(
+    check: &mut Check<'_>,
+    pattern: &Pattern<'_>,
+    protocol: Option<u8>,
+    source: &[IpNet],
+) -> Checked<()> {
+    let wants_v4 = match protocol {
+        Some(packet::ICMP) => true,
+        Some(packet::ICMPV6) => false,
+        _ => return Ok(()),
+    };
+    let is_v4 = |network: &IpNet| matches!(network, IpNet::V4(_));
+    let Some(text) = pattern.protocol.filter(|_| pattern.enabled) else {
+        return Ok(());
+    };
+    if source.is_empty() || source.iter().any(|network| is_v4(network) == wants_v4) {
+        return Ok(());
+    }
+    let (here, other, instead) = if wants_v4 {
+        ("IPv4", "IPv6", "icmpv6")
+    } else {
+        ("IPv6", "IPv4", "icmp")
+    };
+    Err(check.error(
+        text,
+        format!(
+            "{} is for {here}, but every source is {other}: it could never match",
+            quote(text)
+        ),
+        format!("write `protocol = \"{instead}\"`"),
+    ))
+}

@@ -1,0 +1,73 @@
+//! What may be written in a configuration file: the serde mirror of the TOML.
+//!
+//! The doc comments, bounds and words here become the JSON schema, and `shape` holds every file
+//! against that schema: what `smtp-lb schema` prints is what is enforced. Keys that must be written
+//! are `Option`s marked `required`: what is missing is told by `shape`, and the rest still read.
+
+mod firewall;
+mod log;
+mod scalar;
+mod server;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) use self::firewall::{
+    Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Rule,
+};
+pub(crate) use self::log::{Destination, DestinationKind, Log, Transport};
+pub(crate) use self::scalar::{At, DurationText, NumberOrText};
+pub(crate) use self::server::{
+    Balance, Limits, Member, Mode, Monitor, MonitorKind, Pool, VirtualServer,
+};
+
+/// Configuration of smtp-lb.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "smtp-lb configuration")]
+pub(crate) struct Config {
+    /// Process-wide settings.
+    #[serde(default)]
+    pub general: General,
+    /// The control socket.
+    #[serde(default)]
+    pub admin: Admin,
+    /// Listeners and what they lead to.
+    #[serde(default)]
+    pub virtual_server: Vec<VirtualServer>,
+    /// Groups of mail servers.
+    #[serde(default)]
+    pub pool: Vec<Pool>,
+    /// Health checks that pools name.
+    #[serde(default)]
+    pub monitor: Vec<Monitor>,
+    /// The packet filter.
+    #[serde(default)]
+    pub firewall: Firewall,
+    /// Where events go.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// Process-wide settings.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct General {
+    /// Data-plane threads, each with its own listeners. Default: one for each core.
+    #[schemars(range(min = 1, max = 1024))]
+    pub workers: Option<At<usize>>,
+    /// How long sessions may run on after SIGTERM, `"0s"` to `"1d"`. Default: `"30s"`.
+    pub grace: Option<At<DurationText>>,
+}
+
+/// The control socket.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Path of the Unix socket, at most 107 bytes. Default: `"/run/smtp-lb/admin.sock"`.
+    #[schemars(extend("examples" = ["/run/smtp-lb/admin.sock"]))]
+    pub socket: Option<At<String>>,
+    /// File mode of the socket, octal. Default: `"0600"`.
+    #[schemars(extend("examples" = ["0600"]))]
+    pub mode: Option<At<String>>,
+}

@@ -1,0 +1,159 @@
+//! `[firewall]` and the tables under it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::scalar::{At, NumberOrText};
+
+/// The packet filter.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Firewall {
+    /// What happens to packets that no rule decides. Default: `"adc"`.
+    pub mode: Option<At<FirewallMode>>,
+    /// Where verdicts are made. Default: `"auto"`.
+    pub enforcement: Option<At<Enforcement>>,
+    /// Interfaces filtered. Default: none, the firewall is off in the card.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["eth0"]]))]
+    pub interfaces: Vec<At<String>>,
+    /// Folder of the pinned maps, programs and links, on a bpffs.
+    /// Default: `"/sys/fs/bpf/smtp-lb"`.
+    #[schemars(extend("examples" = ["/sys/fs/bpf/smtp-lb"]))]
+    pub pin_path: Option<At<String>>,
+    /// Name of the policy of packets to the host that are for no virtual server.
+    pub host_policy: Option<At<String>>,
+    /// Tell of packets decided by the default. Default: true.
+    pub log_default: Option<bool>,
+    /// Events of each rule in a second, unless the rule says otherwise. Default: 100.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub event_rate: Option<At<u32>>,
+    /// Events of one rule at once before the rate bites. Default: 100.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub event_burst: Option<At<u32>>,
+    /// Name of the log profile of packets to no virtual server with one of its own.
+    pub log_profile: Option<At<String>>,
+    /// Sources and services that no policy can shut out.
+    #[serde(default)]
+    pub failsafe: Vec<Failsafe>,
+    /// Named lists of networks.
+    #[serde(default)]
+    pub address_list: Vec<AddressList>,
+    /// Policies that virtual servers and the host name.
+    #[serde(default)]
+    pub policy: Vec<Policy>,
+}
+
+/// What happens to packets that no rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FirewallMode {
+    /// They are accepted.
+    Adc,
+    /// They are dropped, save replies to what the host itself began.
+    Firewall,
+}
+
+/// Where verdicts are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Enforcement {
+    /// The best that can be had, with a warning when it is not the first.
+    Auto,
+    /// In the driver or not at all.
+    XdpNative,
+    /// In the kernel's generic hook or not at all.
+    XdpGeneric,
+    /// At accept, by the same code.
+    Userspace,
+}
+
+/// A source and service that no policy can shut out.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Failsafe {
+    /// Unique among the failsafe entries.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Networks or addresses. At least one of `source` and `source_lists` is needed.
+    #[schemars(length(min = 1), extend("examples" = [["192.0.2.0/24"]]))]
+    pub source: Option<At<Vec<At<String>>>>,
+    /// Names of address lists.
+    #[schemars(length(min = 1))]
+    pub source_lists: Option<At<Vec<At<String>>>>,
+    /// Protocol by name or number. Default: any.
+    #[schemars(extend("examples" = ["tcp", 6]))]
+    pub protocol: Option<At<NumberOrText>>,
+    /// Destination port or range, with TCP or UDP. Default: any.
+    #[schemars(extend("examples" = [22, "25-30"]))]
+    pub port: Option<At<NumberOrText>>,
+}
+
+/// A named list of networks.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddressList {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Networks or addresses.
+    #[serde(default)]
+    #[schemars(extend("examples" = [["192.0.2.0/24"]]))]
+    pub networks: Vec<At<String>>,
+    /// Names of further lists, merged in.
+    #[serde(default)]
+    pub lists: Vec<At<String>>,
+}
+
+/// A firewall policy: ordered rules, first match decides.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Rules in order.
+    #[serde(default)]
+    pub rule: Vec<Rule>,
+}
+
+/// A rule of a policy.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// Unique within its policy.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// A disabled rule is kept and never matches. Default: true.
+    pub enabled: Option<bool>,
+    /// Protocol by name or number. Default: any.
+    #[schemars(extend("examples" = ["tcp", 6]))]
+    pub protocol: Option<At<NumberOrText>>,
+    /// Source networks or addresses. Without `source` and `source_lists`: any.
+    #[schemars(length(min = 1), extend("examples" = [["192.0.2.0/24"]]))]
+    pub source: Option<At<Vec<At<String>>>>,
+    /// Names of address lists, merged with `source`.
+    #[schemars(length(min = 1))]
+    pub source_lists: Option<At<Vec<At<String>>>>,
+    /// Destination port or range, with TCP or UDP. Default: any.
+    #[schemars(extend("examples" = [25, "25-30"]))]
+    pub port: Option<At<NumberOrText>>,
+    /// What is done.
+    #[schemars(required)]
+    pub action: Option<Action>,
+    /// Tell of each packet that the rule decides. Default: false.
+    pub log: Option<bool>,
+    /// Events in a second. Default: the firewall's `event_rate`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub log_rate: Option<At<u32>>,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// Let the packet on.
+    Accept,
+    /// Take it away without a word.
+    Drop,
+}

@@ -1,0 +1,133 @@
+//! `[log]` and the tables under it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::scalar::At;
+
+/// Where events go.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    /// Bound of the bus between producers and publishers, in events. Default: 65536.
+    #[schemars(range(min = 1, max = 16_777_216))]
+    pub bus_capacity: Option<At<usize>>,
+    /// Name of the profile of health, system and administration events.
+    pub system_profile: Option<At<String>>,
+    /// Where records go.
+    #[serde(default)]
+    pub destination: Vec<Destination>,
+    /// Sets of destinations.
+    #[serde(default)]
+    pub publisher: Vec<Publisher>,
+    /// What is told to which publisher.
+    #[serde(default)]
+    pub profile: Vec<Profile>,
+}
+
+/// Where records go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Destination {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// A file or a remote syslog server.
+    #[serde(rename = "type")]
+    #[schemars(required)]
+    pub kind: Option<At<DestinationKind>>,
+    /// File appended to, one JSON object a line. Only and always with type `"file"`.
+    #[schemars(extend("examples" = ["/var/log/smtp-lb/events.json"]))]
+    pub path: Option<At<String>>,
+    /// Collector, `"address:port"` or `"host:port"`. Only and always with type `"syslog"`.
+    #[schemars(extend("examples" = ["10.9.0.2:514"]))]
+    pub address: Option<At<String>>,
+    /// Only with type `"syslog"`. Default: `"udp"`.
+    pub transport: Option<At<Transport>>,
+    /// Only with type `"syslog"`. Default: `"local0"`.
+    pub facility: Option<At<Facility>>,
+    /// Address to send from. Only with type `"syslog"`. Default: the kernel's choice.
+    #[schemars(extend("examples" = ["10.9.0.1"]))]
+    pub source: Option<At<String>>,
+    /// Bound of its queue, in records. Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub queue: Option<At<usize>>,
+}
+
+/// A file or a remote syslog server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DestinationKind {
+    /// One JSON object a line.
+    File,
+    /// RFC 5424 to a remote collector.
+    Syslog,
+}
+
+/// How syslog records travel.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Transport {
+    /// One record a datagram (RFC 5426).
+    Udp,
+    /// Octet counting (RFC 6587, section 3.4.1).
+    Tcp,
+}
+
+/// Syslog facility, in the order of RFC 5424 table 1.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Facility {
+    Kern,
+    User,
+    Mail,
+    Daemon,
+    Auth,
+    Syslog,
+    Lpr,
+    News,
+    Uucp,
+    Cron,
+    Authpriv,
+    Ftp,
+    Ntp,
+    Audit,
+    Alert,
+    Clock,
+    Local0,
+    Local1,
+    Local2,
+    Local3,
+    Local4,
+    Local5,
+    Local6,
+    Local7,
+}
+
+/// A set of destinations.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Publisher {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Names of the destinations; each gets every event.
+    #[schemars(required, length(min = 1))]
+    pub destinations: Option<Vec<At<String>>>,
+}
+
+/// What is told to which publisher.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Profile {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Name of the publisher.
+    #[schemars(required)]
+    pub publisher: Option<At<String>>,
+    /// Tell of accepted packets. Default: true.
+    pub accept: Option<bool>,
+    /// Tell of dropped packets. Default: true.
+    pub drop: Option<bool>,
+}

@@ -1,0 +1,162 @@
+//! `[[virtual_server]]`, `[[pool]]` and `[[monitor]]`.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use super::scalar::{At, DurationText};
+
+/// A virtual server: addresses listened on, and what they lead to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VirtualServer {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Addresses and ports listened on. IPv6 in brackets; an IPv6 listener takes IPv6 only.
+    #[schemars(required, length(min = 1))]
+    #[schemars(extend("examples" = [["192.0.2.1:25", "[2001:db8::1]:25"]]))]
+    pub listen: Option<Vec<At<String>>>,
+    /// How bytes are carried. Default: `"plain"`.
+    pub mode: Option<Mode>,
+    /// Name of the pool that sessions go to.
+    #[schemars(required)]
+    pub pool: Option<At<String>>,
+    /// Name of the firewall policy of packets to this virtual server.
+    pub firewall_policy: Option<At<String>>,
+    /// Name of the log profile of this virtual server's events.
+    pub log_profile: Option<At<String>>,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// How bytes are carried.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    /// Bytes as they come, SMTP not read.
+    Plain,
+}
+
+/// Bounds of one virtual server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Sessions at once over all workers. Default: 10000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub connections: Option<At<usize>>,
+    /// Time for one connect to one member, `"1ms"` to `"10m"`. Default: `"5s"`.
+    pub connect_timeout: Option<At<DurationText>>,
+    /// Members tried for one session, the first included. Default: 3.
+    #[schemars(range(min = 1, max = 100))]
+    pub connect_attempts: Option<At<usize>>,
+    /// A session with no byte either way for so long is closed, `"1ms"` to `"7d"`. RFC 5321
+    /// section 4.5.3.2 lets a server take 10 minutes over the end of a message. Default: `"5m"`.
+    pub idle_timeout: Option<At<DurationText>>,
+    /// A session older than this is closed, `"1ms"` to `"30d"`, or `"none"`. Default: `"none"`.
+    pub session_timeout: Option<At<DurationText>>,
+}
+
+/// A group of mail servers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pool {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// How a member is chosen. Default: `"least-connections"`.
+    pub balance: Option<Balance>,
+    /// The mail servers: `"address:port"`, `"host:port"`, or a table with a name.
+    #[schemars(required, length(min = 1), extend("examples" = [["10.1.0.2:25"]]))]
+    pub members: Option<Vec<At<Member>>>,
+    /// Names of the monitors that must all succeed. None: members count as up.
+    #[serde(default)]
+    pub monitors: Vec<At<String>>,
+}
+
+/// How a member is chosen.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Balance {
+    /// Fewest sessions now; equals take turns.
+    LeastConnections,
+}
+
+/// A member of a pool.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Member {
+    /// `"address:port"` or `"host:port"`; the member is named so too.
+    Address(String),
+    /// With a name of its own.
+    Named(NamedMember),
+}
+
+/// A member with a name of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamedMember {
+    /// Unique within the pool. Default: the address as written.
+    pub name: Option<At<String>>,
+    /// `"address:port"` or `"host:port"`.
+    #[schemars(required, extend("examples" = ["10.1.0.2:25"]))]
+    pub address: Option<At<String>>,
+}
+
+// Not serde's `untagged`: that buffers the value and so forgets where it is written.
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Member;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a table")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Member, E> {
+                Ok(Member::Address(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member, A::Error> {
+                NamedMember::deserialize(MapAccessDeserializer::new(map)).map(Member::Named)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A health check.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Monitor {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// What is asked.
+    #[serde(rename = "type")]
+    #[schemars(required)]
+    pub kind: Option<MonitorKind>,
+    /// Time between the starts of two probes, `"10ms"` to `"1d"`. Default: `"30s"`.
+    pub interval: Option<At<DurationText>>,
+    /// A member is down when no probe succeeded for so long, `interval` to `"7d"`.
+    /// Default: `"91s"`.
+    pub timeout: Option<At<DurationText>>,
+    /// Name given in EHLO. Default: the machine's host name.
+    #[schemars(extend("examples" = ["lb.example.org"]))]
+    pub domain: Option<At<String>>,
+}
+
+/// What a monitor asks.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MonitorKind {
+    /// Greeting, EHLO (HELO if refused), QUIT.
+    Smtp,
+}

@@ -1,0 +1,135 @@
+//! The files under `config/`, and the schema they are held against.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::read;
+use crate::config::plan::{Action, FirewallMode};
+use crate::config::{load, schema};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../config")
+}
+
+#[test]
+fn every_example_loads_without_a_warning() {
+    let mut found = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            found += 1;
+            let loaded = load(&path).unwrap_or_else(|error| panic!("{error}"));
+            assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        }
+    }
+    assert!(found >= 4, "{found} examples");
+}
+
+#[test]
+fn demo_is_what_the_demo_expects() {
+    let plan = load(&folder().join("demo.toml")).unwrap().plan;
+    assert_eq!(plan.firewall.mode, FirewallMode::Firewall);
+    assert_eq!(plan.firewall.interfaces, ["ext0"]);
+    let policy = &plan.firewall.policies[0];
+    assert_eq!(policy.rules[0].action, Action::Accept);
+    assert_eq!(
+        policy.rules[0].source,
+        [
+            "10.77.0.0/26".parse().unwrap(),
+            "fd77::/123".parse().unwrap()
+        ]
+    );
+    assert_eq!(
+        (policy.rules[1].action, policy.rules[1].log),
+        (Action::Drop, true)
+    );
+    assert!(policy.rules[1].source.is_empty());
+}
+
+/// Dotted paths of all keys that the schema knows.
+fn schema_keys(root: &Value, schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        schema_keys(root, root.pointer(&name[1..]).unwrap(), path, keys);
+    }
+    for branch in schema["anyOf"].as_array().into_iter().flatten() {
+        schema_keys(root, branch, path, keys);
+    }
+    if schema["items"].is_object() {
+        schema_keys(root, &schema["items"], path, keys);
+    }
+    for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        schema_keys(root, schema, &path, keys);
+        keys.insert(path);
+    }
+}
+
+fn file_keys(value: &toml::Value, path: &str, keys: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = format!("{path}.{key}");
+                file_keys(value, &path, keys);
+                keys.insert(path);
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| file_keys(item, path, keys)),
+        _ => {}
+    }
+}
+
+#[test]
+fn full_example_has_every_key_of_the_schema() {
+    let (schema, mut known, mut written) = (schema(), BTreeSet::new(), BTreeSet::new());
+    schema_keys(&schema, &schema, "", &mut known);
+    let text = std::fs::read_to_string(folder().join("full.toml")).unwrap();
+    file_keys(&toml::Value::Table(text.parse().unwrap()), "", &mut written);
+    assert!(known.len() > 60, "{known:?}");
+    assert_eq!(known, written);
+}
+
+/// What a comment calls a default is what leaving the key out gives.
+#[test]
+fn full_example_tells_the_defaults() {
+    let text = std::fs::read_to_string(folder().join("full.toml")).unwrap();
+    let is_default = |line: &&str| {
+        let stated = line
+            .split_once("default: ")
+            .map(|(_, default)| default.trim());
+        let written = line
+            .split_once(" = ")
+            .and_then(|(_, rest)| rest.split('#').next());
+        let written = written.map(|value| value.trim().trim_matches('"'));
+        stated == Some("this") || (stated.is_some() && stated == written)
+    };
+    let (defaults, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(is_default);
+    assert!(defaults.len() >= 25, "{defaults:#?}");
+    assert_eq!(
+        read(&rest.join("\n")).unwrap().plan,
+        read(&text).unwrap().plan
+    );
+}
+
+#[test]
+fn schema_describes_every_key() {
+    fn undescribed(schema: &Value, path: &str, found: &mut Vec<String>) {
+        for (key, value) in schema.as_object().into_iter().flatten() {
+            if key == "properties" {
+                for (name, property) in value.as_object().unwrap() {
+                    if property["description"].as_str().is_none_or(str::is_empty) {
+                        found.push(format!("{path}.{name}"));
+                    }
+                }
+            }
+            undescribed(value, &format!("{path}.{key}"), found);
+        }
+    }
+    let mut found = Vec::new();
+    undescribed(&schema(), "", &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}

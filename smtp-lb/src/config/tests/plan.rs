@@ -1,0 +1,326 @@
+//! What sound files become.
+
+use std::time::Duration;
+
+use super::{SOUND, read};
+use crate::config::plan::*;
+
+fn warnings(text: &str) -> Vec<(usize, String, String)> {
+    let loaded = read(text).unwrap_or_else(|error| panic!("{error}"));
+    let found = loaded.warnings.iter();
+    found
+        .map(|it| (it.line, it.text.to_owned(), it.message.to_owned()))
+        .collect()
+}
+
+#[test]
+fn defaults() {
+    let plan = read(SOUND).unwrap().plan;
+    assert!(plan.general.workers >= 1);
+    assert_eq!(plan.general.grace, Duration::from_secs(30));
+    assert_eq!(
+        plan.admin,
+        AdminPlan {
+            socket: "/run/smtp-lb/admin.sock".into(),
+            mode: 0o600
+        }
+    );
+    assert_eq!(
+        plan.virtual_servers,
+        [VirtualServerPlan {
+            name: "smtp".into(),
+            listen: vec!["192.0.2.1:25".parse().unwrap()],
+            mode: Mode::Plain,
+            pool: PoolId(0),
+            firewall_policy: None,
+            log_profile: None,
+            limits: LimitsPlan {
+                connections: 10_000,
+                connect_timeout: Duration::from_secs(5),
+                connect_attempts: 3,
+                idle_timeout: Duration::from_mins(5),
+                session_timeout: None,
+            },
+        }]
+    );
+    assert_eq!(
+        plan.pools,
+        [PoolPlan {
+            name: "mail".into(),
+            balance: Balance::LeastConnections,
+            members: vec![MemberPlan {
+                name: "10.1.0.2:25".into(),
+                address: "10.1.0.2:25".parse().unwrap()
+            }],
+            monitors: vec![MonitorId(0)],
+        }]
+    );
+    assert_eq!(plan.monitors[0].interval, Duration::from_secs(30));
+    assert_eq!(plan.monitors[0].timeout, Duration::from_secs(91));
+    let MonitorKind::Smtp { domain } = &plan.monitors[0].kind;
+    assert!(!domain.is_empty());
+    assert_eq!(
+        plan.firewall,
+        FirewallPlan {
+            mode: FirewallMode::Adc,
+            enforcement: Enforcement::Auto,
+            interfaces: vec![],
+            pin_path: "/sys/fs/bpf/smtp-lb".into(),
+            failsafe: vec![],
+            policies: vec![],
+            host_policy: None,
+            log_default: true,
+            event_rate: 100,
+            event_burst: 100,
+            log_profile: None,
+        }
+    );
+    let log = LogPlan {
+        destinations: vec![],
+        publishers: vec![],
+        profiles: vec![],
+        system_profile: None,
+        bus_capacity: 65_536,
+    };
+    assert_eq!(plan.log, log);
+}
+
+#[test]
+fn an_empty_file_is_a_plan_that_does_nothing() {
+    let plan = read("").unwrap().plan;
+    assert!(plan.virtual_servers.is_empty());
+}
+
+#[test]
+fn references_become_positions() {
+    let plan = read(
+        r#"
+        [[virtual_server]]
+        name = "b"
+        listen = ["[2001:db8::1]:25", "192.0.2.1:25"]
+        pool = "second"
+        firewall_policy = "two"
+        log_profile = "p2"
+        limits = { session_timeout = "1h", connections = 5 }
+        [[pool]]
+        name = "first"
+        members = ["10.0.0.1:25"]
+        [[pool]]
+        name = "second"
+        members = [{ address = "mx.example.org:2525" }, { name = "x", address = "[fd00::1]:25" }]
+        [firewall]
+        host_policy = "one"
+        log_profile = "p1"
+        [[firewall.policy]]
+        name = "one"
+        [[firewall.policy]]
+        name = "two"
+        [[log.destination]]
+        name = "file"
+        type = "file"
+        path = "/tmp/x"
+        [[log.destination]]
+        name = "remote"
+        type = "syslog"
+        address = "two.example.org:514"
+        source = "2001:db8::9"
+        transport = "tcp"
+        facility = "local7"
+        [[log.publisher]]
+        name = "both"
+        destinations = ["remote", "file"]
+        [[log.profile]]
+        name = "p1"
+        publisher = "both"
+        [[log.profile]]
+        name = "p2"
+        publisher = "both"
+        accept = false
+        "#,
+    )
+    .unwrap()
+    .plan;
+    let server = &plan.virtual_servers[0];
+    assert_eq!(server.pool, PoolId(1));
+    assert_eq!(server.firewall_policy, Some(PolicyId(1)));
+    assert_eq!(server.log_profile, Some(ProfileId(1)));
+    assert_eq!(server.limits.session_timeout, Some(Duration::from_hours(1)));
+    assert_eq!(server.limits.connections, 5);
+    assert_eq!(plan.firewall.host_policy, Some(PolicyId(0)));
+    assert_eq!(plan.firewall.log_profile, Some(ProfileId(0)));
+    let members: Vec<_> = plan.pools[1]
+        .members
+        .iter()
+        .map(|member| (member.name.as_str(), member.address.to_string()))
+        .collect();
+    assert_eq!(
+        members,
+        [
+            ("mx.example.org:2525", "192.0.2.31:2525".into()),
+            ("x", "[fd00::1]:25".into())
+        ]
+    );
+    assert_eq!(
+        plan.log.publishers[0].destinations,
+        [DestinationId(1), DestinationId(0)]
+    );
+    // The address of the source's family is chosen.
+    assert_eq!(
+        plan.log.destinations[1].kind,
+        DestinationKind::Syslog {
+            address: "[2001:db8::41]:514".parse().unwrap(),
+            transport: Transport::Tcp,
+            facility: 23,
+            source: Some("2001:db8::9".parse().unwrap()),
+        }
+    );
+}
+
+#[test]
+fn rules() {
+    let plan = read(
+        r#"
+        [firewall]
+        host_policy = "p"
+        [[firewall.failsafe]]
+        name = "ssh"
+        source_lists = ["inner"]
+        protocol = "tcp"
+        port = "22-23"
+        [[firewall.address_list]]
+        name = "outer"
+        networks = ["10.0.0.5", "2001:db8::/32"]
+        lists = ["inner", "empty"]
+        [[firewall.address_list]]
+        name = "inner"
+        networks = ["192.0.2.0/24", "10.0.0.5/32"]
+        [[firewall.address_list]]
+        name = "empty"
+        [[firewall.policy]]
+        name = "p"
+        [[firewall.policy.rule]]
+        name = "r"
+        protocol = 17
+        source = ["198.51.100.1", "198.51.100.1"]
+        source_lists = ["outer", "inner"]
+        port = 53
+        action = "drop"
+        log = true
+        log_rate = 7
+        [[firewall.policy.rule]]
+        name = "off"
+        enabled = false
+        source_lists = ["empty"]
+        action = "accept"
+        "#,
+    )
+    .unwrap()
+    .plan;
+    assert_eq!(
+        plan.firewall.failsafe,
+        [RulePlan {
+            name: "ssh".into(),
+            enabled: true,
+            protocol: Some(6),
+            source: vec![
+                "192.0.2.0/24".parse().unwrap(),
+                "10.0.0.5/32".parse().unwrap()
+            ],
+            port: Some((22, 23)),
+            action: Action::Accept,
+            log: false,
+            log_rate: None,
+        }]
+    );
+    let [rule, off] = &plan.firewall.policies[0].rules[..] else {
+        panic!("two rules")
+    };
+    let mut sources: Vec<String> = rule.source.iter().map(ToString::to_string).collect();
+    assert_eq!(sources[0], "198.51.100.1/32");
+    sources.sort();
+    assert_eq!(
+        sources,
+        [
+            "10.0.0.5/32",
+            "192.0.2.0/24",
+            "198.51.100.1/32",
+            "2001:db8::/32"
+        ]
+    );
+    assert_eq!((rule.protocol, rule.port), (Some(17), Some((53, 53))));
+    assert_eq!(
+        (rule.action, rule.log, rule.log_rate),
+        (Action::Drop, true, Some(7))
+    );
+    assert!(!off.enabled);
+}
+
+#[test]
+fn every_facility_has_its_number() {
+    let words = "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert \
+                 clock local0 local1 local2 local3 local4 local5 local6 local7";
+    for (number, word) in (0_u8..).zip(words.split(' ')) {
+        let plan = read(&format!(
+            "[[log.destination]]\nname='d'\ntype='syslog'\naddress='10.0.0.1:514'\nfacility='{word}'"
+        ))
+        .unwrap()
+        .plan;
+        let DestinationKind::Syslog { facility, .. } = plan.log.destinations[0].kind else {
+            panic!("{word}")
+        };
+        assert_eq!(facility, number, "{word}");
+    }
+}
+
+#[test]
+fn warned_of() {
+    assert_eq!(warnings(SOUND), []);
+    let firewall = format!("{SOUND}[firewall]\nmode = \"firewall\"\n");
+    assert_eq!(
+        warnings(&firewall),
+        [
+            (
+                3,
+                "\"smtp\"".into(),
+                "no client can reach `smtp`: firewall mode drops what no rule accepts".into()
+            ),
+            (
+                16,
+                "\"firewall\"".into(),
+                "firewall mode without a failsafe entry: a wrong policy can shut you out".into()
+            ),
+        ]
+    );
+    for (text, line, at, message) in [
+        (
+            "[admin]\nmode = \"0666\"",
+            2,
+            "\"0666\"",
+            "every user of this machine can steer the daemon",
+        ),
+        (
+            "[firewall]\nenforcement = \"xdp-native\"",
+            2,
+            "\"xdp-native\"",
+            "no interface is named, so no packet is filtered",
+        ),
+        (
+            "[[firewall.policy]]\nname = \"p\"",
+            2,
+            "\"p\"",
+            "no packet meets the policy `p`",
+        ),
+        (
+            "[[pool]]\nname='p'\nmembers=['two.example.org:25']",
+            3,
+            "'two.example.org:25'",
+            "`two.example.org` has several addresses; only 192.0.2.41 is used",
+        ),
+    ] {
+        assert_eq!(
+            warnings(text),
+            [(line, at.to_owned(), message.to_owned())],
+            "{text}"
+        );
+    }
+}

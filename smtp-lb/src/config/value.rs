@@ -1,0 +1,23 @@
+//! Text of single values to what it means. Pure; the place in the file is the caller's.
+
+pub(crate) mod duration;
+pub(crate) mod endpoint;
+pub(crate) mod network;
+pub(crate) mod packet;
+pub(crate) mod text;
+
+/// What is wrong with a value, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub message: String,
+    pub help: String,
+}
+
+impl Fault {
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
