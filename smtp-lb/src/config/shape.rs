@@ -1,6 +1,7 @@
 //! Holds the TOML tree against the JSON schema: unknown and missing keys, types, words, bounds.
 
 mod describe;
+mod schema;
 
 use std::collections::HashSet;
 use std::ops::{Range, RangeInclusive};
@@ -11,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
 use self::describe::{example, one_of, sample, type_name};
+use self::schema::{Schema, json_type, properties};
 use super::diagnostic::{Diagnostic, Report, Reported, quote};
 use super::{raw, suggest};
 
@@ -70,7 +72,7 @@ impl Pruned {
 pub(crate) fn prune(tree: &mut Spanned<DeTable<'_>>, report: &mut Report) -> Pruned {
     let schema = schema();
     let mut walk = Walk {
-        root: &schema,
+        root: Schema(&schema),
         report,
         pruned: Pruned::default(),
     };
@@ -82,7 +84,7 @@ pub(crate) fn prune(tree: &mut Spanned<DeTable<'_>>, report: &mut Report) -> Pru
 /// The root schema and what was found so far. `path` is the dotted path of a value, as
 /// `firewall.policy`.
 struct Walk<'a> {
-    root: &'a Value,
+    root: Schema<'a>,
     report: &'a mut Report,
     pruned: Pruned,
 }
@@ -93,7 +95,7 @@ type Stays = Result<(), Reported>;
 impl<'a> Walk<'a> {
     fn value(&mut self, value: &mut Spanned<DeValue<'_>>, schema: &'a Value, path: &str) -> Stays {
         let span = value.span();
-        let Some(schema) = self.branch(schema, json_type(value.get_ref())) else {
+        let Some(schema) = self.root.branch(schema, json_type(value.get_ref())) else {
             return Err(self.wrong_type(value, schema, path));
         };
         match value.get_mut() {
@@ -113,15 +115,32 @@ impl<'a> Walk<'a> {
     }
 
     fn items(&mut self, items: &mut DeArray<'_>, schema: &'a Value, path: &str) {
-        let Some(schema) = schema.get("items") else {
+        let Some(inner) = schema.get("items") else {
             return;
         };
         for mut item in std::mem::replace(items, DeArray::new()) {
-            match self.value(&mut item, schema, path) {
+            let stays = if self.root.branch(inner, json_type(item.get_ref())).is_some() {
+                self.value(&mut item, inner, path)
+            } else {
+                let key = last(path);
+                let (list, found) = (self.wanted(inner), describe::found(item.get_ref()));
+                Err(self.report.error(Diagnostic::new(
+                    item.span(),
+                    format!("each of `{key}` must be {list}, not {found}"),
+                    format!("write as `{key} = {}`", sample(schema)),
+                )))
+            };
+            match stays {
                 Ok(()) => items.push(item),
                 Err(reported) => self.took(path, reported),
             }
         }
+    }
+
+    /// The types that a schema accepts, for people.
+    fn wanted(&self, schema: &Value) -> String {
+        let names: Vec<&str> = self.root.types(schema).into_iter().map(type_name).collect();
+        names.join(" or ")
     }
 
     fn table(
@@ -192,7 +211,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let schema = properties(schema).and_then(|known| known.get(key));
-            let value = schema.map_or_else(String::new, |schema| sample(self.target(schema)));
+            let value = schema.map_or_else(String::new, |schema| sample(self.root.target(schema)));
             let reported = self.report.error(Diagnostic::new(
                 span.clone(),
                 format!("`{key}` is missing from `{path}`"),
@@ -266,17 +285,10 @@ impl<'a> Walk<'a> {
 
     fn wrong_type(&mut self, value: &Spanned<DeValue<'_>>, schema: &Value, path: &str) -> Reported {
         let key = last(path);
-        let wanted = self.types(schema);
-        let list = wanted
-            .iter()
-            .map(|&name| type_name(name))
-            .collect::<Vec<_>>()
-            .join(" or ");
-        let message = format!(
-            "`{key}` must be {list}, not {}",
-            describe::found(value.get_ref())
-        );
-        let target = self.target(schema);
+        let wanted = self.root.types(schema);
+        let found = describe::found(value.get_ref());
+        let message = format!("`{key}` must be {}, not {found}", self.wanted(schema));
+        let target = self.root.target(schema);
         let help = match value.get_ref() {
             DeValue::Table(_) if wanted.contains(&"array") => {
                 format!("write `[[{path}]]` above each, in double brackets")
@@ -299,64 +311,6 @@ impl<'a> Walk<'a> {
         self.report
             .error(Diagnostic::new(value.span(), message, help))
     }
-
-    /// The schema that applies to a value of this type, references and alternatives followed.
-    fn branch(&self, schema: &'a Value, json_type: &str) -> Option<&'a Value> {
-        let schema = self.target(schema);
-        match schema.get("anyOf").and_then(Value::as_array) {
-            Some(branches) => branches
-                .iter()
-                .find_map(|branch| self.branch(branch, json_type)),
-            None => self.types(schema).contains(&json_type).then_some(schema),
-        }
-    }
-
-    /// The types that a schema accepts, in JSON's words. There is no null in TOML.
-    fn types<'s>(&self, schema: &'s Value) -> Vec<&'s str>
-    where
-        'a: 's,
-    {
-        let schema = self.target(schema);
-        let branches = schema.get("anyOf").and_then(Value::as_array);
-        let mut types: Vec<&str> = match (branches, schema.get("type")) {
-            (Some(branches), _) => branches
-                .iter()
-                .flat_map(|branch| self.types(branch))
-                .collect(),
-            (None, Some(Value::String(one))) => vec![one],
-            (None, Some(Value::Array(many))) => many.iter().filter_map(Value::as_str).collect(),
-            // Words that have docs are a `oneOf` of constants.
-            (None, _) if schema.get("oneOf").is_some() => vec!["string"],
-            (None, _) => vec![],
-        };
-        types.retain(|&name| name != "null");
-        types
-    }
-
-    /// Follows `$ref`, and an optional value to what it is when there.
-    fn target<'s>(&self, schema: &'s Value) -> &'s Value
-    where
-        'a: 's,
-    {
-        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-            let pointer = name.trim_start_matches('#');
-            return self
-                .root
-                .pointer(pointer)
-                .map_or(schema, |found| self.target(found));
-        }
-        let branches = schema.get("anyOf").and_then(Value::as_array);
-        match branches.map(Vec::as_slice) {
-            Some([one, null]) if null.get("type").and_then(Value::as_str) == Some("null") => {
-                self.target(one)
-            }
-            _ => schema,
-        }
-    }
-}
-
-fn properties(schema: &Value) -> Option<&Map<String, Value>> {
-    schema.get("properties").and_then(Value::as_object)
 }
 
 fn join(path: &str, key: &str) -> String {
@@ -369,16 +323,4 @@ fn join(path: &str, key: &str) -> String {
 
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
-}
-
-fn json_type(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "string",
-        DeValue::Integer(_) => "integer",
-        DeValue::Float(_) => "number",
-        DeValue::Boolean(_) => "boolean",
-        DeValue::Datetime(_) => "datetime",
-        DeValue::Array(_) => "array",
-        DeValue::Table(_) => "object",
-    }
 }

@@ -222,3 +222,52 @@ fn families(
         format!("write `protocol = \"{instead}\"`"),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SystemResolver;
+    use crate::config::diagnostic::Report;
+    use crate::config::shape::Pruned;
+
+    #[test]
+    fn a_small_file_cannot_ask_for_endless_networks() {
+        let text = r#"
+            [firewall]
+            address_list = [{ name = "l", networks = ["10.0.0.1", "10.0.0.2"] }]
+            [[firewall.policy]]
+            name = "p"
+            rule = [
+                { name = "two", action = "drop", source_lists = ["l"] },
+                { name = "four", action = "drop", source_lists = ["l"], source = ["10.0.0.2", "10.0.0.3"] },
+                { name = "none", action = "drop", source_lists = ["l"] },
+            ]
+        "#;
+        let raw: raw::Config = toml::from_str(text).unwrap();
+        let (mut report, pruned) = (Report::default(), Pruned::default());
+        let check = &mut Check {
+            report: &mut report,
+            resolver: &SystemResolver,
+            pruned: &pruned,
+        };
+        let sections = Sections::gather(check, &raw);
+        let lists = AddressLists::compile(check, &sections, &raw.firewall.address_list).unwrap();
+        let mut rules = Rules {
+            left: 5,
+            ..Rules::new(&sections, Ok(&lists))
+        };
+        let compiled = raw.firewall.policy[0].rule.iter();
+        let compiled: Vec<_> = compiled.map(|rule| rules.rule(check, rule)).collect();
+        let counts = compiled
+            .iter()
+            .map(|rule| rule.as_ref().map(|rule| rule.source.len()));
+        assert_eq!(
+            counts.map(Result::ok).collect::<Vec<_>>(),
+            [Some(2), Some(3), None]
+        );
+        let found = report.finish("test.toml", text).unwrap_err();
+        let said: Vec<_> = found.iter().map(|it| (it.text, it.message)).collect();
+        let message = "all rules together have more than 4000000 networks";
+        assert_eq!(said, [("\"none\"", message)]);
+    }
+}

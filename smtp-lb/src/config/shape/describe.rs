@@ -69,7 +69,7 @@ pub(super) fn sample(schema: &Value) -> String {
     } else if named("boolean") {
         "true".to_owned()
     } else if named("array") {
-        "[\"…\"]".to_owned()
+        "[…]".to_owned()
     } else {
         "\"…\"".to_owned()
     }

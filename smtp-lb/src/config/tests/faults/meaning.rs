@@ -1,0 +1,398 @@
+//! What fits the schema and yet means nothing.
+
+use super::{SOUND, says};
+
+#[test]
+fn addresses() {
+    says(
+        &SOUND
+            .replace("\"192.0.2.1:25\"", "\"192.0.2.1:25\", \"192.0.2.1\", \"mx.example.org:25\", \"224.0.0.1:25\", \"192.0.2.1:25\"")
+            .replace("\"10.1.0.2:25\"", "\"10.1.0.2:25\", { name = \"b\", address = \"10.1.0.2:25\" }, \"nowhere.example.org:25\", \"0.0.0.0:25\", \"empty.example.org:25\", \"10.1.0.300:25\""),
+        &[
+            (4, "\"192.0.2.1\"", "`192.0.2.1` has no port", "write `\"192.0.2.1:25\"`"),
+            (4, "\"mx.example.org:25\"", "`mx.example.org` is a host name, which cannot be listened on", "write an address, or all of them: `\"0.0.0.0:25\", \"[::]:25\"`"),
+            (4, "\"224.0.0.1:25\"", "`224.0.0.1` cannot be listened on", "write an address of this machine"),
+            (4, "\"192.0.2.1:25\"", "`192.0.2.1:25` is listened on twice", "write another address or port, or leave it out"),
+            (9, "\"10.1.0.2:25\"", "`10.1.0.2:25` is in the pool already", "name each member once"),
+            (9, "\"nowhere.example.org:25\"", "`nowhere.example.org` cannot be resolved: no such name", "mend the name or the resolver, or write an address"),
+            (9, "\"0.0.0.0:25\"", "`0.0.0.0` is not the address of one server", "write the server's own address"),
+            (9, "\"empty.example.org:25\"", "`empty.example.org` has no address", "mend the name, or write an address"),
+            (9, "\"10.1.0.300:25\"", "`10.1.0.300` is not an address", "an IPv4 address is four numbers from 0 to 255, as `192.0.2.1`"),
+        ],
+    );
+}
+
+#[test]
+fn listened_on_twice_in_two_servers_and_not_by_another_socket() {
+    let second = "\n[[virtual_server]]\nname = \"b\"\nlisten = [\"0.0.0.0:25\", \"192.0.2.1:26\", \"192.0.2.1:25\"]\npool = \"mail\"\n";
+    says(
+        &format!("{SOUND}{second}"),
+        &[(
+            18,
+            "\"192.0.2.1:25\"",
+            "`192.0.2.1:25` is listened on twice",
+            "write another address or port, or leave it out",
+        )],
+    );
+}
+
+#[test]
+fn names_and_references() {
+    says(
+        r#"
+        [[virtual_server]]
+        name = "v"
+        listen = ["192.0.2.1:25"]
+        pool = "mial"
+        firewall_policy = "nothing-like-it"
+        log_profile = "p"
+        [[pool]]
+        name = "mail"
+        members = ["10.0.0.1:25", { name = "10.0.0.1:25", address = "10.0.0.2:25" }]
+        monitors = ["smtp", "smtp"]
+        [[pool]]
+        name = "mail"
+        members = ["10.0.0.1:25"]
+        [[monitor]]
+        name = "smtp"
+        type = "smtp"
+        [[monitor]]
+        name = "has space"
+        type = "smtp"
+        [firewall]
+        host_policy = "hots"
+        [[firewall.policy]]
+        name = "host"
+        rule = [{ name = "r", action = "drop" }, { name = "r", action = "drop" }]
+        [[log.publisher]]
+        name = "pub"
+        destinations = ["file"]
+        "#,
+        &[
+            (
+                5,
+                "\"mial\"",
+                "there is no pool named `mial`",
+                "did you mean `\"mail\"`?",
+            ),
+            (
+                6,
+                "\"nothing-like-it\"",
+                "there is no firewall policy named `nothing-like-it`",
+                "write one of `host`",
+            ),
+            (
+                7,
+                "\"p\"",
+                "there is no log profile named `p`",
+                "add it as `[[log.profile]]` with `name = \"p\"`",
+            ),
+            (
+                10,
+                "\"10.0.0.1:25\"",
+                "the name `10.0.0.1:25` is taken",
+                "write a name that no other member has",
+            ),
+            (11, "\"smtp\"", "`smtp` is named twice", "name it once"),
+            (
+                13,
+                "\"mail\"",
+                "the name `mail` is taken",
+                "write a name that no other has",
+            ),
+            (
+                19,
+                "\"has space\"",
+                "`has space` is not a name",
+                "write 1 to 63 letters, digits or characters of `-_.:/[]`",
+            ),
+            (
+                22,
+                "\"hots\"",
+                "there is no firewall policy named `hots`",
+                "did you mean `\"host\"`?",
+            ),
+            (
+                25,
+                "\"r\"",
+                "the name `r` is taken",
+                "write a name that no other has",
+            ),
+            (
+                28,
+                "\"file\"",
+                "there is no log destination named `file`",
+                "add it as `[[log.destination]]` with `name = \"file\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn monitors() {
+    let monitor = |rest: &str| format!("[[monitor]]\nname = \"m\"\ntype = \"smtp\"\n{rest}");
+    says(
+        &monitor("interval = \"1m\"\ntimeout = \"30s\""),
+        &[(
+            4,
+            "\"1m\"",
+            "the interval of `1m` is longer than its time-out of `30s`",
+            "three probes and a second is usual: `timeout = \"181s\"`",
+        )],
+    );
+    says(
+        &monitor("timeout = \"29s\""),
+        &[(
+            4,
+            "\"29s\"",
+            "the interval of `30s` is longer than its time-out of `29s`",
+            "three probes and a second is usual: `timeout = \"91s\"`",
+        )],
+    );
+    says(
+        &monitor("interval = \"soon\"\ndomain = \"x\\r\\nQUIT\""),
+        &[
+            (
+                4,
+                "\"soon\"",
+                "`soon` is not a duration",
+                "write a whole number and one unit of ms, s, m, h or d, as `\"30s\"`",
+            ),
+            (
+                5,
+                "\"x\\r\\nQUIT\"",
+                "`x\\r\\nQUIT` is not a domain",
+                "write a domain, as `\"lb.example.org\"`, or an address literal, as `\"[192.0.2.1]\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn rules() {
+    says(
+        r#"
+        [[firewall.failsafe]]
+        name = "f"
+        port = 22
+        [[firewall.address_list]]
+        name = "empty"
+        [[firewall.policy]]
+        name = "p"
+        [[firewall.policy.rule]]
+        name = "a"
+        source = ["10.0.0.5/24", "any"]
+        protocol = "tpc"
+        port = "30-25"
+        action = "drop"
+        [[firewall.policy.rule]]
+        name = "b"
+        source_lists = ["empty"]
+        action = "accept"
+        [[firewall.policy.rule]]
+        name = "c"
+        protocol = "icmp"
+        port = 25
+        action = "accept"
+        [[firewall.policy.rule]]
+        name = "d"
+        protocol = "icmp"
+        source = ["2001:db8::/32"]
+        action = "accept"
+        "#,
+        &[
+            (
+                3,
+                "\"f\"",
+                "the failsafe entry `f` names no source",
+                "add `source = [\"192.0.2.0/24\"]` with the networks you administer from",
+            ),
+            (
+                4,
+                "22",
+                "a port without a protocol",
+                "add `protocol = \"tcp\"` or `protocol = \"udp\"`",
+            ),
+            (
+                11,
+                "\"10.0.0.5/24\"",
+                "`10.0.0.5/24` has bits set beyond its prefix",
+                "write `\"10.0.0.0/24\"` for the network, or `\"10.0.0.5\"` for the one address",
+            ),
+            (
+                11,
+                "\"any\"",
+                "`any` is not an address",
+                "an IPv4 address is four numbers from 0 to 255, as `192.0.2.1`",
+            ),
+            (
+                12,
+                "\"tpc\"",
+                "`tpc` is not a protocol",
+                "did you mean `\"tcp\"`?",
+            ),
+            (
+                13,
+                "\"30-25\"",
+                "`30-25` ends before it begins",
+                "write `\"25-30\"`",
+            ),
+            (
+                17,
+                "[\"empty\"]",
+                "these lists hold no network, so the rule could never match",
+                "put a network in a list, or write `enabled = false` in the rule",
+            ),
+            (
+                22,
+                "25",
+                "protocol 1 has no ports",
+                "leave `port` out, or write `protocol = \"tcp\"`",
+            ),
+            (
+                26,
+                "\"icmp\"",
+                "`icmp` is for IPv4, but every source is IPv6: it could never match",
+                "write `protocol = \"icmpv6\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn lists_in_a_circle() {
+    says(
+        r#"
+        [firewall]
+        address_list = [
+            { name = "a", lists = ["b"] },
+            { name = "b", lists = ["c", "d"] },
+            { name = "c", lists = ["a", "d"] },
+            { name = "d", networks = ["10.0.0.0/8"], lists = ["d"] },
+            { name = "e", lists = ["a", "x"] },
+        ]
+        "#,
+        &[
+            (
+                6,
+                "\"a\"",
+                "the list `a` contains itself: a → b → c → a",
+                "take one of the lists out of the other",
+            ),
+            (
+                7,
+                "\"d\"",
+                "the list `d` contains itself: d → d",
+                "take one of the lists out of the other",
+            ),
+            (
+                8,
+                "\"x\"",
+                "there is no firewall address list named `x`",
+                "write one of `a`, `b`, `c`, `d`, `e`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn log_destinations() {
+    says(
+        r#"
+        [[log.destination]]
+        name = "a"
+        type = "file"
+        address = "10.0.0.1:514"
+        facility = "local0"
+        [[log.destination]]
+        name = "b"
+        type = "syslog"
+        path = "/x"
+        [[log.destination]]
+        name = "c"
+        type = "file"
+        path = "events.json"
+        [[log.destination]]
+        name = "d"
+        type = "syslog"
+        address = "10.0.0.1:514"
+        source = "fd00::1"
+        facility = "local8"
+        [[log.destination]]
+        name = "e"
+        type = "syslog"
+        address = "10.0.0.1:514"
+        source = "fd00::1"
+        [[log.destination]]
+        name = "f"
+        type = "file"
+        path = "/tmp/x"
+        [[log.destination]]
+        name = "g"
+        type = "file"
+        path = "/tmp/x"
+        "#,
+        &[
+            (
+                4,
+                "\"file\"",
+                "a destination of type `file` needs `path`",
+                "add `path = \"/var/log/smtp-lb/events.json\"`",
+            ),
+            (
+                5,
+                "\"10.0.0.1:514\"",
+                "`address` means nothing to a destination of type `file`",
+                "leave `address` out",
+            ),
+            (
+                6,
+                "\"local0\"",
+                "`facility` means nothing to a destination of type `file`",
+                "leave `facility` out",
+            ),
+            (
+                9,
+                "\"syslog\"",
+                "a destination of type `syslog` needs `address`",
+                "add `address = \"10.9.0.2:514\"`",
+            ),
+            (
+                10,
+                "\"/x\"",
+                "`path` means nothing to a destination of type `syslog`",
+                "leave `path` out",
+            ),
+            (
+                14,
+                "\"events.json\"",
+                "`events.json` is not an absolute path",
+                "write the whole path, beginning with `/`",
+            ),
+            (
+                19,
+                "\"fd00::1\"",
+                "10.0.0.1:514 cannot be reached from fd00::1: one is IPv4, the other IPv6",
+                "write both of one family",
+            ),
+            (
+                20,
+                "\"local8\"",
+                "unknown word `local8` for `facility`",
+                "did you mean `\"local0\"`?",
+            ),
+            (
+                25,
+                "\"fd00::1\"",
+                "10.0.0.1:514 cannot be reached from fd00::1: one is IPv4, the other IPv6",
+                "write both of one family",
+            ),
+            (
+                33,
+                "\"/tmp/x\"",
+                "`/tmp/x` is written to twice",
+                "write another path, or name the one destination in both publishers",
+            ),
+        ],
+    );
+}
