@@ -1,11 +1,15 @@
 //! `[[firewall.address_list]]`: lists of networks, which may name further lists.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use ipnet::IpNet;
 
 use super::names::Sections;
 use super::{Check, Checked, all};
-use crate::config::diagnostic::quote;
-use crate::config::{raw, value};
+use crate::config::diagnostic::{Diagnostic, quote};
+use crate::config::raw::{self, At};
+use crate::config::value;
 
 /// The lists, checked to be free of cycles.
 pub(super) struct AddressLists(Vec<AddressList>);
@@ -27,10 +31,7 @@ impl AddressLists {
         let lists: Vec<AddressList> = raw
             .iter()
             .map(|raw| {
-                let networks = all(raw
-                    .networks
-                    .iter()
-                    .map(|text| check.value(text, value::network::parse)));
+                let networks = networks(check, &raw.networks);
                 let lists = sections.address_lists.find_each(check, &raw.lists);
                 if let Some(reported) = networks.as_ref().err().or(lists.as_ref().err()) {
                     sound = Err(*reported);
@@ -62,6 +63,24 @@ impl AddressLists {
         })
         .flatten()
     }
+}
+
+/// Reads networks, each of which may be written once.
+pub(super) fn networks(check: &mut Check<'_>, texts: &[At<String>]) -> Checked<Vec<IpNet>> {
+    let mut seen: HashMap<IpNet, Range<usize>> = HashMap::new();
+    all(texts.iter().map(|text| {
+        let network = check.value(text, value::network::parse)?;
+        match seen.insert(network, text.span()) {
+            None => Ok(network),
+            Some(first) => {
+                let message = format!("{} is listed twice", quote(text));
+                let diagnostic = Diagnostic::new(text.span(), message, "list it once");
+                Err(check
+                    .report
+                    .error(diagnostic.also(first, "first listed here")))
+            }
+        }
+    }))
 }
 
 /// Reports every list that contains itself. No recursion: nesting is as deep as the file says.

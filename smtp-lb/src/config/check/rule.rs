@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use ipnet::IpNet;
 
-use super::address_list::AddressLists;
+use super::address_list::{AddressLists, networks};
 use super::names::Sections;
-use super::{Check, Checked, all};
+use super::{Check, Checked};
 use crate::config::diagnostic::quote;
 use crate::config::plan::{Action, RulePlan};
 use crate::config::raw::{self, At, NumberOrText};
-use crate::config::value::{self, packet};
+use crate::config::value::packet;
 
 /// Networks in all rules together, lists merged in: bounds what a small file can ask for.
 const MAX_NETWORKS: usize = 4_000_000;
@@ -116,11 +116,9 @@ impl<'a> Rules<'a> {
 
     /// Networks and lists merged, each network once, in the order written.
     fn source(&mut self, check: &mut Check<'_>, pattern: &Pattern<'_>) -> Checked<Vec<IpNet>> {
-        let own = all(pattern
+        let own = pattern
             .source
-            .into_iter()
-            .flat_map(|networks| networks.iter())
-            .map(|text| check.value(text, value::network::parse)));
+            .map_or(Ok(vec![]), |texts| networks(check, texts));
         let named = pattern.source_lists.map_or(Ok(vec![]), |lists| {
             self.sections.address_lists.find_each(check, lists)
         });

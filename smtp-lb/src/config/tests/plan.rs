@@ -201,7 +201,7 @@ fn rules() {
         [[firewall.policy.rule]]
         name = "r"
         protocol = 17
-        source = ["198.51.100.1", "198.51.100.1"]
+        source = ["198.51.100.1", "192.0.2.0/24"]
         source_lists = ["outer", "inner"]
         port = 53
         action = "drop"
@@ -236,7 +236,7 @@ fn rules() {
         panic!("two rules")
     };
     let mut sources: Vec<String> = rule.source.iter().map(ToString::to_string).collect();
-    assert_eq!(sources[0], "198.51.100.1/32");
+    assert_eq!(sources[..2], ["198.51.100.1/32", "192.0.2.0/24"]);
     sources.sort();
     assert_eq!(
         sources,

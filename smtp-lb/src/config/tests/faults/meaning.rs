@@ -260,6 +260,37 @@ fn rules() {
 }
 
 #[test]
+fn networks_listed_twice() {
+    says(
+        r#"
+        [[firewall.failsafe]]
+        name = "f"
+        source = ["192.0.2.1", "10.0.0.0/8", "192.0.2.1/32"]
+        [[firewall.address_list]]
+        name = "l"
+        networks = [
+            "fd00::/8",
+            "fd00::/8",
+        ]
+        "#,
+        &[
+            (
+                4,
+                "\"192.0.2.1/32\"",
+                "`192.0.2.1/32` is listed twice",
+                "list it once",
+            ),
+            (
+                9,
+                "\"fd00::/8\"",
+                "`fd00::/8` is listed twice",
+                "list it once",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn lists_in_a_circle() {
     says(
         r#"
