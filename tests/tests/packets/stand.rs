@@ -1,17 +1,160 @@
-//! A stand whose pins are its test's own.
+//! A stand whose pins are its test's own, and what can be asked of it about one packet.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use smtp_lb::firewall::Stand;
+use aya::maps::{MapData, RingBuf};
+use smtp_lb::config::plan::Plan;
+use smtp_lb::firewall::{Compiled, Counters, Slots, Stand, Word, compile};
+use smtp_lb_common::event::RawEvent;
+use smtp_lb_common::packet::parse;
+use smtp_lb_common::reason::{Reason, Verdict};
+use smtp_lb_common::verdict::{NoConnections, decide};
+use zerocopy::FromBytes as _;
 
-/// A loaded program.
-pub(crate) fn load() -> Stand {
+/// A loaded program with a plan in force.
+pub(crate) struct Bench {
+    pub(crate) stand: Stand,
+    pub(crate) compiled: Compiled,
+    rings: Vec<RingBuf<MapData>>,
+    before: Counters,
+}
+
+/// A folder for pins that no other test uses.
+pub(crate) fn pin_path() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = PathBuf::from(format!(
-        "/sys/fs/bpf/slb-test-{}-{number}",
-        std::process::id()
-    ));
-    Stand::load(&path).expect("the program loads; it takes root and `cargo xtask build`")
+    PathBuf::from(format!("/sys/fs/bpf/slb-test-{}-{number}", std::process::id()))
+}
+
+impl Bench {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let mut stand =
+            Stand::load(&pin_path()).expect("the program loads: as root, after `cargo xtask build`");
+        let compiled = compile(plan, Slots::default(), 1).expect("the plan compiles");
+        stand.image(&compiled).expect("the image is taken");
+        let rings = stand.rings().expect("rings");
+        let before = stand.counters(&compiled).expect("counters");
+        Self {
+            stand,
+            compiled,
+            rings,
+            before,
+        }
+    }
+
+    /// Forgets the names of former plans: for runs of more plans than there are slots.
+    pub(crate) fn forget(&mut self) {
+        self.compiled.slots = Slots::default();
+    }
+
+    /// Puts another plan in force, going on with the slots of the last.
+    pub(crate) fn replan(&mut self, plan: &Plan) {
+        self.compiled = compile(plan, self.compiled.slots.clone(), 2).expect("the plan compiles");
+        self.stand.image(&self.compiled).expect("the image is taken");
+        self.before = self.stand.counters(&self.compiled).expect("counters");
+    }
+
+    /// What the loaded program does with a frame: verdict by its action, reason by explaining,
+    /// who by the one counter that moved, `log` by the event that came. Panics where these
+    /// contradict each other.
+    pub(crate) fn kernel(&mut self, frame: &[u8]) -> String {
+        let action = self.stand.run(frame).expect("the program runs");
+        let after = self.stand.counters(&self.compiled).expect("counters");
+        let octets = frame.len() as u64;
+        let who = moved(&self.before, &after, octets);
+        sums_hold(&after);
+        let dropped = after.dropped.packets - self.before.dropped.packets;
+        let asked = after.events.asked - self.before.events.asked;
+        let verdict = match (action, dropped) {
+            (2, 0) => "accept",
+            (1, 1) => "drop",
+            other => panic!("action and counter disagree: {other:?}"),
+        };
+        self.before = after;
+        let answer = self.stand.explain(frame).expect("the program explains");
+        assert_eq!(
+            self.stand.counters(&self.compiled).expect("counters"),
+            self.before,
+            "explaining must leave no trace"
+        );
+        assert_eq!(Verdict::from_u8(answer.verdict).map(Verdict::name), Some(verdict));
+        let reason = Reason::from_u8(answer.reason).expect("a reason").name();
+        let event = self.event();
+        assert_eq!(asked, u64::from(event.is_some()), "asked = sent");
+        if let Some(event) = event {
+            self.event_agrees(&event, frame, answer.slot, verdict, reason);
+        }
+        let log = if event.is_some() { " log" } else { "" };
+        format!("{verdict} {reason} {who}{log}")
+    }
+
+    /// The next event, if one waits.
+    pub(crate) fn event(&mut self) -> Option<RawEvent> {
+        self.rings.iter_mut().find_map(|ring| {
+            let item = ring.next()?;
+            Some(RawEvent::read_from_bytes(&item).expect("an event"))
+        })
+    }
+
+    fn event_agrees(&self, event: &RawEvent, frame: &[u8], slot: u32, verdict: &str, reason: &str) {
+        let parsed = parse(frame);
+        let packet = &parsed.packet;
+        let words = |octets: [u8; 16]| smtp_lb_common::packet::split(octets);
+        assert_eq!(event.slot, slot);
+        assert_eq!(Verdict::from_u8(event.verdict).map(Verdict::name), Some(verdict));
+        assert_eq!(Reason::from_u8(event.reason).map(Reason::name), Some(reason));
+        assert_eq!((words(event.src), words(event.dst)), (packet.src, packet.dst));
+        assert_eq!((event.src_port, event.dst_port), (packet.sport, packet.dport));
+        assert_eq!((event.protocol, event.tcp_flags), (packet.protocol, packet.flags));
+        assert_eq!(event.vlan, parsed.vlan);
+        assert_eq!(event.length as usize, frame.len());
+        assert_eq!(event.family, if packet.v6 { 6 } else { 4 });
+        assert!(event.time > 0);
+    }
+
+    /// What the same code says in userspace.
+    pub(crate) fn userspace(&self, frame: &[u8]) -> String {
+        let lines = self.compiled.lines.as_slice();
+        let decision = decide(lines, &NoConnections, frame, &parse(frame));
+        let label = self.compiled.slots.label(decision.slot).expect("a label");
+        assert_eq!(label.verdict, Word::from(decision.verdict));
+        let log = if decision.log { " log" } else { "" };
+        format!(
+            "{} {} {}/{}/{}{log}",
+            decision.verdict.name(),
+            decision.reason.name(),
+            label.context,
+            label.policy,
+            label.rule
+        )
+    }
+}
+
+/// The one row that counted one packet of so many octets.
+fn moved(before: &Counters, after: &Counters, octets: u64) -> String {
+    let was = |row: &smtp_lb::firewall::Row| {
+        let old = before.rows.iter().find(|old| old.label == row.label);
+        old.map(|old| old.count).unwrap_or_default()
+    };
+    let moved: Vec<_> = after.rows.iter().filter(|row| row.count != was(row)).collect();
+    let [row] = moved.as_slice() else {
+        panic!("one counter moves, not {moved:?}");
+    };
+    assert_eq!(row.count.packets, was(row).packets + 1);
+    assert_eq!(row.count.bytes, was(row).bytes + octets);
+    let label = &row.label;
+    format!("{}/{}/{}", label.context, label.policy, label.rule)
+}
+
+/// `received = Σ verdicts = Σ rows`, `asked = sent + each loss`.
+pub(crate) fn sums_hold(counters: &Counters) {
+    let (received, accepted, dropped) = (counters.received, counters.accepted, counters.dropped);
+    assert_eq!(received.packets, accepted.packets + dropped.packets);
+    assert_eq!(received.bytes, accepted.bytes + dropped.bytes);
+    let packets: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
+    let bytes: u64 = counters.rows.iter().map(|row| row.count.bytes).sum();
+    assert_eq!((received.packets, received.bytes), (packets, bytes));
+    let events = counters.events;
+    assert_eq!(events.asked, events.sent + events.rate_limited + events.ring_full);
 }
