@@ -1,1 +1,50 @@
-//! The control socket: an HTTP API over a Unix socket.
+//! The control socket: an HTTP/1.1 API in JSON over a Unix socket.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/status` | [`api::Status`] |
+//! | `POST /v1/reload` | [`api::Reloaded`] |
+//! | `GET /v1/firewall` | [`api::FirewallList`] |
+//! | `GET /v1/firewall/counters` | [`api::Counters`] |
+//! | `POST /v1/firewall/explain` | [`api::Explanation`] to an [`api::ExplainRequest`] |
+//! | `GET /v1/events` | one JSON object a line, until the client leaves |
+//!
+//! Whatever is refused answers with an [`api::Problem`].
+
+pub mod api;
+pub mod client;
+mod refusal;
+mod routes;
+mod server;
+pub mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+
+use hyper::body::Bytes;
+use tokio::sync::mpsc;
+
+pub use refusal::{Part, Refusal};
+pub use server::{Bounds, Server};
+
+use api::{Counters, ExplainRequest, Explanation, FirewallList, Reloaded, Status};
+
+/// What the API asks of the running daemon; a fake one serves the tests.
+///
+/// All but [`Control::reload`] may block for the time of a few system calls, and are
+/// called where blocking is allowed.
+pub trait Control: Send + Sync + 'static {
+    /// A picture of everything that runs.
+    fn status(&self) -> Status;
+    /// Takes the configuration file anew, all of it or nothing.
+    fn reload(&self) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
+    /// Rules as configured, with what each has hit.
+    fn firewall(&self) -> Result<FirewallList, Refusal>;
+    /// Counters of the packet filter.
+    fn counters(&self) -> Result<Counters, Refusal>;
+    /// Runs a made-up packet through the filter.
+    fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal>;
+    /// Events from now on, each a JSON object with its newline. Dropping the receiver ends it.
+    fn follow(&self) -> mpsc::Receiver<Bytes>;
+}

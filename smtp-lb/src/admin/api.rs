@@ -1,0 +1,251 @@
+//! What goes over the control socket, read and written by both ends.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/firewall/counters`, and `POST /v1/firewall/explain` with its answer.
+pub use crate::firewall::{Counters, ExplainRequest, Explanation};
+use crate::firewall::{EventCounts, InForce, InterfaceReport};
+
+/// `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the running daemon.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Whether it takes sessions still.
+    pub phase: Phase,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Configuration file in force.
+    pub config: String,
+    /// Data-plane threads.
+    pub workers: usize,
+    /// The packet filter.
+    pub firewall: FirewallStatus,
+    /// Virtual servers, in the order of the file.
+    pub virtual_servers: Vec<VirtualServerStatus>,
+    /// Pools, in the order of the file.
+    pub pools: Vec<PoolStatus>,
+    /// The event pipeline.
+    pub log: LogStatus,
+}
+
+/// Where in its life the daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Takes sessions.
+    Running,
+    /// Asked to stop; sessions in flight may end.
+    Draining,
+}
+
+/// The packet filter in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirewallStatus {
+    /// `adc` or `firewall`.
+    pub mode: String,
+    /// Enforcement that the configuration asks for.
+    pub enforcement: String,
+    /// Where verdicts are made, at the weakest of the interfaces.
+    pub in_force: InForce,
+    /// Interfaces and where their packets are decided.
+    pub interfaces: Vec<InterfaceReport>,
+    /// Why something less than the best is in force.
+    pub warnings: Vec<String>,
+    /// Events that rules asked for, and what became of them before the daemon saw them.
+    pub events: Option<EventCounts>,
+}
+
+/// A virtual server in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualServerStatus {
+    /// Name.
+    pub name: String,
+    /// Addresses listened on.
+    pub listen: Vec<String>,
+    /// Where its sessions go.
+    pub pool: String,
+    /// Sessions now.
+    pub active: u64,
+    /// Sessions taken since the start.
+    pub total: u64,
+    /// Clients closed at once because all places were taken.
+    pub refused_by_limit: u64,
+    /// Clients closed at once because the accept filter said so.
+    pub refused_by_filter: u64,
+    /// Sessions that found no member to take them.
+    pub no_member: u64,
+    /// Connects to members that failed or timed out; one session may count several.
+    pub connect_failures: u64,
+    /// Times that the kernel could not give us a waiting client.
+    pub accept_errors: u64,
+    /// Sessions ended by a time-out.
+    pub timeouts: u64,
+    /// Sessions ended by a reset or another fault of either side.
+    pub resets: u64,
+    /// Sessions ended by a fault of smtp-lb's own.
+    pub panics: u64,
+    /// Octets from clients to members.
+    pub bytes_in: u64,
+    /// Octets from members to clients.
+    pub bytes_out: u64,
+}
+
+/// A pool in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// Name.
+    pub name: String,
+    /// Its mail servers.
+    pub members: Vec<MemberStatus>,
+}
+
+/// A member in [`PoolStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// Name.
+    pub name: String,
+    /// Where it is.
+    pub address: String,
+    /// `checking`, `up` or `down`.
+    pub state: String,
+    /// Since when, in seconds since the Unix epoch.
+    pub since: u64,
+    /// Why it is in that state.
+    pub reason: String,
+    /// Sessions now.
+    pub active: u64,
+    /// Sessions that were connected since the start.
+    pub total: u64,
+    /// Connects that failed or timed out.
+    pub connect_failures: u64,
+    /// Octets from clients to the member.
+    pub bytes_in: u64,
+    /// Octets from the member to clients.
+    pub bytes_out: u64,
+}
+
+/// The event pipeline in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStatus {
+    /// Events emitted.
+    pub emitted: u64,
+    /// Those lost because the bus was full.
+    pub lost: u64,
+    /// Those that no log profile asks for.
+    pub unasked: u64,
+    /// Where records go.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// A log destination in [`LogStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationStatus {
+    /// Name.
+    pub name: String,
+    /// `file`, `syslog-udp` or `syslog-tcp`.
+    pub kind: String,
+    /// Path or address.
+    pub target: String,
+    /// `starting`, `up`, `retrying` or `stopped`.
+    pub state: String,
+    /// Records handed over.
+    pub sent: u64,
+    /// Records lost, by all causes.
+    pub lost: u64,
+    /// Records waiting.
+    pub queued: u64,
+    /// The newest failure.
+    pub last_error: Option<String>,
+}
+
+/// `POST /v1/reload`, done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// File that was read.
+    pub config: String,
+    /// What the file draws attention to, rendered.
+    pub warnings: Vec<String>,
+}
+
+/// `GET /v1/firewall`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirewallList {
+    /// `adc` or `firewall`.
+    pub mode: String,
+    /// Places where rules apply, in the order that packets meet them.
+    pub contexts: Vec<ContextList>,
+}
+
+/// A place where rules apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextList {
+    /// `failsafe`, `host`, or the name of a virtual server behind `virtual-server:`.
+    pub context: String,
+    /// Policy, if it has one.
+    pub policy: Option<String>,
+    /// Rules in order; the last is the default where the context has one.
+    pub rules: Vec<RuleList>,
+}
+
+/// A rule in [`ContextList`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleList {
+    /// Name.
+    pub rule: String,
+    /// Whether it can match.
+    pub enabled: bool,
+    /// `accept` or `drop`.
+    pub action: String,
+    /// Whether it asks for events.
+    pub log: bool,
+    /// Protocol, sources and ports that it takes, in words.
+    pub matches: String,
+    /// Packets it decided. `None`: the filter counts nowhere now.
+    pub packets: Option<u64>,
+    /// Octets of them.
+    pub bytes: Option<u64>,
+}
+
+/// A request that was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Cause, for programs.
+    pub code: Code,
+    /// Cause, for people; may have lines.
+    pub message: String,
+    /// Diagnostics of an invalid configuration, as `check --json` prints them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<serde_json::Value>,
+}
+
+/// Cause of a [`Problem`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The configuration file cannot be read or is invalid; nothing was changed.
+    InvalidConfiguration,
+    /// The file changes what only a restart can; nothing was changed.
+    RestartNeeded,
+    /// Another reload is running.
+    Busy,
+    /// The daemon is stopping.
+    Stopping,
+    /// A part of the daemon said no; nothing was changed.
+    Refused,
+    /// What is asked about is not there now.
+    Unavailable,
+    /// The request itself makes no sense.
+    BadRequest,
+    /// No such endpoint.
+    NotFound,
+    /// It took too long.
+    Timeout,
+    /// A fault of the daemon's own.
+    Internal,
+    /// From a daemon newer than this client.
+    #[serde(other)]
+    Unknown,
+}

@@ -1,0 +1,109 @@
+//! Endpoints: each takes a request to [`Control`] and back.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use hyper::body::{Bytes, Frame};
+use tokio::sync::mpsc;
+
+use super::api::{Counters, ExplainRequest, Explanation, FirewallList, Reloaded, Status};
+use super::{Control, Refusal};
+
+/// The API over `control`.
+pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Duration) -> Router {
+    Router::new()
+        .route("/v1/status", get(status::<C>))
+        .route("/v1/reload", post(reload::<C>))
+        .route("/v1/firewall", get(firewall::<C>))
+        .route("/v1/firewall/counters", get(counters::<C>))
+        .route("/v1/firewall/explain", post(explain::<C>))
+        .route("/v1/events", get(events::<C>))
+        .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || Refusal::NotFound)
+        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(from_fn(move |request, next| {
+            bounded(timeout, request, next)
+        }))
+        .with_state(control)
+}
+
+/// Bounds the time until the head of the answer; a body that streams may go on.
+async fn bounded(timeout: Duration, request: Request, next: Next) -> Response {
+    tokio::time::timeout(timeout, next.run(request))
+        .await
+        .unwrap_or_else(|_| Refusal::Timeout.into_response())
+}
+
+async fn status<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Status>, Refusal> {
+    blocking(move || Ok(control.status())).await
+}
+
+/// In a task of its own: a client that leaves must not stop a reload half-way.
+async fn reload<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Reloaded>, Refusal> {
+    let done = tokio::spawn(async move { control.reload().await }).await;
+    done.unwrap_or_else(|e| Err(Refusal::Task(e.to_string())))
+        .map(Json)
+}
+
+async fn firewall<C: Control>(
+    State(control): State<Arc<C>>,
+) -> Result<Json<FirewallList>, Refusal> {
+    blocking(move || control.firewall()).await
+}
+
+async fn counters<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Counters>, Refusal> {
+    blocking(move || control.counters()).await
+}
+
+async fn explain<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<ExplainRequest>, JsonRejection>,
+) -> Result<Json<Explanation>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    if request.src.is_ipv4() != request.dst.is_ipv4() {
+        return Err(Refusal::BadRequest(
+            "src and dst are of different families".into(),
+        ));
+    }
+    blocking(move || control.explain(&request)).await
+}
+
+async fn events<C: Control>(State(control): State<Arc<C>>) -> Response {
+    let lines = Lines(control.follow());
+    ([(CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<Json<T>, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|e| Err(Refusal::Task(e.to_string())))
+        .map(Json)
+}
+
+/// A body that is whatever comes out of a channel.
+struct Lines(mpsc::Receiver<Bytes>);
+
+impl hyper::body::Body for Lines {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
