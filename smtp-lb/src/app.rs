@@ -1,1 +1,111 @@
 //! Plan → components → tasks.
+
+mod cause;
+mod control;
+mod error;
+mod members;
+pub(crate) mod picture;
+mod start;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use crate::admin::{Bounds, Server};
+use crate::config::plan::Plan;
+use crate::event::model::{Kind, SystemEvent};
+use crate::event::{Bus, Pipeline};
+use crate::firewall::Firewall;
+use crate::health::Health;
+use crate::pool::Pools;
+use crate::proxy::Proxy;
+use crate::reload::reload;
+use crate::shutdown::{Asked, Signals, shutdown};
+
+pub(crate) use cause::cause;
+use control::Shared;
+pub use error::AppError;
+pub(crate) use members::targets;
+
+/// The daemon's parts, while it runs.
+pub(crate) struct Running {
+    /// The file that a reload reads.
+    pub(crate) config: PathBuf,
+    /// What is in force.
+    pub(crate) current: ArcSwap<Current>,
+    /// Held for the time of a reload, and for ever by a stop.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
+    pub(crate) events: Pipeline,
+    pub(crate) firewall: Firewall,
+    pub(crate) health: Health,
+    pub(crate) proxy: Proxy,
+    bus: Bus,
+    started: Instant,
+    stopping: AtomicBool,
+}
+
+/// A plan and what was made of it. They change together.
+pub(crate) struct Current {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) pools: Arc<Pools>,
+}
+
+impl Running {
+    /// Emits an event about the daemon itself.
+    pub(crate) fn tell(&self, what: &'static str, detail: String) {
+        self.bus.tell(Kind::System(SystemEvent { what, detail }));
+    }
+
+    /// Whether nothing new is begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Waits for a reload to end and lets no other begin. Returns how long sessions have.
+    pub(crate) async fn begin_stop(&self) -> Duration {
+        self.stopping.store(true, Ordering::Release);
+        let _reload_has_ended = self.reloading.lock().await;
+        self.current.load().plan.general.grace
+    }
+}
+
+/// Runs the daemon with the configuration file at `config` until it is asked to stop.
+///
+/// # Errors
+/// It could not start. What was begun is ended; the packet filter is left as it was found.
+pub fn run(config: &Path) -> Result<(), AppError> {
+    // Of the control plane: data-plane workers have runtimes of their own.
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(AppError::Runtime)?
+        .block_on(live(config))
+}
+
+async fn live(config: &Path) -> Result<(), AppError> {
+    // Before anything is begun, so that a signal during the start is not lost or deadly.
+    let mut signals = Signals::new().map_err(AppError::Runtime)?;
+    let (running, claim) = start::start(config)?;
+    let running = Arc::new(running);
+    let _server = Server::start(
+        claim,
+        Arc::new(Shared(Arc::clone(&running))),
+        Bounds::default(),
+    )
+    .map_err(AppError::Runtime)?;
+    running.tell("started", format!("version {}", env!("CARGO_PKG_VERSION")));
+    tracing::info!(config = %config.display(), "running");
+    while signals.next().await == Asked::Reload {
+        let running = Arc::clone(&running);
+        // On its own, so that a stop need not wait to be heard; it tells its result itself.
+        tokio::spawn(async move { reload(&running).await });
+    }
+    shutdown(&running, &mut signals).await;
+    tracing::info!("stopped");
+    Ok(())
+}

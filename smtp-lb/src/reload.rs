@@ -1,1 +1,189 @@
 //! All-or-nothing change from one plan to the next.
+//!
+//! Every part prepares first: it takes all that can fail, and changes nothing. Only when all
+//! have done so is the plan committed, which cannot fail. What is dropped on the way gives back
+//! what it took.
+
+use std::sync::Arc;
+
+use crate::admin::api::Reloaded;
+use crate::admin::{Part, Refusal};
+use crate::app::{Current, Running, cause, picture, targets};
+use crate::config::plan::Plan;
+use crate::config::{self, ConfigError};
+use crate::event::Routes;
+use crate::pool::Pools;
+
+/// Takes the configuration file anew. `Refusal` means that nothing was changed.
+pub(crate) async fn reload(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
+    let result = attempt(running).await;
+    match &result {
+        Ok(done) => {
+            tracing::info!(config = done.config, "reloaded");
+            done.warnings
+                .iter()
+                .for_each(|warning| tracing::warn!("{warning}"));
+            running.tell("reloaded", done.config.clone());
+        }
+        Err(refusal) => {
+            tracing::error!("reload failed: {refusal}");
+            running.tell("reload_failed", refusal.to_string());
+        }
+    }
+    result
+}
+
+async fn attempt(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
+    let _one_at_a_time = running.reloading.try_lock().map_err(|_| Refusal::Busy)?;
+    if running.is_stopping() {
+        return Err(Refusal::Stopping);
+    }
+    // Reading names and compiling an image may take seconds, which sessions' probes and other
+    // clients of the control socket must not feel.
+    let running = Arc::clone(running);
+    tokio::task::spawn_blocking(move || change(&running))
+        .await
+        .map_err(|e| Refusal::Task(e.to_string()))?
+}
+
+fn change(running: &Running) -> Result<Reloaded, Refusal> {
+    let loaded = config::load(&running.config).map_err(|error| invalid(&error))?;
+    let before = running.current.load_full();
+    let settings = fixed(&before.plan, &loaded.plan);
+    if !settings.is_empty() {
+        return Err(Refusal::Restart { settings });
+    }
+    let plan = Arc::new(loaded.plan);
+    let pools = Arc::new(Pools::from_plan(&plan, Some(&before.pools)));
+
+    let refuse = |part| {
+        move |error: &dyn std::error::Error| Refusal::Prepare {
+            part,
+            cause: cause(error),
+        }
+    };
+    let proxy = running
+        .proxy
+        .prepare(&plan, &pools)
+        .map_err(|e| refuse(Part::Proxy)(&e))?;
+    let events = running
+        .events
+        .prepare(&plan.log, Routes::from_plan(&plan))
+        .map_err(|e| refuse(Part::Log)(&e))?;
+    let firewall = running
+        .firewall
+        .prepare(&plan)
+        .map_err(|e| refuse(Part::Firewall)(&e))?;
+
+    // The firewall first, before the listeners that it guards. It writes to the kernel, so it
+    // alone may fail still; after it nothing does.
+    running
+        .firewall
+        .commit(firewall)
+        .map_err(|e| refuse(Part::Firewall)(&e))?;
+    running.events.commit(events);
+    running.health.reload(targets(&plan, &pools));
+    running.proxy.commit(proxy);
+    running.current.store(Arc::new(Current { plan, pools }));
+    Ok(Reloaded {
+        config: running.config.display().to_string(),
+        warnings: picture::warnings(&loaded.warnings),
+    })
+}
+
+fn invalid(error: &ConfigError) -> Refusal {
+    Refusal::Invalid {
+        rendered: error.to_string(),
+        diagnostics: serde_json::to_value(error).unwrap_or_default(),
+    }
+}
+
+/// Settings that differ and that a running daemon cannot change.
+fn fixed(before: &Plan, after: &Plan) -> Vec<&'static str> {
+    let settings = [
+        (
+            "general.workers",
+            before.general.workers == after.general.workers,
+        ),
+        ("admin.socket", before.admin.socket == after.admin.socket),
+        ("admin.mode", before.admin.mode == after.admin.mode),
+        (
+            "firewall.pin_path",
+            before.firewall.pin_path == after.firewall.pin_path,
+        ),
+        (
+            "firewall.enforcement",
+            before.firewall.enforcement == after.firewall.enforcement,
+        ),
+        (
+            "firewall.interfaces",
+            before.firewall.interfaces == after.firewall.interfaces,
+        ),
+        (
+            "log.bus_capacity",
+            before.log.bus_capacity == after.log.bus_capacity,
+        ),
+    ];
+    settings
+        .into_iter()
+        .filter(|(_, same)| !same)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixed;
+    use crate::config::plan::Plan;
+    use crate::config::{SystemResolver, parse};
+
+    fn plan(general: &str, admin: &str, firewall: &str, log: &str) -> Plan {
+        let text = format!(
+            "[general]\nworkers = 2\n{general}\n[admin]\n{admin}\n[firewall]\n{firewall}\n\
+             [log]\n{log}\n[[virtual_server]]\nname = \"mx\"\nlisten = [\"127.0.0.1:25\"]\n\
+             pool = \"p\"\n[[pool]]\nname = \"p\"\nmembers = [\"127.0.0.1:26\"]\n"
+        );
+        parse("test", &text, &SystemResolver)
+            .unwrap_or_else(|e| panic!("{e}"))
+            .plan
+    }
+
+    #[test]
+    fn what_takes_a_restart_is_named() {
+        let table = [
+            (
+                plan("grace = \"1s\"", "", "mode = \"firewall\"", ""),
+                &[][..],
+            ),
+            (
+                plan("", "socket = \"/run/other.sock\"", "", ""),
+                &["admin.socket"],
+            ),
+            (plan("", "mode = \"0660\"", "", ""), &["admin.mode"]),
+            (
+                plan("", "", "interfaces = [\"lo\"]", ""),
+                &["firewall.interfaces"],
+            ),
+            (
+                plan("", "", "enforcement = \"userspace\"", ""),
+                &["firewall.enforcement"],
+            ),
+            (
+                plan(
+                    "",
+                    "",
+                    "pin_path = \"/sys/fs/bpf/other\"",
+                    "bus_capacity = 100",
+                ),
+                &["firewall.pin_path", "log.bus_capacity"],
+            ),
+        ];
+        let before = plan("", "", "", "");
+        for (after, settings) in table {
+            assert_eq!(fixed(&before, &after), settings);
+        }
+        let mut after = before.clone();
+        after.general.workers += 1;
+        assert_eq!(fixed(&before, &after), ["general.workers"]);
+    }
+}

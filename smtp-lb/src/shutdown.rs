@@ -1,1 +1,83 @@
 //! Signals and the order of stopping.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::Running;
+
+/// Bound on handing the last events to their destinations.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reload,
+}
+
+/// The signals that the daemon heeds.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Heeds them from now on; until then they end the process.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next. Safe to cancel.
+    pub(crate) async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    /// The next that asks to stop. Safe to cancel.
+    async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {
+            tracing::warn!("stopping: not reloading");
+        }
+    }
+}
+
+/// Stops in the order that loses nothing: sessions, then what watches the members, then the
+/// events of all of them. The firewall stays attached and goes on counting.
+pub(crate) async fn shutdown(running: &Running, signals: &mut Signals) {
+    let grace = running.begin_stop().await;
+    tracing::info!(
+        ?grace,
+        "stopping: a second signal ends all sessions at once"
+    );
+    let drained = tokio::select! {
+        drained = running.proxy.drain(grace) => drained,
+        () = signals.stop() => running.proxy.drain(Duration::ZERO).await,
+    };
+    tracing::info!(
+        ended = drained.ended,
+        aborted = drained.aborted,
+        "sessions have ended"
+    );
+    running.health.shutdown();
+    running.tell(
+        "stopped",
+        format!(
+            "{} sessions ended, {} aborted",
+            drained.ended, drained.aborted
+        ),
+    );
+    running.events.shutdown(FLUSH).await;
+}

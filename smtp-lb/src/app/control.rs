@@ -1,0 +1,101 @@
+//! The control API's view of the running daemon.
+
+use std::sync::Arc;
+
+use hyper::body::Bytes;
+use tokio::sync::mpsc;
+
+use super::{Running, cause, picture};
+use crate::admin::api::{
+    Counters, ExplainRequest, Explanation, FirewallList, Phase, Reloaded, Status,
+};
+use crate::admin::{Control, Part, Refusal};
+use crate::event::format::json;
+use crate::reload::reload;
+
+/// Lines that wait for a follower's connection; what is behind them waits in the pipeline.
+const FOLLOW_QUEUE: usize = 256;
+/// Octets that hold most records.
+const LINE: usize = 512;
+
+/// For the server, which shares the daemon with the signals.
+pub(super) struct Shared(pub(super) Arc<Running>);
+
+impl Control for Shared {
+    fn status(&self) -> Status {
+        let running = &self.0;
+        let current = running.current.load();
+        let events = running.firewall.counters().ok();
+        let events = events.map(|counters| counters.events);
+        let phase = if running.is_stopping() {
+            Phase::Draining
+        } else {
+            Phase::Running
+        };
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            phase,
+            uptime_seconds: running.started.elapsed().as_secs(),
+            config: running.config.display().to_string(),
+            workers: current.plan.general.workers,
+            firewall: picture::firewall(&current.plan, running.firewall.report(), events),
+            virtual_servers: picture::virtual_servers(&current.plan, running.proxy.status()),
+            pools: picture::pools(current.pools.status()),
+            log: picture::log(running.events.status()),
+        }
+    }
+
+    async fn reload(&self) -> Result<Reloaded, Refusal> {
+        reload(&self.0).await
+    }
+
+    fn firewall(&self) -> Result<FirewallList, Refusal> {
+        // Rules can be listed without counters, as when there is nothing that counts.
+        let counters = self.0.firewall.counters().ok();
+        Ok(picture::list(
+            &self.0.current.load().plan,
+            counters.as_ref(),
+        ))
+    }
+
+    fn counters(&self) -> Result<Counters, Refusal> {
+        self.0.firewall.counters().map_err(|e| unavailable(&e))
+    }
+
+    fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal> {
+        self.0
+            .firewall
+            .explain(request)
+            .map_err(|e| unavailable(&e))
+    }
+
+    fn follow(&self) -> mpsc::Receiver<Bytes> {
+        let mut follower = self.0.events.follow();
+        let (sender, receiver) = mpsc::channel(FOLLOW_QUEUE);
+        tokio::spawn(async move {
+            loop {
+                let event = tokio::select! {
+                    event = follower.next() => event,
+                    // The client has left; without this it would be noticed at the next event only.
+                    () = sender.closed() => None,
+                };
+                let Some(event) = event else { return };
+                let mut line = Vec::with_capacity(LINE);
+                json::encode(&event, &mut line);
+                line.push(b'\n');
+                if sender.send(line.into()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        receiver
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Refusal {
+    Refusal::Unavailable {
+        part: Part::Firewall,
+        cause: cause(error),
+    }
+}

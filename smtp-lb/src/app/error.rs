@@ -1,0 +1,32 @@
+//! Why the daemon could not start.
+
+use std::io;
+
+use crate::admin::socket::SocketError;
+use crate::config::ConfigError;
+use crate::event::EventError;
+use crate::firewall::FirewallError;
+use crate::proxy::ProxyError;
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration file cannot be read or is invalid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The control socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The event pipeline cannot begin.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The packet filter cannot be had as asked.
+    #[error(transparent)]
+    Firewall(#[from] FirewallError),
+    /// A listener or a worker cannot be had.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The control plane's own runtime, signals or socket.
+    #[error("cannot set up the control plane")]
+    Runtime(#[source] io::Error),
+}

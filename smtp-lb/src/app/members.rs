@@ -1,0 +1,37 @@
+//! Where health and pools meet: health writes the state of the pools' members.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::config::plan::Plan;
+use crate::health::{MemberState, Target};
+use crate::pool::{Member, Pools, State};
+
+impl MemberState for Member {
+    fn set(&self, up: bool, reason: &str) {
+        let state = if up { State::Up } else { State::Down };
+        self.set_state(state, reason, SystemTime::now());
+    }
+}
+
+/// What health watches: the members of pools that have monitors.
+pub(crate) fn targets(plan: &Plan, pools: &Pools) -> Vec<Target> {
+    let pairs = plan.pools.iter().zip(pools.iter());
+    pairs
+        .flat_map(|(pool_plan, pool)| {
+            let monitors = pool_plan.monitors.iter();
+            let monitors: Vec<_> = monitors
+                .filter_map(|id| plan.monitors.get(id.0))
+                .cloned()
+                .collect();
+            pool.members().iter().map(move |member| Target {
+                pool: pool.name().into(),
+                member: member.name().into(),
+                address: member.address(),
+                monitors: monitors.clone(),
+                state: Arc::clone(member) as Arc<dyn MemberState>,
+            })
+        })
+        .filter(|target| !target.monitors.is_empty())
+        .collect()
+}

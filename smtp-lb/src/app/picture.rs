@@ -1,0 +1,113 @@
+//! What the parts say of themselves, in the words of the control API.
+
+mod firewall;
+
+use serde::Serialize;
+
+pub(crate) use firewall::{firewall, list};
+
+use crate::admin::api::{
+    DestinationStatus, LogStatus, MemberStatus, PoolStatus, VirtualServerStatus,
+};
+use crate::config::Diagnostics;
+use crate::config::plan::Plan;
+use crate::{event, pool, proxy};
+
+/// Each warning on a line of its own.
+pub(crate) fn warnings(diagnostics: &Diagnostics) -> Vec<String> {
+    diagnostics
+        .iter()
+        .map(|w| {
+            format!(
+                "{}:{}:{}: {} ({})",
+                w.file, w.line, w.column, w.message, w.help
+            )
+        })
+        .collect()
+}
+
+/// Virtual servers with what the proxy counts.
+pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<VirtualServerStatus> {
+    status
+        .virtual_servers
+        .into_iter()
+        .map(|server| {
+            let planned = plan
+                .virtual_servers
+                .iter()
+                .find(|planned| planned.name == server.name);
+            let pool = planned.and_then(|planned| plan.pools.get(planned.pool.0));
+            VirtualServerStatus {
+                name: server.name,
+                listen: server.listen.iter().map(ToString::to_string).collect(),
+                pool: pool.map(|pool| pool.name.clone()).unwrap_or_default(),
+                active: server.active as u64,
+                total: server.total,
+                refused_by_limit: server.refused_by_limit,
+                refused_by_filter: server.refused_by_filter,
+                no_member: server.no_member,
+                connect_failures: server.connect_failures,
+                accept_errors: server.accept_errors,
+                timeouts: server.timeouts,
+                resets: server.resets,
+                panics: server.panics,
+                bytes_in: server.bytes_in,
+                bytes_out: server.bytes_out,
+            }
+        })
+        .collect()
+}
+
+/// Pools and members.
+pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
+    let member = |member: pool::MemberStatus| MemberStatus {
+        name: member.name,
+        address: member.address.to_string(),
+        state: word(&member.state),
+        since: member.since,
+        reason: member.reason,
+        active: member.active as u64,
+        total: member.sessions,
+        connect_failures: member.connect_failures,
+        bytes_in: member.bytes_in,
+        bytes_out: member.bytes_out,
+    };
+    pools
+        .into_iter()
+        .map(|pool| PoolStatus {
+            name: pool.name,
+            members: pool.members.into_iter().map(member).collect(),
+        })
+        .collect()
+}
+
+/// The event pipeline.
+pub(super) fn log(status: event::LogStatus) -> LogStatus {
+    let destination = |destination: event::DestinationStatus| DestinationStatus {
+        state: word(&destination.state),
+        name: destination.name,
+        kind: destination.kind.to_owned(),
+        target: destination.target,
+        sent: destination.sent,
+        lost: destination.lost.total(),
+        queued: destination.queued,
+        last_error: destination.last_error,
+    };
+    LogStatus {
+        emitted: status.bus.accepted.saturating_add(status.bus.lost),
+        lost: status.bus.lost,
+        unasked: status
+            .publisher
+            .filtered
+            .saturating_add(status.publisher.unrouted),
+        destinations: status.destinations.into_iter().map(destination).collect(),
+    }
+}
+
+/// The word that an enum of unit variants is written as.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}

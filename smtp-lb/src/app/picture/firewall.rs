@@ -1,0 +1,264 @@
+//! The packet filter: rules as configured beside what they have hit.
+
+use std::collections::HashMap;
+
+use crate::admin::api::{ContextList, FirewallList, FirewallStatus, RuleList};
+use crate::config::plan::{Action, FirewallMode, Plan, RulePlan};
+use crate::firewall::{
+    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, VIRTUAL_SERVER,
+    Word,
+};
+
+/// Networks of a rule that are spelt out; more are counted.
+const SOURCES_SHOWN: usize = 4;
+
+/// The filter in `status`.
+pub(crate) fn firewall(
+    plan: &Plan,
+    report: FirewallReport,
+    events: Option<EventCounts>,
+) -> FirewallStatus {
+    FirewallStatus {
+        mode: mode(plan.firewall.mode).into(),
+        enforcement: report.enforcement,
+        in_force: report.mode,
+        interfaces: report.interfaces,
+        warnings: report.warnings,
+        events,
+    }
+}
+
+/// All rules in the order that packets meet them; without counters nothing is known of hits.
+pub(crate) fn list(plan: &Plan, counters: Option<&Counters>) -> FirewallList {
+    let firewall = &plan.firewall;
+    let hits = counters.map(|counters| {
+        let rows = counters.rows.iter();
+        Hits(rows.map(|row| (&row.label, row.count)).collect())
+    });
+    let servers = plan.virtual_servers.iter();
+    let servers = servers
+        .map(|server| {
+            (
+                format!("{VIRTUAL_SERVER}{}", server.name),
+                server.firewall_policy,
+            )
+        })
+        .chain([(HOST.to_owned(), firewall.host_policy)]);
+    let failsafe = Context {
+        name: FAILSAFE.into(),
+        policy: "",
+        rules: &firewall.failsafe,
+    };
+    let contexts = servers.map(|(name, id)| {
+        let policy = id.and_then(|id| firewall.policies.get(id.0));
+        let context = Context {
+            name,
+            policy: policy.map_or("", |policy| &policy.name),
+            rules: policy.map_or(&[], |policy| &policy.rules),
+        };
+        let mut list = context.list(hits.as_ref());
+        list.rules.push(context.default(plan, hits.as_ref()));
+        list
+    });
+    let contexts = std::iter::once(failsafe.list(hits.as_ref())).chain(contexts);
+    FirewallList {
+        mode: mode(firewall.mode).into(),
+        contexts: contexts.collect(),
+    }
+}
+
+fn mode(mode: FirewallMode) -> &'static str {
+    match mode {
+        FirewallMode::Adc => "adc",
+        FirewallMode::Firewall => "firewall",
+    }
+}
+
+/// What each rule has hit.
+struct Hits<'a>(HashMap<&'a Label, Count>);
+
+/// A place where rules apply.
+struct Context<'a> {
+    name: String,
+    policy: &'a str,
+    rules: &'a [RulePlan],
+}
+
+impl Context<'_> {
+    fn list(&self, hits: Option<&Hits<'_>>) -> ContextList {
+        let rule = |rule: &RulePlan| {
+            let verdict = match rule.action {
+                Action::Accept => Word::Accept,
+                Action::Drop => Word::Drop,
+            };
+            let hit = self.hit(hits, &rule.name, verdict);
+            RuleList {
+                rule: rule.name.clone(),
+                enabled: rule.enabled,
+                action: verdict.as_str().into(),
+                log: rule.log,
+                matches: matches(rule),
+                packets: hit.map(|hit| hit.packets),
+                bytes: hit.map(|hit| hit.bytes),
+            }
+        };
+        ContextList {
+            context: self.name.clone(),
+            policy: (!self.policy.is_empty()).then(|| self.policy.to_owned()),
+            rules: self.rules.iter().map(rule).collect(),
+        }
+    }
+
+    /// What happens to packets that no rule of the context decides.
+    fn default(&self, plan: &Plan, hits: Option<&Hits<'_>>) -> RuleList {
+        let verdict = match plan.firewall.mode {
+            FirewallMode::Adc => Word::Accept,
+            FirewallMode::Firewall => Word::Drop,
+        };
+        let hit = self.hit(hits, DEFAULT, verdict);
+        RuleList {
+            rule: DEFAULT.into(),
+            enabled: true,
+            action: verdict.as_str().into(),
+            log: plan.firewall.log_default,
+            matches: "the rest".into(),
+            packets: hit.map(|hit| hit.packets),
+            bytes: hit.map(|hit| hit.bytes),
+        }
+    }
+
+    /// A rule that is not among the counters has hit nothing.
+    fn hit(&self, hits: Option<&Hits<'_>>, rule: &str, verdict: Word) -> Option<Count> {
+        let label = Label {
+            context: self.name.clone(),
+            policy: self.policy.into(),
+            rule: rule.into(),
+            verdict,
+        };
+        hits.map(|Hits(hits)| hits.get(&label).copied().unwrap_or_default())
+    }
+}
+
+/// `tcp from 192.0.2.0/24, 198.51.100.0/24 to port 25`.
+fn matches(rule: &RulePlan) -> String {
+    let mut text = match rule.protocol {
+        None => "any".to_owned(),
+        Some(1) => "icmp".to_owned(),
+        Some(6) => "tcp".to_owned(),
+        Some(17) => "udp".to_owned(),
+        Some(58) => "icmpv6".to_owned(),
+        Some(number) => format!("protocol {number}"),
+    };
+    if !rule.source.is_empty() {
+        let shown = rule
+            .source
+            .iter()
+            .take(SOURCES_SHOWN)
+            .map(ToString::to_string);
+        text = format!("{text} from {}", shown.collect::<Vec<_>>().join(", "));
+        if rule.source.len() > SOURCES_SHOWN {
+            text = format!("{text} and {} more", rule.source.len() - SOURCES_SHOWN);
+        }
+    }
+    match rule.port {
+        None => text,
+        Some((first, last)) if first == last => format!("{text} to port {first}"),
+        Some((first, last)) => format!("{text} to ports {first}-{last}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+    use crate::config::{SystemResolver, parse};
+    use crate::firewall::{Count, Counters, Label, Row, Word};
+
+    #[test]
+    fn rules_stand_beside_their_own_hits() {
+        let text = r#"
+            [firewall]
+            mode = "firewall"
+            [[firewall.failsafe]]
+            name = "ssh"
+            source = ["192.0.2.0/24"]
+            protocol = "tcp"
+            port = 22
+            [[firewall.policy]]
+            name = "mail"
+            [[firewall.policy.rule]]
+            name = "bad"
+            source = ["10.0.0.0/8", "11.0.0.0/8", "12.0.0.0/7", "192.168.0.0/16", "fc00::/7"]
+            action = "drop"
+            enabled = false
+            [[firewall.policy.rule]]
+            name = "smtp"
+            protocol = "tcp"
+            port = "25-26"
+            action = "accept"
+            log = true
+            [[virtual_server]]
+            name = "mx"
+            listen = ["127.0.0.1:25"]
+            pool = "p"
+            firewall_policy = "mail"
+            [[pool]]
+            name = "p"
+            members = ["127.0.0.1:26"]
+        "#;
+        let plan = parse("test", text, &SystemResolver)
+            .unwrap_or_else(|e| panic!("{e}"))
+            .plan;
+        let row = |context: &str, policy: &str, rule: &str, verdict, packets| Row {
+            label: Label {
+                context: context.into(),
+                policy: policy.into(),
+                rule: rule.into(),
+                verdict,
+            },
+            count: Count {
+                packets,
+                bytes: packets * 100,
+            },
+        };
+        let counters = Counters {
+            rows: vec![
+                row("failsafe", "", "ssh", Word::Accept, 1),
+                row("virtual-server:mx", "mail", "smtp", Word::Accept, 2),
+                // Of the time before the rule changed its action.
+                row("virtual-server:mx", "mail", "smtp", Word::Drop, 3),
+                row("virtual-server:mx", "mail", "default", Word::Drop, 4),
+                row("host", "", "default", Word::Drop, 5),
+            ],
+            ..Counters::default()
+        };
+        let seen = |counters| {
+            let list = list(&plan, counters);
+            let rows = list.contexts.into_iter().flat_map(|context| {
+                let name = context.context;
+                context.rules.into_iter().map(move |rule| {
+                    let words =
+                        [&name, &rule.rule, &rule.action, &rule.matches].map(String::as_str);
+                    format!(
+                        "{} {} {}",
+                        words.join("|"),
+                        rule.enabled,
+                        rule.packets.unwrap_or(99)
+                    )
+                })
+            });
+            rows.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            seen(Some(&counters)),
+            [
+                "failsafe|ssh|accept|tcp from 192.0.2.0/24 to port 22 true 1",
+                "virtual-server:mx|bad|drop|any from 10.0.0.0/8, 11.0.0.0/8, 12.0.0.0/7, \
+                 192.168.0.0/16 and 1 more false 0",
+                "virtual-server:mx|smtp|accept|tcp to ports 25-26 true 2",
+                "virtual-server:mx|default|drop|the rest true 4",
+                "host|default|drop|the rest true 5",
+            ]
+        );
+        assert!(seen(None).iter().all(|row| row.ends_with(" 99")));
+    }
+}

@@ -1,0 +1,98 @@
+//! Starts the parts in the order that leaves no gap.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+use super::{AppError, Current, Running, targets};
+use crate::admin::socket::Claim;
+use crate::config;
+use crate::config::plan::Plan;
+use crate::event::{Bus, Pipeline, Routes};
+use crate::firewall::{self, Firewall, FirewallError};
+use crate::health::Health;
+use crate::pool::Pools;
+use crate::proxy::{AcceptFilter, AllowAll, Proxy};
+
+/// Everything but the control API, whose socket is claimed first: a second daemon must be told
+/// before it touches what the first one holds. Needs a tokio runtime around it.
+pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
+    let started = Instant::now();
+    let loaded = config::load(config)?;
+    for warning in super::picture::warnings(&loaded.warnings) {
+        tracing::warn!("{warning}");
+    }
+    let plan = Arc::new(loaded.plan);
+    let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
+    let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan))?;
+    let pools = Arc::new(Pools::from_plan(&plan, None));
+
+    // Before the listeners, so that no client comes in unfiltered.
+    let pins = &plan.firewall.pin_path;
+    let fresh = matches!(
+        firewall::pinned_counters(pins),
+        Err(FirewallError::NotPinned { .. })
+    );
+    let firewall = Firewall::start(&plan)?;
+    report(&firewall);
+    let (health, proxy) = behind(&plan, &pools, &firewall, &bus).inspect_err(|_| {
+        // A first start that fails leaves no filter behind; one that was there stays in force.
+        if fresh && let Err(error) = firewall::detach(pins) {
+            tracing::error!("cannot detach the firewall again: {error}");
+        }
+    })?;
+    let running = Running {
+        config: config.to_path_buf(),
+        current: ArcSwap::from_pointee(Current { plan, pools }),
+        reloading: tokio::sync::Mutex::new(()),
+        events,
+        firewall,
+        health,
+        proxy,
+        bus,
+        started,
+        stopping: AtomicBool::new(false),
+    };
+    Ok((running, claim))
+}
+
+/// What needs the filter to stand: monitors and listeners.
+fn behind(
+    plan: &Plan,
+    pools: &Pools,
+    firewall: &Firewall,
+    bus: &Bus,
+) -> Result<(Health, Proxy), AppError> {
+    let filter = match firewall.accept_filter() {
+        Some(allows) => Arc::new(Userspace(allows)) as Arc<dyn AcceptFilter>,
+        None => Arc::new(AllowAll),
+    };
+    // Listeners before monitors: they can fail, and a failed start should bother nobody.
+    let proxy = Proxy::start(plan, pools, filter)?;
+    let health = Health::start(targets(plan, pools), bus.clone());
+    Ok((health, proxy))
+}
+
+/// The firewall's verdict at accept, where the card does not give it.
+struct Userspace(Arc<dyn Fn(SocketAddr, SocketAddr) -> bool + Send + Sync>);
+
+impl AcceptFilter for Userspace {
+    fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool {
+        (self.0)(client, local)
+    }
+}
+
+/// Says where verdicts are made, loudly where it is not where they were asked for.
+fn report(firewall: &Firewall) {
+    let report = firewall.report();
+    for interface in &report.interfaces {
+        tracing::info!(interface = interface.name, mode = ?interface.mode, "firewall");
+    }
+    for warning in &report.warnings {
+        tracing::warn!("firewall: {warning}");
+    }
+}
