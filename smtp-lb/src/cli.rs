@@ -1,9 +1,67 @@
-//! Command line.
+//! Command line: one file to a group of commands.
+
+mod args;
+mod check;
+mod client;
+mod error;
+mod escape;
+mod events;
+mod exit;
+mod explain;
+mod firewall;
+mod generate;
+mod output;
+mod reload;
+mod run;
+mod status;
 
 use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use error::CliError;
+use exit::Exit;
+use output::Output;
 
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version go to standard output, and are no failure; nor is a closed pipe.
+            let _ = told.print();
+            return if told.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            }
+            .into();
+        }
+    };
+    match dispatch(cli) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            output::complain(&error);
+            error.exit()
+        }
+    }
+    .into()
+}
+
+fn dispatch(cli: Cli) -> Result<(), CliError> {
+    let out = Output::new(cli.json);
+    let socket = &cli.socket;
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args, out),
+        Command::Schema => check::schema(),
+        Command::Status => status::status(socket, out),
+        Command::Reload => reload::reload(socket, out),
+        Command::Firewall(command) => firewall::firewall(command, socket, out),
+        Command::Events(command) => events::events(&command, socket, out),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man => generate::man(),
+    }
 }

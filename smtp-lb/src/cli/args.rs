@@ -1,0 +1,62 @@
+//! The top of the command line; each group's own arguments lie with the group.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use super::{check, events, firewall, generate, run};
+
+/// SMTP load balancer with an XDP firewall.
+///
+/// smtp-lb stands between the Internet and a site's mail servers: a packet filter at the
+/// network card, a relay with health monitors behind it, and a log of what was decided.
+#[derive(Debug, Parser)]
+#[command(
+    name = "smtp-lb",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(super) struct Cli {
+    /// Control socket of the running daemon; `run` takes its own from the configuration.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "/run/smtp-lb/admin.sock"
+    )]
+    pub(super) socket: PathBuf,
+    /// Print JSON in place of text and tables.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon in the foreground.
+    ///
+    /// Logs to standard error; `SMTP_LB_LOG` sets what, as `info` or `smtp_lb::proxy=debug`.
+    /// SIGHUP reloads the configuration. SIGTERM and SIGINT stop accepting and let sessions end
+    /// within the grace period; a second one ends them at once. The firewall stays attached.
+    Run(run::Args),
+    /// Check a configuration file and print all that is wrong with it.
+    Check(check::Args),
+    /// Print the JSON schema of the configuration file.
+    Schema,
+    /// Show what the running daemon does.
+    Status,
+    /// Let the running daemon take its configuration file anew, all of it or nothing.
+    Reload,
+    /// Look at the packet filter.
+    #[command(subcommand)]
+    Firewall(firewall::Command),
+    /// Follow events.
+    #[command(subcommand)]
+    Events(events::Command),
+    /// Print a completion script for a shell.
+    Completions(generate::Args),
+    /// Print the manual page, to be read by `man -l -`.
+    Man,
+}

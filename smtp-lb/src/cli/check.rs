@@ -1,0 +1,41 @@
+//! `smtp-lb check` and `smtp-lb schema`.
+
+use std::path::PathBuf;
+
+use super::error::CliError;
+use super::escape;
+use super::output::Output;
+use crate::app::picture::warnings;
+use crate::config;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Configuration file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(super) fn check(args: &Args, out: Output) -> Result<(), CliError> {
+    match config::load(&args.file) {
+        Ok(loaded) => out.show(&loaded.warnings, |diagnostics| {
+            let mut text = String::new();
+            for warning in warnings(diagnostics) {
+                text = format!("{text}warning: {}\n", escape::line(&warning));
+            }
+            format!(
+                "{text}{}: valid\n",
+                escape::line(&args.file.to_string_lossy())
+            )
+        }),
+        Err(error) if out.is_json() => {
+            out.show(&error, |_| String::new())?;
+            Err(CliError::ConfigTold)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn schema() -> Result<(), CliError> {
+    // JSON in any case: there is no other form of it.
+    Output::new(true).show(&config::schema(), |_| String::new())
+}

@@ -1,0 +1,140 @@
+//! `smtp-lb firewall …`.
+
+use std::path::{Path, PathBuf};
+
+use super::client::ask;
+use super::error::CliError;
+use super::output::{Output, table};
+use super::status::event_counts;
+use super::{escape, explain};
+use crate::admin::api::{Counters, FirewallList};
+use crate::firewall::{self, DetachReport};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List contexts, policies and rules, with what each rule has hit.
+    List,
+    /// Show the counters: packets by verdict and by rule, and what became of events.
+    Counters {
+        /// Read the pinned maps themselves; works with the daemon stopped, too.
+        #[arg(long, value_name = "PATH")]
+        pin_path: Option<PathBuf>,
+    },
+    /// Run a made-up packet through the filter and tell which rule decides, and why.
+    Explain(explain::Args),
+    /// Detach the filter from all interfaces and remove what is pinned; nothing is filtered then.
+    Detach {
+        /// Folder of the pinned programs, links and maps.
+        #[arg(long, value_name = "PATH", default_value = "/sys/fs/bpf/smtp-lb")]
+        pin_path: PathBuf,
+    },
+}
+
+pub(super) fn firewall(command: Command, socket: &Path, out: Output) -> Result<(), CliError> {
+    match command {
+        Command::List => {
+            let list = ask(socket, |client| async move { client.firewall().await })?;
+            out.show(&list, list_text)
+        }
+        Command::Counters { pin_path: None } => {
+            let counters = ask(socket, |client| async move { client.counters().await })?;
+            out.show(&counters, counters_text)
+        }
+        Command::Counters {
+            pin_path: Some(path),
+        } => {
+            let counters = firewall::pinned_counters(&path)?;
+            out.show(&counters, counters_text)
+        }
+        Command::Explain(args) => {
+            let request = args.request()?;
+            let explanation = ask(
+                socket,
+                |client| async move { client.explain(&request).await },
+            )?;
+            out.show(&explanation, explain::text)
+        }
+        Command::Detach { pin_path } => {
+            let report = firewall::detach(&pin_path)?;
+            out.show(&report, detach_text)
+        }
+    }
+}
+
+fn list_text(list: &FirewallList) -> String {
+    let headings = [
+        "CONTEXT", "POLICY", "RULE", "STATE", "ACTION", "LOG", "#PACKETS", "#BYTES", "MATCHES",
+    ];
+    let count = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
+    let rows = list.contexts.iter().flat_map(|context| {
+        context.rules.iter().map(move |rule| {
+            vec![
+                context.context.clone(),
+                context.policy.clone().unwrap_or_default(),
+                rule.rule.clone(),
+                if rule.enabled { "enabled" } else { "disabled" }.to_owned(),
+                rule.action.clone(),
+                if rule.log { "yes" } else { "no" }.to_owned(),
+                count(rule.packets),
+                count(rule.bytes),
+                rule.matches.clone(),
+            ]
+        })
+    });
+    format!(
+        "firewall mode {}\n\n{}",
+        escape::line(&list.mode),
+        table(&headings, rows)
+    )
+}
+
+fn counters_text(counters: &Counters) -> String {
+    let verdicts = [
+        ("accept", counters.accepted),
+        ("drop", counters.dropped),
+        ("received", counters.received),
+    ];
+    let verdicts = verdicts.iter().map(|(verdict, count)| {
+        vec![
+            (*verdict).to_owned(),
+            count.packets.to_string(),
+            count.bytes.to_string(),
+        ]
+    });
+    let rows = counters.rows.iter().map(|row| {
+        vec![
+            row.label.context.clone(),
+            row.label.policy.clone(),
+            row.label.rule.clone(),
+            row.label.verdict.as_str().to_owned(),
+            row.count.packets.to_string(),
+            row.count.bytes.to_string(),
+        ]
+    });
+    format!(
+        "{}\n{}\n{}",
+        table(&["VERDICT", "#PACKETS", "#BYTES"], verdicts),
+        table(
+            &["CONTEXT", "POLICY", "RULE", "VERDICT", "#PACKETS", "#BYTES"],
+            rows
+        ),
+        event_counts(counters.events),
+    )
+}
+
+fn detach_text(report: &DetachReport) -> String {
+    if report.interfaces.is_empty() && report.maps == 0 {
+        return "nothing was attached\n".to_owned();
+    }
+    let interfaces = report.interfaces.join(", ");
+    let interfaces = if interfaces.is_empty() {
+        "no interface"
+    } else {
+        &interfaces
+    };
+    format!(
+        "detached from {}, {} maps removed\n",
+        escape::line(interfaces),
+        report.maps
+    )
+}

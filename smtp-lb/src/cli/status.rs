@@ -1,0 +1,177 @@
+//! `smtp-lb status`.
+
+use std::path::Path;
+
+use super::client::ask;
+use super::error::CliError;
+use super::escape;
+use super::output::{Output, duration, moment, table};
+use crate::admin::api::{
+    FirewallStatus, LogStatus, Phase, PoolStatus, Status, VirtualServerStatus,
+};
+use crate::firewall::{EventCounts, InForce};
+
+pub(super) fn status(socket: &Path, out: Output) -> Result<(), CliError> {
+    let status = ask(socket, |client| async move { client.status().await })?;
+    out.show(&status, text)
+}
+
+fn text(status: &Status) -> String {
+    let phase = match status.phase {
+        Phase::Running => "running",
+        Phase::Draining => "draining",
+    };
+    let head = format!(
+        "smtp-lb {} {phase}, pid {}, up {}, {} workers\nconfiguration {}\n",
+        escape::line(&status.version),
+        status.pid,
+        duration(status.uptime_seconds),
+        status.workers,
+        escape::line(&status.config),
+    );
+    let parts = [
+        head,
+        firewall(&status.firewall),
+        virtual_servers(&status.virtual_servers),
+        pools(&status.pools),
+        log(&status.log),
+    ];
+    parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn firewall(firewall: &FirewallStatus) -> String {
+    let mut text = format!(
+        "firewall mode {}, enforcement {}, in force {}\n",
+        escape::line(&firewall.mode),
+        escape::line(&firewall.enforcement),
+        in_force(firewall.in_force),
+    );
+    for warning in &firewall.warnings {
+        text.push_str("warning: ");
+        text.push_str(&escape::line(warning));
+        text.push('\n');
+    }
+    if let Some(events) = firewall.events {
+        text.push_str(&event_counts(events));
+    }
+    text + &table(
+        &["INTERFACE", "IN FORCE"],
+        firewall
+            .interfaces
+            .iter()
+            .map(|i| vec![i.name.clone(), in_force(i.mode).to_owned()]),
+    )
+}
+
+/// One line of what became of the events that rules asked for.
+pub(super) fn event_counts(events: EventCounts) -> String {
+    format!(
+        "events of rules: asked {}, sent {}, rate-limited {}, ring full {}\n",
+        events.asked, events.sent, events.rate_limited, events.ring_full
+    )
+}
+
+fn in_force(mode: InForce) -> &'static str {
+    match mode {
+        InForce::XdpNative => "xdp-native",
+        InForce::XdpGeneric => "xdp-generic",
+        InForce::Userspace => "userspace",
+        InForce::Off => "off",
+    }
+}
+
+fn virtual_servers(servers: &[VirtualServerStatus]) -> String {
+    let headings = [
+        "VIRTUAL SERVER",
+        "LISTEN",
+        "POOL",
+        "#ACTIVE",
+        "#TOTAL",
+        "#REFUSED",
+        "#NO MEMBER",
+        "#TIMED OUT",
+        "#RESET",
+        "#BYTES IN",
+        "#BYTES OUT",
+    ];
+    table(
+        &headings,
+        servers.iter().map(|server| {
+            vec![
+                server.name.clone(),
+                server.listen.join(","),
+                server.pool.clone(),
+                server.active.to_string(),
+                server.total.to_string(),
+                server
+                    .refused_by_limit
+                    .saturating_add(server.refused_by_filter)
+                    .to_string(),
+                server.no_member.to_string(),
+                server.timeouts.to_string(),
+                server.resets.to_string(),
+                server.bytes_in.to_string(),
+                server.bytes_out.to_string(),
+            ]
+        }),
+    )
+}
+
+fn pools(pools: &[PoolStatus]) -> String {
+    let headings = [
+        "POOL", "MEMBER", "ADDRESS", "STATE", "#ACTIVE", "#TOTAL", "#FAILED", "SINCE", "REASON",
+    ];
+    table(
+        &headings,
+        pools.iter().flat_map(|pool| {
+            pool.members.iter().map(|member| {
+                vec![
+                    pool.name.clone(),
+                    member.name.clone(),
+                    member.address.clone(),
+                    member.state.clone(),
+                    member.active.to_string(),
+                    member.total.to_string(),
+                    member.connect_failures.to_string(),
+                    moment(member.since),
+                    member.reason.clone(),
+                ]
+            })
+        }),
+    )
+}
+
+fn log(log: &LogStatus) -> String {
+    format!(
+        "events {}, lost on the bus {}, asked for by no log profile {}\n",
+        log.emitted, log.lost, log.unasked
+    ) + &table(
+        &[
+            "DESTINATION",
+            "KIND",
+            "TARGET",
+            "STATE",
+            "#SENT",
+            "#LOST",
+            "#QUEUED",
+            "LAST ERROR",
+        ],
+        log.destinations.iter().map(|destination| {
+            vec![
+                destination.name.clone(),
+                destination.kind.clone(),
+                destination.target.clone(),
+                destination.state.clone(),
+                destination.sent.to_string(),
+                destination.lost.to_string(),
+                destination.queued.to_string(),
+                destination.last_error.clone().unwrap_or_default(),
+            ]
+        }),
+    )
+}
