@@ -5,11 +5,12 @@ mod control;
 mod error;
 mod members;
 pub(crate) mod picture;
+pub(crate) mod rings;
 mod start;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use arc_swap::ArcSwap;
 use crate::admin::{Bounds, Server};
 use crate::config::plan::Plan;
 use crate::event::model::{Kind, SystemEvent};
+use crate::event::ring::Reader;
 use crate::event::{Bus, Pipeline};
 use crate::firewall::Firewall;
 use crate::health::Health;
@@ -42,6 +44,8 @@ pub(crate) struct Running {
     pub(crate) firewall: Firewall,
     pub(crate) health: Health,
     pub(crate) proxy: Proxy,
+    /// Taken by the stop.
+    pub(crate) reader: Mutex<Option<Reader>>,
     bus: Bus,
     started: Instant,
     stopping: AtomicBool,

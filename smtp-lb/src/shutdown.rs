@@ -1,11 +1,12 @@
 //! Signals and the order of stopping.
 
 use std::io;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::Running;
+use crate::app::{Running, rings};
 
 /// Bound on handing the last events to their destinations.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -79,5 +80,17 @@ pub(crate) async fn shutdown(running: &Running, signals: &mut Signals) {
             drained.ended, drained.aborted
         ),
     );
-    running.events.shutdown(FLUSH).await;
+    let reader = running
+        .reader
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(reader) = reader {
+        rings::stop(reader).await;
+    }
+    let log = running.events.shutdown(FLUSH).await;
+    for destination in log.destinations.iter().filter(|d| d.lost.shutdown > 0) {
+        let lost = destination.lost.shutdown;
+        tracing::warn!(destination = destination.name, lost, "log records given up");
+    }
 }

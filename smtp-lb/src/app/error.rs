@@ -23,6 +23,9 @@ pub enum AppError {
     /// The packet filter cannot be had as asked.
     #[error(transparent)]
     Firewall(#[from] FirewallError),
+    /// The event rings cannot be read.
+    #[error("cannot read the firewall's event rings")]
+    Rings(#[source] io::Error),
     /// A listener or a worker cannot be had.
     #[error(transparent)]
     Proxy(#[from] ProxyError),

@@ -105,7 +105,7 @@ pub(super) fn log(status: event::LogStatus) -> LogStatus {
 }
 
 /// The word that an enum of unit variants is written as.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),

@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::{AppError, Current, Running, targets};
+use super::picture::word;
+use super::{AppError, Current, Running, rings, targets};
 use crate::admin::socket::Claim;
 use crate::config;
 use crate::config::plan::Plan;
+use crate::event::ring::Reader;
 use crate::event::{Bus, Pipeline, Routes};
 use crate::firewall::{self, Firewall, FirewallError};
 use crate::health::Health;
@@ -39,7 +41,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     );
     let firewall = Firewall::start(&plan)?;
     report(&firewall);
-    let (health, proxy) = behind(&plan, &pools, &firewall, &bus).inspect_err(|_| {
+    let (reader, health, proxy) = behind(&plan, &pools, &firewall, &bus).inspect_err(|_| {
         // A first start that fails leaves no filter behind; one that was there stays in force.
         if fresh && let Err(error) = firewall::detach(pins) {
             tracing::error!("cannot detach the firewall again: {error}");
@@ -53,6 +55,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         firewall,
         health,
         proxy,
+        reader: Mutex::new(Some(reader)),
         bus,
         started,
         stopping: AtomicBool::new(false),
@@ -60,13 +63,14 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     Ok((running, claim))
 }
 
-/// What needs the filter to stand: monitors and listeners.
+/// What needs the filter to stand: its events, listeners and monitors.
 fn behind(
     plan: &Plan,
     pools: &Pools,
     firewall: &Firewall,
     bus: &Bus,
-) -> Result<(Health, Proxy), AppError> {
+) -> Result<(Reader, Health, Proxy), AppError> {
+    let reader = rings::read(firewall, bus.clone())?;
     let filter = match firewall.accept_filter() {
         Some(allows) => Arc::new(Userspace(allows)) as Arc<dyn AcceptFilter>,
         None => Arc::new(AllowAll),
@@ -74,7 +78,7 @@ fn behind(
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
     let proxy = Proxy::start(plan, pools, filter)?;
     let health = Health::start(targets(plan, pools), bus.clone());
-    Ok((health, proxy))
+    Ok((reader, health, proxy))
 }
 
 /// The firewall's verdict at accept, where the card does not give it.
@@ -90,7 +94,11 @@ impl AcceptFilter for Userspace {
 fn report(firewall: &Firewall) {
     let report = firewall.report();
     for interface in &report.interfaces {
-        tracing::info!(interface = interface.name, mode = ?interface.mode, "firewall");
+        tracing::info!(
+            interface = interface.name,
+            mode = word(&interface.mode),
+            "firewall"
+        );
     }
     for warning in &report.warnings {
         tracing::warn!("firewall: {warning}");
