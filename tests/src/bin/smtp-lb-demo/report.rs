@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use smtp_lb::admin::api::{CounterRow, Counters, Status};
+use smtp_lb::admin::api::{Counters, Status};
+use smtp_lb::firewall::{InForce, Row, Word};
 use smtp_lb_tests::daemon;
 use smtp_lb_tests::syslog_server::SyslogServer;
 use smtp_lb_tests::wait::{LONG, settled, until};
@@ -29,7 +30,11 @@ pub(crate) fn scene() {
 pub(crate) fn running(status: &Status) {
     println!("== smtp-lb {} runs with config/demo.toml", status.version);
     for interface in &status.firewall.interfaces {
-        println!("   firewall on {}: {}", interface.name, interface.mode);
+        println!(
+            "   firewall on {}: {}",
+            interface.name,
+            mode(interface.mode)
+        );
     }
     for server in &status.virtual_servers {
         println!(
@@ -74,9 +79,19 @@ pub(crate) fn mail(stage: &Stage, sent: usize) -> Result<()> {
     Ok(())
 }
 
+fn mode(mode: InForce) -> &'static str {
+    match mode {
+        InForce::XdpNative => "XDP in the driver",
+        InForce::XdpGeneric => "XDP in the generic hook",
+        InForce::Userspace => "at accept",
+        InForce::Off => "off",
+    }
+}
+
 /// Rows of dropped packets.
-pub(crate) fn dropped(counters: &Counters) -> impl Iterator<Item = &CounterRow> {
-    counters.rows.iter().filter(|row| row.verdict == "drop")
+pub(crate) fn dropped(counters: &Counters) -> impl Iterator<Item = &Row> {
+    let rows = counters.rows.iter();
+    rows.filter(|row| row.label.verdict == Word::Drop && row.count.packets > 0)
 }
 
 /// What the card saw of the flood, and what was told.
@@ -86,29 +101,23 @@ pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Re
         flooded.syns, flooded.datagrams
     );
     println!("\n== What the firewall dropped, by rule");
-    for row in dropped(counters).filter(|row| row.packets > 0) {
+    for Row { label, count } in dropped(counters) {
         println!(
             "   {:>8} packets {:>10} bytes  {} / {} / {}",
-            row.packets,
-            row.bytes,
-            row.context,
-            if row.policy.is_empty() {
+            count.packets,
+            count.bytes,
+            label.context,
+            if label.policy.is_empty() {
                 "-"
             } else {
-                &row.policy
+                &label.policy
             },
-            row.rule
+            label.rule
         );
     }
-    let verdicts: Vec<String> = counters
-        .verdicts
-        .iter()
-        .map(|row| format!("{} {}", row.packets, row.verdict))
-        .collect();
     println!(
-        "   received {} = {}",
-        counters.received,
-        verdicts.join(" + ")
+        "   received {} = {} accepted + {} dropped",
+        counters.received.packets, counters.accepted.packets, counters.dropped.packets
     );
     let events = &counters.events;
     println!(

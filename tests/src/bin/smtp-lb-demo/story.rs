@@ -130,14 +130,14 @@ fn be_hostile(stage: &Stage) -> Result<Flooded> {
 
 /// The counters must add up, and hold at least the flood.
 fn check_counters(counters: &Counters, flooded: &Flooded) -> Result<()> {
-    let verdicts: u64 = counters.verdicts.iter().map(|row| row.packets).sum();
-    let rows: u64 = counters.rows.iter().map(|row| row.packets).sum();
+    let received = counters.received.packets;
+    let verdicts = counters.accepted.packets + counters.dropped.packets;
+    let rows: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
     ensure!(
-        counters.received == verdicts && counters.received == rows,
-        "received {} packets, verdicts {verdicts}, rules {rows}",
-        counters.received
+        received == verdicts && received == rows,
+        "received {received} packets, verdicts {verdicts}, rules {rows}"
     );
-    let dropped: u64 = report::dropped(counters).map(|row| row.packets).sum();
+    let dropped: u64 = report::dropped(counters).map(|row| row.count.packets).sum();
     let sent = flooded.syns + flooded.datagrams;
     ensure!(
         dropped >= sent,
