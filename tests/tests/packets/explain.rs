@@ -23,17 +23,69 @@ fn ask(bench: &mut Bench, src: &str, dst: &str, protocol: u8, dport: u16) -> Str
 fn made_up_packets_are_decided_like_real_ones() {
     let mut bench = Bench::new(&plan(FirewallMode::Firewall));
     let cases = [
-        ("10.0.0.1", "192.0.2.1", 6, 25, "accept policy virtual-server:mail/edge/trusted log"),
-        ("10.66.0.1", "192.0.2.1", 6, 25, "drop policy virtual-server:mail/edge/blocked log"),
-        ("10.66.9.1", "192.0.2.1", 6, 22, "accept failsafe failsafe//ssh"),
-        ("10.3.3.3", "192.0.2.77", 17, 53, "accept policy host/host/dns log"),
-        ("203.0.113.1", "192.0.2.77", 1, 0, "accept policy host/host/ping"),
-        ("203.0.113.1", "192.0.2.77", 132, 0, "drop default host/host/default"),
-        ("2001:db8:66::1", "2001:db8:f::1", 6, 25, "drop policy virtual-server:mail/edge/blocked log"),
-        ("2001:db9::1", "2001:db8:f::1", 58, 0, "accept policy host/host/ping6"),
+        (
+            "10.0.0.1",
+            "192.0.2.1",
+            6,
+            25,
+            "accept policy virtual-server:mail/edge/trusted log",
+        ),
+        (
+            "10.66.0.1",
+            "192.0.2.1",
+            6,
+            25,
+            "drop policy virtual-server:mail/edge/blocked log",
+        ),
+        (
+            "10.66.9.1",
+            "192.0.2.1",
+            6,
+            22,
+            "accept failsafe failsafe//ssh",
+        ),
+        (
+            "10.3.3.3",
+            "192.0.2.77",
+            17,
+            53,
+            "accept policy host/host/dns log",
+        ),
+        (
+            "203.0.113.1",
+            "192.0.2.77",
+            1,
+            0,
+            "accept policy host/host/ping",
+        ),
+        (
+            "203.0.113.1",
+            "192.0.2.77",
+            132,
+            0,
+            "drop default host/host/default",
+        ),
+        (
+            "2001:db8:66::1",
+            "2001:db8:f::1",
+            6,
+            25,
+            "drop policy virtual-server:mail/edge/blocked log",
+        ),
+        (
+            "2001:db9::1",
+            "2001:db8:f::1",
+            58,
+            0,
+            "accept policy host/host/ping6",
+        ),
     ];
     for (src, dst, protocol, port, said) in cases {
-        assert_eq!(ask(&mut bench, src, dst, protocol, port), said, "{src} to {dst}");
+        assert_eq!(
+            ask(&mut bench, src, dst, protocol, port),
+            said,
+            "{src} to {dst}"
+        );
     }
 }
 

@@ -81,7 +81,9 @@ fn first<'a>(rules: &'a [RulePlan], question: &Question) -> Option<&'a RulePlan>
             && (rule.source.is_empty() || rule.source.iter().any(|net| net.contains(&question.src)))
             && rule.protocol.is_none_or(|p| p == question.protocol)
             && rule.port.is_none_or(|(low, high)| {
-                question.port.is_some_and(|port| low <= port && port <= high)
+                question
+                    .port
+                    .is_some_and(|port| low <= port && port <= high)
             })
     })
 }

@@ -30,7 +30,9 @@ fn address() -> impl Strategy<Value = IpAddr> {
 fn network() -> impl Strategy<Value = IpNet> {
     (address(), 0u8..=128).prop_map(|(address, length)| {
         let most = if address.is_ipv4() { 32 } else { 128 };
-        IpNet::new(address, length % (most + 1)).expect("a length").trunc()
+        IpNet::new(address, length % (most + 1))
+            .expect("a length")
+            .trunc()
     })
 }
 
@@ -73,21 +75,32 @@ fn a_plan() -> impl Strategy<Value = Plan> {
         rules(6),
         proptest::collection::vec(address(), 1..6),
     )
-        .prop_map(|([firewall, log, with_host], failsafe, edge, host, listen)| {
-            let mode = if firewall { FirewallMode::Firewall } else { FirewallMode::Adc };
-            let mut plan = empty(mode);
-            plan.firewall.log_default = log;
-            plan.firewall.failsafe = failsafe;
-            let edge = policy(&mut plan, "edge", edge);
-            let host = policy(&mut plan, "host", host);
-            plan.firewall.host_policy = with_host.then_some(host);
-            for (at, address) in listen.iter().enumerate() {
-                let listen = std::net::SocketAddr::new(*address, 25).to_string();
-                server(&mut plan, &format!("vs{at}"), &[&listen], (at % 3 > 0).then_some(edge));
-            }
-            server(&mut plan, "any", &["0.0.0.0:26", "[::]:26"], Some(edge));
-            plan
-        })
+        .prop_map(
+            |([firewall, log, with_host], failsafe, edge, host, listen)| {
+                let mode = if firewall {
+                    FirewallMode::Firewall
+                } else {
+                    FirewallMode::Adc
+                };
+                let mut plan = empty(mode);
+                plan.firewall.log_default = log;
+                plan.firewall.failsafe = failsafe;
+                let edge = policy(&mut plan, "edge", edge);
+                let host = policy(&mut plan, "host", host);
+                plan.firewall.host_policy = with_host.then_some(host);
+                for (at, address) in listen.iter().enumerate() {
+                    let listen = std::net::SocketAddr::new(*address, 25).to_string();
+                    server(
+                        &mut plan,
+                        &format!("vs{at}"),
+                        &[&listen],
+                        (at % 3 > 0).then_some(edge),
+                    );
+                }
+                server(&mut plan, "any", &["0.0.0.0:26", "[::]:26"], Some(edge));
+                plan
+            },
+        )
 }
 
 /// A packet to a listener, to its neighbour, or to anywhere, from a network's edge or anywhere.
@@ -123,8 +136,15 @@ fn a_packet(plan: &Plan) -> impl Strategy<Value = (Frame, Question)> + use<> {
             } else {
                 wild
             };
-            let same: Vec<_> = listeners.iter().filter(|a| a.is_ipv4() == src.is_ipv4()).collect();
-            let dst = if same.is_empty() { src } else { **to.get(&same) };
+            let same: Vec<_> = listeners
+                .iter()
+                .filter(|a| a.is_ipv4() == src.is_ipv4())
+                .collect();
+            let dst = if same.is_empty() {
+                src
+            } else {
+                **to.get(&same)
+            };
             let (from, into) = (src.to_string(), dst.to_string());
             let frame = match protocol {
                 6 => tcp(&from, &into, port, SYN),
@@ -133,7 +153,15 @@ fn a_packet(plan: &Plan) -> impl Strategy<Value = (Frame, Question)> + use<> {
             };
             let frame = if tag { frame.vlan(77) } else { frame };
             let port = (protocol != 47).then_some(port);
-            (frame, Question { src, dst, protocol, port })
+            (
+                frame,
+                Question {
+                    src,
+                    dst,
+                    protocol,
+                    port,
+                },
+            )
         })
 }
 
@@ -159,12 +187,16 @@ fn kernel_userspace_and_oracle_agree() {
     runner
         .run(&cases, |(plan, packets)| {
             let mut bench = bench.borrow_mut();
-            bench.forget();
             bench.replan(&plan);
             for (frame, question) in packets {
                 let octets = frame.bytes();
                 let said = oracle::decide(&plan, &question);
-                prop_assert_eq!(&bench.userspace(&octets), &said, "userspace: {:?}", question);
+                prop_assert_eq!(
+                    &bench.userspace(&octets),
+                    &said,
+                    "userspace: {:?}",
+                    question
+                );
                 prop_assert_eq!(&bench.kernel(&octets), &said, "kernel: {:?}", question);
             }
             Ok(())
@@ -188,7 +220,14 @@ fn kernel_and_userspace_agree_on_any_octets() {
     runner
         .run(&octets, |(mut frame, kind, [first, a, b, next])| {
             // Half-way sensible headers, so that parsing goes deep.
-            let types = [[8, 0], [0x86, 0xdd], [0x81, 0], [0x88, 0xa8], [8, 6], [a, b]];
+            let types = [
+                [8, 0],
+                [0x86, 0xdd],
+                [0x81, 0],
+                [0x88, 0xa8],
+                [8, 6],
+                [a, b],
+            ];
             frame[12..14].copy_from_slice(&types[kind]);
             if frame.len() > 40 {
                 frame[14] = if kind == 1 { 0x60 } else { 0x45 + first % 8 };

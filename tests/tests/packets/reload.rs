@@ -27,7 +27,11 @@ fn counters_of_rules_that_stay_go_on() {
     bench.replan(&make(vec![new, bad(), good()]));
     bench.kernel(&frame);
     let counters = bench.stand.counters(&bench.compiled).expect("counters");
-    let row = counters.rows.iter().find(|row| row.label.rule == "bad").expect("there");
+    let row = counters
+        .rows
+        .iter()
+        .find(|row| row.label.rule == "bad")
+        .expect("there");
     assert_eq!(row.count.packets, 6);
     // A rule that is gone remains in the sums; one that changed its action is another.
     let turned = rule("bad", Action::Accept, &["10.66.0.0/16"]);

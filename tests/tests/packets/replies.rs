@@ -24,14 +24,21 @@ fn datagram(from: SocketAddr, to: SocketAddr) -> Frame {
 
 /// An error from a router about a packet that went from `ours` to `theirs`.
 fn error(ours: SocketAddr, quoted: &Frame) -> Frame {
-    let (router, kind) = if ours.is_ipv4() { ("192.0.2.254", 3) } else { ("2001:db8::254", 1) };
+    let (router, kind) = if ours.is_ipv4() {
+        ("192.0.2.254", 3)
+    } else {
+        ("2001:db8::254", 1)
+    };
     icmp(router, &ours.ip().to_string(), kind, 1, &quoted.packet())
 }
 
 #[test]
 fn tcp_answers_pass_over_both_families() {
     let mut bench = Bench::new(&empty(FirewallMode::Firewall));
-    for any in [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, 0).into()] {
+    for any in [
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        (Ipv6Addr::LOCALHOST, 0).into(),
+    ] {
         let listener = TcpListener::bind(any).expect("a listener");
         let theirs = listener.local_addr().expect("an address");
         let client = TcpStream::connect(theirs).expect("a connection");
@@ -44,16 +51,28 @@ fn tcp_answers_pass_over_both_families() {
         stranger.set_port(1);
         assert_eq!(bench.kernel(&segment(stranger, ours, ACK).bytes()), DEFAULT);
         // The listener is no connection.
-        assert_eq!(bench.kernel(&segment(stranger, theirs, ACK).bytes()), DEFAULT);
-        assert_eq!(bench.kernel(&error(ours, &segment(ours, theirs, ACK)).bytes()), ERROR);
-        assert_eq!(bench.kernel(&error(ours, &segment(ours, stranger, ACK)).bytes()), DEFAULT);
+        assert_eq!(
+            bench.kernel(&segment(stranger, theirs, ACK).bytes()),
+            DEFAULT
+        );
+        assert_eq!(
+            bench.kernel(&error(ours, &segment(ours, theirs, ACK)).bytes()),
+            ERROR
+        );
+        assert_eq!(
+            bench.kernel(&error(ours, &segment(ours, stranger, ACK)).bytes()),
+            DEFAULT
+        );
     }
 }
 
 #[test]
 fn udp_answers_pass_to_connected_sockets_only() {
     let mut bench = Bench::new(&empty(FirewallMode::Firewall));
-    for any in [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), (Ipv6Addr::LOCALHOST, 0).into()] {
+    for any in [
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        (Ipv6Addr::LOCALHOST, 0).into(),
+    ] {
         let server = UdpSocket::bind(any).expect("a socket");
         let theirs = server.local_addr().expect("an address");
         let client = UdpSocket::bind(any).expect("a socket");
@@ -65,8 +84,14 @@ fn udp_answers_pass_to_connected_sockets_only() {
         assert_eq!(bench.kernel(&datagram(stranger, ours).bytes()), DEFAULT);
         // A server's socket waits for anyone: that is what rules are for.
         assert_eq!(bench.kernel(&datagram(stranger, theirs).bytes()), DEFAULT);
-        assert_eq!(bench.kernel(&error(ours, &datagram(ours, theirs)).bytes()), ERROR);
-        assert_eq!(bench.kernel(&error(ours, &datagram(ours, stranger)).bytes()), DEFAULT);
+        assert_eq!(
+            bench.kernel(&error(ours, &datagram(ours, theirs)).bytes()),
+            ERROR
+        );
+        assert_eq!(
+            bench.kernel(&error(ours, &datagram(ours, stranger)).bytes()),
+            DEFAULT
+        );
     }
 }
 

@@ -24,13 +24,16 @@ pub(crate) struct Bench {
 pub(crate) fn pin_path() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    PathBuf::from(format!("/sys/fs/bpf/slb-test-{}-{number}", std::process::id()))
+    PathBuf::from(format!(
+        "/sys/fs/bpf/slb-test-{}-{number}",
+        std::process::id()
+    ))
 }
 
 impl Bench {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let mut stand =
-            Stand::load(&pin_path()).expect("the program loads: as root, after `cargo xtask build`");
+        let mut stand = Stand::load(&pin_path())
+            .expect("the program loads: as root, after `cargo xtask build`");
         let compiled = compile(plan, Slots::default(), 1).expect("the plan compiles");
         stand.image(&compiled).expect("the image is taken");
         let rings = stand.rings().expect("rings");
@@ -43,15 +46,12 @@ impl Bench {
         }
     }
 
-    /// Forgets the names of former plans: for runs of more plans than there are slots.
-    pub(crate) fn forget(&mut self) {
-        self.compiled.slots = Slots::default();
-    }
-
     /// Puts another plan in force, going on with the slots of the last.
     pub(crate) fn replan(&mut self, plan: &Plan) {
         self.compiled = compile(plan, self.compiled.slots.clone(), 2).expect("the plan compiles");
-        self.stand.image(&self.compiled).expect("the image is taken");
+        self.stand
+            .image(&self.compiled)
+            .expect("the image is taken");
         self.before = self.stand.counters(&self.compiled).expect("counters");
     }
 
@@ -78,7 +78,10 @@ impl Bench {
             self.before,
             "explaining must leave no trace"
         );
-        assert_eq!(Verdict::from_u8(answer.verdict).map(Verdict::name), Some(verdict));
+        assert_eq!(
+            Verdict::from_u8(answer.verdict).map(Verdict::name),
+            Some(verdict)
+        );
         let reason = Reason::from_u8(answer.reason).expect("a reason").name();
         let event = self.event();
         assert_eq!(asked, u64::from(event.is_some()), "asked = sent");
@@ -102,11 +105,26 @@ impl Bench {
         let packet = &parsed.packet;
         let words = |octets: [u8; 16]| smtp_lb_common::packet::split(octets);
         assert_eq!(event.slot, slot);
-        assert_eq!(Verdict::from_u8(event.verdict).map(Verdict::name), Some(verdict));
-        assert_eq!(Reason::from_u8(event.reason).map(Reason::name), Some(reason));
-        assert_eq!((words(event.src), words(event.dst)), (packet.src, packet.dst));
-        assert_eq!((event.src_port, event.dst_port), (packet.sport, packet.dport));
-        assert_eq!((event.protocol, event.tcp_flags), (packet.protocol, packet.flags));
+        assert_eq!(
+            Verdict::from_u8(event.verdict).map(Verdict::name),
+            Some(verdict)
+        );
+        assert_eq!(
+            Reason::from_u8(event.reason).map(Reason::name),
+            Some(reason)
+        );
+        assert_eq!(
+            (words(event.src), words(event.dst)),
+            (packet.src, packet.dst)
+        );
+        assert_eq!(
+            (event.src_port, event.dst_port),
+            (packet.sport, packet.dport)
+        );
+        assert_eq!(
+            (event.protocol, event.tcp_flags),
+            (packet.protocol, packet.flags)
+        );
         assert_eq!(event.vlan, parsed.vlan);
         assert_eq!(event.length as usize, frame.len());
         assert_eq!(event.family, if packet.v6 { 6 } else { 4 });
@@ -137,7 +155,11 @@ fn moved(before: &Counters, after: &Counters, octets: u64) -> String {
         let old = before.rows.iter().find(|old| old.label == row.label);
         old.map(|old| old.count).unwrap_or_default()
     };
-    let moved: Vec<_> = after.rows.iter().filter(|row| row.count != was(row)).collect();
+    let moved: Vec<_> = after
+        .rows
+        .iter()
+        .filter(|row| row.count != was(row))
+        .collect();
     let [row] = moved.as_slice() else {
         panic!("one counter moves, not {moved:?}");
     };
@@ -156,5 +178,8 @@ pub(crate) fn sums_hold(counters: &Counters) {
     let bytes: u64 = counters.rows.iter().map(|row| row.count.bytes).sum();
     assert_eq!((received.packets, received.bytes), (packets, bytes));
     let events = counters.events;
-    assert_eq!(events.asked, events.sent + events.rate_limited + events.ring_full);
+    assert_eq!(
+        events.asked,
+        events.sent + events.rate_limited + events.ring_full
+    );
 }

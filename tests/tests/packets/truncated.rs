@@ -17,7 +17,10 @@ fn cut_everywhere(frame: &Frame, whole: usize, accepted_short: bool) {
         let kernel = bench.kernel(cut);
         assert_eq!(kernel, bench.userspace(cut), "cut to {length} octets");
         if length < whole && !accepted_short {
-            assert!(kernel.starts_with("drop malformed"), "{length} octets: {kernel}");
+            assert!(
+                kernel.starts_with("drop malformed"),
+                "{length} octets: {kernel}"
+            );
         }
     }
 }
