@@ -20,10 +20,6 @@ pub fn class_v4<I: Image + ?Sized>(image: &I, source: u32) -> Option<u32> {
 
 /// Class of an IPv6 source, given as its high and low half. `None`: the image is damaged.
 #[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "16 bits remain after the shift"
-)]
 pub fn class_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32> {
     let (first, count) = match root(image, ROOT_V6, (high >> 48) as u32)? {
         Target::Class(class) => return Some(class),

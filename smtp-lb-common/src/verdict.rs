@@ -63,8 +63,8 @@ pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
         return Decision::built_in(without_packet(reason), reason);
     }
     match judge(image, host, frame, &parsed.packet) {
-        Some(decision) => decision,
-        None => Decision::built_in(Verdict::Accept, Reason::NoImage),
+        Ok(decision) => decision,
+        Err(Damaged) => Decision::built_in(Verdict::Accept, Reason::NoImage),
     }
 }
 
@@ -82,34 +82,35 @@ fn judge<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
     host: &H,
     frame: &F,
     packet: &Packet,
-) -> Option<Decision> {
+) -> Result<Decision, Damaged> {
     if is_neighbor(packet) {
-        return Some(Decision::built_in(Verdict::Accept, Reason::Neighbor));
+        return Ok(Decision::built_in(Verdict::Accept, Reason::Neighbor));
     }
-    let header = Header::unpack(image.line(0)?)?;
+    let header = image.line(0).and_then(Header::unpack).ok_or(Damaged)?;
     let class = if packet.v6 {
-        class_v6(image, packet.src[0], packet.src[1])?
+        class_v6(image, packet.src[0], packet.src[1])
     } else {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the IPv4 address is the low half"
         )]
-        class_v4(image, packet.src[1] as u32)?
-    };
+        class_v4(image, packet.src[1] as u32)
+    }
+    .ok_or(Damaged)?;
     if let Some(entry) = first_match(image, &header, class, header.failsafe, packet)? {
-        return Some(by_rule(&entry, Reason::Failsafe));
+        return Ok(by_rule(&entry, Reason::Failsafe));
     }
     let context = context(image, &header, packet)?;
     if let Some(entry) = first_match(image, &header, class, context, packet)? {
-        return Some(by_rule(&entry, Reason::Policy));
+        return Ok(by_rule(&entry, Reason::Policy));
     }
     if header.flags & FLAG_DEFAULT_DROP == 0 {
-        return Some(by_default(&header, context, packet, Verdict::Accept));
+        return Ok(by_default(&header, context, packet, Verdict::Accept));
     }
     if let Some(reason) = answers(host, frame, packet) {
-        return Some(Decision::built_in(Verdict::Accept, reason));
+        return Ok(Decision::built_in(Verdict::Accept, reason));
     }
-    Some(by_default(&header, context, packet, Verdict::Drop))
+    Ok(by_default(&header, context, packet, Verdict::Drop))
 }
 
 #[inline(always)]
@@ -144,8 +145,10 @@ const fn by_rule(entry: &Entry, reason: Reason) -> Decision {
     }
 }
 
+/// The image leads nowhere: no compiler of ours wrote it.
+struct Damaged;
+
 /// First rule of the context's policy that matches a source of `class` and the packet.
-/// The outer `None`: the image is damaged.
 #[inline(always)]
 fn first_match<I: Image + ?Sized>(
     image: &I,
@@ -153,31 +156,35 @@ fn first_match<I: Image + ?Sized>(
     class: u32,
     context: Context,
     packet: &Packet,
-) -> Option<Option<Entry>> {
+) -> Result<Option<Entry>, Damaged> {
     let cell = class
         .wrapping_mul(header.columns)
         .wrapping_add(context.column);
-    let line = image.line(header.matrix.wrapping_add(cell / CELLS_PER_LINE))?;
+    let line = image
+        .line(header.matrix.wrapping_add(cell / CELLS_PER_LINE))
+        .ok_or(Damaged)?;
     let pair = line[(cell % CELLS_PER_LINE / 2) as usize];
     #[expect(clippy::cast_possible_truncation, reason = "half of a word")]
-    let mut at = if cell % 2 == 0 {
+    let mut at = if cell.is_multiple_of(2) {
         pair as u32
     } else {
         (pair >> 32) as u32
     };
     for _ in 0..MAX_CHAIN {
-        let line = image.line(header.chains.wrapping_add(at / ENTRIES_PER_LINE))?;
+        let line = image
+            .line(header.chains.wrapping_add(at / ENTRIES_PER_LINE))
+            .ok_or(Damaged)?;
         let word = (at % ENTRIES_PER_LINE * 2) as usize;
-        let entry = Entry::unpack(*line.get(word)?, *line.get(word + 1)?);
+        let entry = Entry::unpack(line[word], line[word + 1]);
         if entry.end {
-            return Some(None);
+            return Ok(None);
         }
         if matches(&entry, packet) {
-            return Some(Some(entry));
+            return Ok(Some(entry));
         }
         at = at.wrapping_add(1);
     }
-    None
+    Err(Damaged)
 }
 
 #[inline(always)]
@@ -196,15 +203,19 @@ fn matches(entry: &Entry, packet: &Packet) -> bool {
 /// The virtual server that a TCP packet is for, by address and port or by port alone; else the
 /// host.
 #[inline(always)]
-fn context<I: Image + ?Sized>(image: &I, header: &Header, packet: &Packet) -> Option<Context> {
+fn context<I: Image + ?Sized>(
+    image: &I,
+    header: &Header,
+    packet: &Packet,
+) -> Result<Context, Damaged> {
     if !matches!(packet.transport, Transport::Tcp) {
-        return Some(header.host);
+        return Ok(header.host);
     }
     if let Some(context) = server(image, header, packet.dst, packet.dport)? {
-        return Some(context);
+        return Ok(context);
     }
     let any = if packet.v6 { [0, 0] } else { mapped(0) };
-    Some(server(image, header, any, packet.dport)?.unwrap_or(header.host))
+    Ok(server(image, header, any, packet.dport)?.unwrap_or(header.host))
 }
 
 #[inline(always)]
@@ -213,19 +224,19 @@ fn server<I: Image + ?Sized>(
     header: &Header,
     address: [u64; 2],
     port: u16,
-) -> Option<Option<Context>> {
+) -> Result<Option<Context>, Damaged> {
     let hash = Server::hash(address, port);
     for probe in 0..MAX_PROBES {
         let at = hash.wrapping_add(probe) & header.servers_mask;
-        let line = image.line(header.servers.wrapping_add(at))?;
+        let line = image.line(header.servers.wrapping_add(at)).ok_or(Damaged)?;
         if Server::matches(line, address, port) {
-            return Some(Some(Context::unpack(line[3])));
+            return Ok(Some(Context::unpack(line[3])));
         }
         if line[2] == 0 {
-            return Some(None);
+            return Ok(None);
         }
     }
-    Some(None)
+    Ok(None)
 }
 
 /// Router and neighbour messages, redirects (hop limit 255: from this link, RFC 4861), and

@@ -44,13 +44,10 @@ impl<'a> XdpFrame<'a> {
     #[inline(always)]
     pub(crate) fn length(&self) -> u32 {
         // SAFETY: the helper only reads the context.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a frame is shorter than 4 GiB"
-        )]
-        unsafe {
-            bpf_xdp_get_buff_len(self.ctx.ctx) as u32
-        }
+        let length = unsafe { bpf_xdp_get_buff_len(self.ctx.ctx) };
+        #[expect(clippy::cast_possible_truncation, reason = "less than 4 GiB")]
+        let length = length as u32;
+        length
     }
 
     /// Writes `decision` over an explain request. False: there is none, as on every real frame.

@@ -98,24 +98,6 @@ impl<'a> Kernel<'a> {
         Self { ctx }
     }
 
-    /// Counts a frame in the totals and under its slot.
-    #[inline(always)]
-    pub(crate) fn count(&self, decision: &Decision, length: u32) {
-        if let Some(totals) = TOTALS.get_ptr_mut(0) {
-            // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
-            let totals = unsafe { &mut *totals };
-            add(&mut totals.received, length);
-            match decision.verdict {
-                Verdict::Accept => add(&mut totals.accepted, length),
-                Verdict::Drop => add(&mut totals.dropped, length),
-            }
-        }
-        if let Some(tally) = COUNTERS.get_ptr_mut(decision.slot) {
-            // SAFETY: as above.
-            add(unsafe { &mut *tally }, length);
-        }
-    }
-
     /// Sends an event, if the rule's rate and the ring have room; counts it in any case.
     #[inline(always)]
     pub(crate) fn tell(&self, parsed: &Parsed, decision: &Decision, length: u32) {
@@ -158,6 +140,24 @@ impl<'a> Kernel<'a> {
             BPF_RB_NO_WAKEUP
         }));
         true
+    }
+}
+
+/// Counts a frame in the totals and under its slot.
+#[inline(always)]
+pub(crate) fn count(decision: &Decision, length: u32) {
+    if let Some(totals) = TOTALS.get_ptr_mut(0) {
+        // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+        let totals = unsafe { &mut *totals };
+        add(&mut totals.received, length);
+        match decision.verdict {
+            Verdict::Accept => add(&mut totals.accepted, length),
+            Verdict::Drop => add(&mut totals.dropped, length),
+        }
+    }
+    if let Some(tally) = COUNTERS.get_ptr_mut(decision.slot) {
+        // SAFETY: as above.
+        add(unsafe { &mut *tally }, length);
     }
 }
 

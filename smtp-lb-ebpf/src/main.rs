@@ -5,6 +5,7 @@
 
 #![no_std]
 #![no_main]
+#![allow(clippy::inline_always, reason = "as in smtp-lb-common")]
 #![allow(
     missing_docs,
     reason = "the attribute makes a public function that cannot be documented"
@@ -27,6 +28,7 @@ use smtp_lb_common::verdict::{Decision, decide};
 
 // `xdp.frags`, so that an MTU above one page is no reason to refuse.
 #[xdp(frags)]
+#[allow(clippy::needless_pass_by_value, reason = "the attribute calls it so")]
 fn smtp_lb(ctx: XdpContext) -> u32 {
     let frame = XdpFrame::new(&ctx);
     let kernel = Kernel::new(&ctx);
@@ -57,7 +59,7 @@ const NOT_LOADED: Decision = Decision {
 #[inline(always)]
 fn account(kernel: &Kernel, frame: &XdpFrame, parsed: &Parsed, decision: &Decision) {
     let length = frame.length();
-    kernel.count(decision, length);
+    kernel::count(decision, length);
     if decision.log {
         kernel.tell(parsed, decision, length);
     }

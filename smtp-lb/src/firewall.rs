@@ -76,7 +76,7 @@ pub enum FirewallError {
 }
 
 enum Backend {
-    Kernel(Mutex<Loaded>),
+    Kernel(Box<Mutex<Loaded>>),
     Userspace(Arc<Userspace>),
 }
 

@@ -1,5 +1,12 @@
 //! Packets through the loaded program, by `BPF_PROG_TEST_RUN`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and a table is as long as it is"
+)]
+
 mod packets {
     mod events;
     mod explain;

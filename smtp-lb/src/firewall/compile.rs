@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
-    ANY_PROTOCOL, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP, FLAG_LOG_DEFAULT, Header,
-    Line, MAX_CHAIN, MAX_PROBES, Server,
+    ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_LOG_DEFAULT, Header, Line, MAX_CHAIN,
+    MAX_PROBES, Server,
 };
 use smtp_lb_common::packet::{mapped, split};
 use thiserror::Error;
@@ -250,15 +250,13 @@ fn matrix(
                 });
             }
             first_rule += to_u32(left.len())?;
-            let at = match chains.get(&chain) {
-                Some(at) => *at,
-                None => {
-                    let at = to_u32(words.len() / 2)?;
-                    words.extend(chain.iter().flatten());
-                    chains.insert(chain, at);
-                    at
-                }
-            };
+            if let Some(at) = chains.get(&chain) {
+                cells.push(*at);
+                continue;
+            }
+            let at = to_u32(words.len() / 2)?;
+            words.extend(chain.iter().flatten());
+            chains.insert(chain, at);
             cells.push(at);
         }
     }
@@ -267,7 +265,6 @@ fn matrix(
         .chunks(2)
         .map(|pair| u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32)
         .collect();
-    debug_assert_eq!(ENTRIES_PER_LINE, 4);
     Ok((pairs, words))
 }
 

@@ -157,14 +157,14 @@ pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, Loa
     let maps = pin_path.join(format!("abi-{ABI_VERSION}"));
     let links = pin_path.join("links");
     pins::prepare(pin_path, &[&maps, &links])?;
-    let mut loader = EbpfLoader::new();
-    loader.verifier_log_level(VerifierLogLevel::STATS);
+    let mut options = EbpfLoader::new();
+    options.verifier_log_level(VerifierLogLevel::STATS);
     let names = [MAP_IMAGE, MAP_COUNTERS, MAP_TOTALS, MAP_BUCKETS, MAP_RINGS];
     let paths: Vec<PathBuf> = names.iter().map(|name| maps.join(name)).collect();
     for (name, path) in names.iter().zip(&paths) {
-        loader.map_pin_path(name, path);
+        options.map_pin_path(name, path);
     }
-    let mut ebpf = loader.load(object).map_err(|error| refused(&error))?;
+    let mut ebpf = options.load(object).map_err(|error| refused(&error))?;
     program(&mut ebpf)?
         .load()
         .map_err(|error| refused(&error))?;

@@ -25,7 +25,7 @@ pub(crate) fn start(plan: &Plan) -> Result<(Backend, FirewallReport), FirewallEr
         return Ok((start_userspace(plan, &mut report)?, report));
     }
     let backend = match start_kernel(plan, &mut report) {
-        Ok(loaded) => Backend::Kernel(Mutex::new(loaded)),
+        Ok(loaded) => Backend::Kernel(Box::new(Mutex::new(loaded))),
         Err(error) if may_fall_back(enforcement, &error) => {
             report.warnings.push(format!(
                 "XDP cannot be had, connections are judged at accept instead: {error}"

@@ -86,7 +86,7 @@ impl Bench {
         let event = self.event();
         assert_eq!(asked, u64::from(event.is_some()), "asked = sent");
         if let Some(event) = event {
-            self.event_agrees(&event, frame, answer.slot, verdict, reason);
+            event_agrees(&event, frame, answer.slot, verdict, reason);
         }
         let log = if event.is_some() { " log" } else { "" };
         format!("{verdict} {reason} {who}{log}")
@@ -98,37 +98,6 @@ impl Bench {
             let item = ring.next()?;
             Some(RawEvent::read_from_bytes(&item).expect("an event"))
         })
-    }
-
-    fn event_agrees(&self, event: &RawEvent, frame: &[u8], slot: u32, verdict: &str, reason: &str) {
-        let parsed = parse(frame);
-        let packet = &parsed.packet;
-        let words = |octets: [u8; 16]| smtp_lb_common::packet::split(octets);
-        assert_eq!(event.slot, slot);
-        assert_eq!(
-            Verdict::from_u8(event.verdict).map(Verdict::name),
-            Some(verdict)
-        );
-        assert_eq!(
-            Reason::from_u8(event.reason).map(Reason::name),
-            Some(reason)
-        );
-        assert_eq!(
-            (words(event.src), words(event.dst)),
-            (packet.src, packet.dst)
-        );
-        assert_eq!(
-            (event.src_port, event.dst_port),
-            (packet.sport, packet.dport)
-        );
-        assert_eq!(
-            (event.protocol, event.tcp_flags),
-            (packet.protocol, packet.flags)
-        );
-        assert_eq!(event.vlan, parsed.vlan);
-        assert_eq!(event.length as usize, frame.len());
-        assert_eq!(event.family, if packet.v6 { 6 } else { 4 });
-        assert!(event.time > 0);
     }
 
     /// What the same code says in userspace.
@@ -147,6 +116,37 @@ impl Bench {
             label.rule
         )
     }
+}
+
+fn event_agrees(event: &RawEvent, frame: &[u8], slot: u32, verdict: &str, reason: &str) {
+    let parsed = parse(frame);
+    let packet = &parsed.packet;
+    let words = |octets: [u8; 16]| smtp_lb_common::packet::split(octets);
+    assert_eq!(event.slot, slot);
+    assert_eq!(
+        Verdict::from_u8(event.verdict).map(Verdict::name),
+        Some(verdict)
+    );
+    assert_eq!(
+        Reason::from_u8(event.reason).map(Reason::name),
+        Some(reason)
+    );
+    assert_eq!(
+        (words(event.src), words(event.dst)),
+        (packet.src, packet.dst)
+    );
+    assert_eq!(
+        (event.src_port, event.dst_port),
+        (packet.sport, packet.dport)
+    );
+    assert_eq!(
+        (event.protocol, event.tcp_flags),
+        (packet.protocol, packet.flags)
+    );
+    assert_eq!(event.vlan, parsed.vlan);
+    assert_eq!(event.length as usize, frame.len());
+    assert_eq!(event.family, if packet.v6 { 6 } else { 4 });
+    assert!(event.time > 0);
 }
 
 /// The one row that counted one packet of so many octets.
