@@ -1,6 +1,7 @@
 use super::*;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::io::Read as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 fn plan(path: &Path) -> DestinationPlan {
@@ -77,6 +78,7 @@ async fn a_full_disk_is_waited_out() {
     assert_eq!((status.queued, status.sent), (100, 0));
     assert!(status.last_error.unwrap().contains("No space left"));
 
+    fs::write(&real, "").unwrap();
     let next = folder.path().join("next");
     symlink(&real, &next).unwrap();
     fs::rename(&next, &path).unwrap();
@@ -84,6 +86,62 @@ async fn a_full_disk_is_waited_out() {
     assert_eq!(destination.status().state, DestinationState::Up);
     finish(&destination).await;
     assert_eq!(read(&real), (0..100).collect::<Vec<_>>());
+}
+
+/// While the path leads nowhere records wait, and do not go to the file that was moved away.
+#[tokio::test]
+async fn a_lost_folder_is_waited_for() {
+    let (folder, _) = folder();
+    let (here, away) = (folder.path().join("here"), folder.path().join("away"));
+    fs::create_dir(&here).unwrap();
+    let destination = start(&plan(&here.join("log")));
+    offer(&destination, 0..10);
+    until_sent(&destination, 10).await;
+    fs::rename(&here, &away).unwrap();
+    offer(&destination, 10..20);
+    until("it has failed", || {
+        (destination.status().failures > 2).then_some(())
+    })
+    .await;
+    fs::create_dir(&here).unwrap();
+    until_sent(&destination, 20).await;
+    finish(&destination).await;
+    assert_eq!(read(&away.join("log")), (0..10).collect::<Vec<_>>());
+    assert_eq!(read(&here.join("log")), (10..20).collect::<Vec<_>>());
+}
+
+/// A record cut in two by a full pipe is written from its beginning to the file that takes the
+/// pipe's place.
+#[tokio::test]
+async fn a_cut_record_is_whole_in_the_next_file() {
+    let (folder, path) = folder();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut reader = fs::OpenOptions::new();
+    let mut reader = reader
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(&path)
+        .unwrap();
+    rustix::pipe::fcntl_setpipe_size(&reader, 4096).unwrap();
+    let destination = start(&plan(&path));
+    offer(&destination, 0..1000);
+    until("the pipe is full", || {
+        (destination.status().failures > 2).then_some(())
+    })
+    .await;
+    let next = folder.path().join("next");
+    fs::write(&next, "").unwrap();
+    fs::rename(&next, &path).unwrap();
+    until_sent(&destination, 1000).await;
+    finish(&destination).await;
+
+    let mut piped = String::new();
+    // The writer has gone, so the pipe ends.
+    reader.read_to_string(&mut piped).unwrap();
+    assert!(!piped.ends_with('\n'), "one was to be cut");
+    let whole = piped.matches('\n').count();
+    assert_eq!(read(&path), (whole..1000).collect::<Vec<_>>());
 }
 
 #[test]
