@@ -1,34 +1,32 @@
 //! Bytes one way.
 
-use std::cell::RefCell;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-/// Bytes taken by one read.
-const SCRATCH: usize = 256 * 1024;
+use super::pipe::Pipe;
+use super::scratch::{self, Passed};
 
-/// Reads in one turn, so that a busy session does not keep the others waiting.
+/// Reads in one go, so that a busy session does not keep the others waiting.
 const TURNS: usize = 4;
 
-thread_local! {
-    /// Bytes between a read and the write that follows at once. Sessions keep no buffer: only
-    /// what the receiver would not take.
-    static SCRATCH_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
-}
-
 /// One direction of a relay.
+///
+/// Small amounts are copied through the worker's scratch buffer. A read that fills it means bulk,
+/// which goes through a pipe until the sender has no more for now. While the receiver has not
+/// taken all, nothing is read, so that the sender feels the receiver's pace.
 #[derive(Debug, Default)]
 pub(super) struct Direction {
-    /// Read and not written yet, at most one scratch buffer; while there is any, nothing is read,
-    /// so that the sender feels the receiver's pace.
-    unsent: Vec<u8>,
-    sent: usize,
+    /// Copied and not written yet: the part of `kept` from `written` on.
+    kept: Vec<u8>,
+    written: usize,
+    /// There while bulk goes on.
+    pipe: Option<Pipe>,
     source_ended: bool,
     ended: bool,
     moved: u64,
@@ -58,57 +56,68 @@ impl Direction {
             return Poll::Ready(Ok(()));
         }
         for _ in 0..TURNS {
-            ready!(self.flush(cx, to))?;
+            ready!(self.poll_flush(cx, to))?;
             if self.source_ended {
                 self.ended = true;
+                self.leave_bulk();
                 return Poll::Ready(if closing { Ok(()) } else { end(to) });
             }
-            ready!(self.pass(cx, from, to))?;
+            ready!(self.poll_read(cx, from, to))?;
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Writes what an earlier turn had to keep.
-    fn flush(&mut self, cx: &mut Context<'_>, to: &mut TcpStream) -> Poll<io::Result<()>> {
-        while let Some(rest @ [_, ..]) = self.unsent.get(self.sent..) {
+    /// Writes what an earlier turn read.
+    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &mut TcpStream) -> Poll<io::Result<()>> {
+        while let Some(rest @ [_, ..]) = self.kept.get(self.written..) {
             let count = ready!(Pin::new(&mut *to).poll_write(cx, rest))?;
-            self.sent += count;
+            self.written += count;
             self.moved += count as u64;
         }
-        if !self.unsent.is_empty() {
-            self.unsent = Vec::new();
-            self.sent = 0;
+        if self.written > 0 {
+            self.kept = Vec::new();
+            self.written = 0;
+        }
+        if let Some(pipe) = &mut self.pipe {
+            while !pipe.is_empty() {
+                self.moved += ready!(pipe.poll_drain(cx, to))? as u64;
+            }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// One read and its write.
-    fn pass(
+    /// Reads once; what is not written along with it is left to the next flush.
+    fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut TcpStream,
         to: &mut TcpStream,
     ) -> Poll<io::Result<()>> {
-        SCRATCH_BUFFER.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
-            let mut rest = buffer.filled();
-            self.source_ended = rest.is_empty();
-            while !rest.is_empty() {
-                match Pin::new(&mut *to).poll_write(cx, rest)? {
-                    Poll::Ready(count) => {
-                        self.moved += count as u64;
-                        rest = rest.get(count..).unwrap_or_default();
-                    }
-                    Poll::Pending => {
-                        self.unsent = rest.to_vec();
-                        return Poll::Pending;
-                    }
-                }
+        let read = if let Some(pipe) = &mut self.pipe {
+            let filled = pipe.poll_fill(cx, from)?;
+            if filled.is_pending() {
+                self.leave_bulk();
             }
-            Poll::Ready(Ok(()))
-        })
+            ready!(filled)
+        } else {
+            let Passed { read, rest } = ready!(scratch::poll_pass(cx, from, to))?;
+            self.moved += (read - rest.len()) as u64;
+            self.kept = rest;
+            if read == scratch::SIZE {
+                // Out of files? Copying needs none.
+                self.pipe = Pipe::get().ok();
+            }
+            read
+        };
+        self.source_ended = read == 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn leave_bulk(&mut self) {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.put_back();
+        }
     }
 }
 

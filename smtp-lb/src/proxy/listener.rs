@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -101,6 +102,7 @@ impl Door {
             match socket.accept().await {
                 Ok((client, address)) => {
                     pause = BACK_OFF.0;
+                    await_first_byte(&client);
                     self.admit(client, address);
                 }
                 // The client gave up while it waited.
@@ -143,4 +145,13 @@ impl Door {
         };
         self.filter.allows(address, local)
     }
+}
+
+/// tokio takes an accepted socket for readable at once, but where the server speaks first that is
+/// a read in vain for each session. Nothing is lost by saying that there is nothing to read yet:
+/// the driver, which runs on this thread, has not been asked since the socket was registered.
+fn await_first_byte(client: &TcpStream) {
+    let _ = client.try_io(Interest::READABLE, || -> io::Result<()> {
+        Err(io::ErrorKind::WouldBlock.into())
+    });
 }
