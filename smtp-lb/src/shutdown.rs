@@ -8,8 +8,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{Running, rings};
 
-/// Bound on handing the last events to their destinations.
-const FLUSH: Duration = Duration::from_secs(5);
+/// Bound on handing the last events to their destinations. Nobody listens meanwhile, so a
+/// collector that is down must not make a restart much longer.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +89,10 @@ pub(crate) async fn shutdown(running: &Running, signals: &mut Signals) {
     if let Some(reader) = reader {
         rings::stop(reader).await;
     }
-    let log = running.events.shutdown(FLUSH).await;
+    let log = tokio::select! {
+        log = running.events.shutdown(FLUSH) => log,
+        () = signals.stop() => running.events.shutdown(Duration::ZERO).await,
+    };
     for destination in log.destinations.iter().filter(|d| d.lost.shutdown > 0) {
         let lost = destination.lost.shutdown;
         tracing::warn!(destination = destination.name, lost, "log records given up");
