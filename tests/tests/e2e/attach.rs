@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use smtp_lb::firewall::InForce;
 use smtp_lb_tests::daemon::Daemon;
 use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::smtp_client::Message;
@@ -36,53 +37,56 @@ fn native_where_the_driver_can() {
     let host = Host::start_with(&site, files, &text);
     assert_eq!(attached(&site, "ext0").1, "native");
     let firewall = host.status().firewall;
-    assert_eq!(firewall.interfaces[0].mode, "xdp-native");
+    assert_eq!(firewall.interfaces[0].mode, InForce::XdpNative);
     assert_eq!(firewall.warnings, [""; 0]);
 }
 
 #[test]
 fn generic_where_it_cannot_with_a_warning() {
     let site = Site::new().unwrap();
-    // A dummy has no XDP of its own.
-    site.host.ip("link add dummy0 type dummy").unwrap();
-    site.host.ip("link set dummy0 up").unwrap();
+    // A bridge has no XDP of its own.
+    site.host.ip("link add br9 type bridge").unwrap();
+    site.host.ip("link set br9 up").unwrap();
     let files = Files::new();
     let text = with(&files.text(Family::V4), "xdp-native", "auto");
-    let text = with(&text, "[\"ext0\"]", "[\"ext0\", \"dummy0\"]");
+    let text = with(&text, "[\"ext0\"]", "[\"ext0\", \"br9\"]");
     let mut host = Host::start_with(&site, files, &text);
     assert_eq!(attached(&site, "ext0").1, "native");
-    assert_eq!(attached(&site, "dummy0").1, "generic");
+    assert_eq!(attached(&site, "br9").1, "generic");
     let firewall = host.status().firewall;
     let modes: Vec<_> = firewall
         .interfaces
         .iter()
-        .map(|interface| (interface.name.as_str(), interface.mode.as_str()))
+        .map(|interface| (interface.name.as_str(), interface.mode))
         .collect();
-    assert_eq!(modes, [("ext0", "xdp-native"), ("dummy0", "xdp-generic")]);
+    assert_eq!(
+        modes,
+        [("ext0", InForce::XdpNative), ("br9", InForce::XdpGeneric)]
+    );
     assert!(
         firewall
             .warnings
             .iter()
-            .any(|warning| warning.contains("dummy0")),
+            .any(|warning| warning.contains("br9")),
         "{:?}",
         firewall.warnings
     );
-    assert!(host.daemon.process().log().contains("dummy0"), "and loudly");
+    assert!(host.daemon.process().log().contains("br9"), "and loudly");
 }
 
 #[test]
 fn native_asked_for_and_not_to_be_had_is_an_error() {
     let site = Site::new().unwrap();
-    site.host.ip("link add dummy0 type dummy").unwrap();
-    site.host.ip("link set dummy0 up").unwrap();
+    site.host.ip("link add br9 type bridge").unwrap();
+    site.host.ip("link set br9 up").unwrap();
     let files = Files::new();
-    let text = with(&files.text(Family::V4), "[\"ext0\"]", "[\"dummy0\"]");
+    let text = with(&files.text(Family::V4), "[\"ext0\"]", "[\"br9\"]");
     fs::write(files.config(), text).unwrap();
     let error = Daemon::start(&site.host, &files.config(), &files.socket(), &files.log())
         .map(drop)
         .unwrap_err();
-    assert!(format!("{error:#}").contains("dummy0"), "{error:#}");
-    assert_eq!(attached(&site, "dummy0").1, "none");
+    assert!(format!("{error:#}").contains("br9"), "{error:#}");
+    assert_eq!(attached(&site, "br9").1, "none");
 }
 
 #[test]

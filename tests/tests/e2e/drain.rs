@@ -7,13 +7,14 @@ use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::smtp_client::{self, Message};
 use smtp_lb_tests::wait::{LONG, until};
 
-use crate::host::{Host, session, sinks};
+use crate::host::{Host, log_server, session, sinks};
 use crate::over_both;
 
 over_both! {
     fn sessions_in_flight_end_in_peace(family: Family) {
         let site = Site::new().unwrap();
         let sinks = sinks(&site, family);
+        let _log = log_server(&site, family);
         let mut host = Host::start(&site, family);
         host.await_member("mx1", "up");
         host.await_member("mx2", "up");
@@ -39,6 +40,7 @@ over_both! {
     fn the_grace_period_ends(family: Family) {
         let site = Site::new().unwrap();
         let _sinks = sinks(&site, family);
+        let _log = log_server(&site, family);
         let mut host = Host::start(&site, family);
         host.await_member("mx1", "up");
         let mut client = session(&site, family);

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use smtp_lb::admin::api::{Counters, MemberStatus, Status};
+use smtp_lb::firewall::Count;
 use smtp_lb_tests::bpffs::Pins;
 use smtp_lb_tests::daemon::{Cli, Daemon};
 use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::smtp_client::{Client, Message};
 use smtp_lb_tests::smtp_server::SmtpServer;
+use smtp_lb_tests::syslog_server::SyslogServer;
 use smtp_lb_tests::wait::{LONG, settled, until};
 use tempfile::TempDir;
 
@@ -202,11 +204,8 @@ impl Host {
 
     /// The counters once they stand still, with what must hold of them at any time.
     pub(crate) fn counters(&self) -> Counters {
-        let counters: Counters = settled(LONG, || {
-            // Neighbour discovery and the like go on; only what is counted by rules is awaited.
-            self.cli().json(&["firewall", "counters"])
-        })
-        .unwrap();
+        let ask = || self.cli().json(&["firewall", "counters"]);
+        let counters: Counters = settled(LONG, ask).unwrap();
         check(&counters);
         counters
     }
@@ -214,10 +213,13 @@ impl Host {
 
 /// `received = Σ verdicts = Σ rules`, `asked = sent + rate-limited + ring-full`.
 pub(crate) fn check(counters: &Counters) {
-    let verdicts: u64 = counters.verdicts.iter().map(|row| row.packets).sum();
-    let rows: u64 = counters.rows.iter().map(|row| row.packets).sum();
-    assert_eq!(counters.received, verdicts, "{counters:#?}");
-    assert_eq!(counters.received, rows, "{counters:#?}");
+    for part in [|count: &Count| count.packets, |count: &Count| count.bytes] {
+        let received = part(&counters.received);
+        let verdicts = part(&counters.accepted) + part(&counters.dropped);
+        let rows: u64 = counters.rows.iter().map(|row| part(&row.count)).sum();
+        assert_eq!(received, verdicts, "{counters:#?}");
+        assert_eq!(received, rows, "{counters:#?}");
+    }
     let events = &counters.events;
     assert_eq!(
         events.asked,
@@ -226,13 +228,13 @@ pub(crate) fn check(counters: &Counters) {
     );
 }
 
-/// Packets that a rule decided.
-pub(crate) fn packets(counters: &Counters, context: &str, rule: &str) -> u64 {
+/// Packets that a rule of the virtual server decided.
+pub(crate) fn packets(counters: &Counters, rule: &str) -> u64 {
     counters
         .rows
         .iter()
-        .filter(|row| row.context == context && row.rule == rule)
-        .map(|row| row.packets)
+        .filter(|row| row.label.virtual_server() == Some("inbound") && row.label.rule == rule)
+        .map(|row| row.count.packets)
         .sum()
 }
 
@@ -274,6 +276,11 @@ pub(crate) fn sinks(site: &Site, family: Family) -> [SmtpServer; 2] {
         sink(&site.mx1, "mx1", family.mx1()),
         sink(&site.mx2, "mx2", family.mx2()),
     ]
+}
+
+/// The small log server, for those who only want records taken.
+pub(crate) fn log_server(site: &Site, family: Family) -> SyslogServer {
+    SyslogServer::start(Some(&site.syslog), SocketAddr::new(family.syslog(), 514)).unwrap()
 }
 
 pub(crate) fn sink(

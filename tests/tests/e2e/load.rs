@@ -69,7 +69,9 @@ over_both! {
         let faults: Vec<String> = sinks.iter().flat_map(SmtpServer::faults).collect();
         assert_eq!(faults, [""; 0]);
         let server = &host.status().virtual_servers[0];
-        assert_eq!((server.refused, server.failed), (0, 0));
+        assert_eq!(server.refused_by_limit + server.refused_by_filter, 0);
+        assert_eq!(server.no_member + server.connect_failures, 0);
+        assert_eq!(server.timeouts + server.resets + server.panics, 0);
         assert_eq!(server.total, SESSIONS as u64);
     }
 }

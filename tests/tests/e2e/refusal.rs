@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use smtp_lb_tests::daemon::{Cli, binary};
 use smtp_lb_tests::site::{Family, Site};
@@ -31,14 +32,25 @@ fn fails(what: &str, output: &Output, code: i32, named: &[&str]) {
     }
 }
 
-fn run(site: &Site, files: &Files, text: &str) -> Output {
-    fs::write(files.config(), text).unwrap();
-    site.host
-        .command(binary().unwrap())
+/// The daemon, which must end by itself.
+fn smtp_lb(site: &Site) -> Command {
+    let mut command = site.host.command("timeout");
+    command.args(["--signal=KILL", "30"]).arg(binary().unwrap());
+    command
+}
+
+fn run(site: &Site, config: &Path) -> Output {
+    let mut command = smtp_lb(site);
+    command
         .args(["run", "--config"])
-        .arg(files.config())
+        .arg(config)
         .output()
         .unwrap()
+}
+
+fn run_text(site: &Site, files: &Files, text: &str) -> Output {
+    fs::write(files.config(), text).unwrap();
+    run(site, &files.config())
 }
 
 #[test]
@@ -93,11 +105,9 @@ fn broken_files() {
     for (what, text, mut named) in cases {
         let path = files.config().display().to_string();
         named.push(&path);
-        fails(what, &run(&site, &files, &text), CONFIG, &named);
-        let checked = site
-            .host
-            .command(binary().unwrap())
-            .args(["check"])
+        fails(what, &run_text(&site, &files, &text), CONFIG, &named);
+        let checked = smtp_lb(&site)
+            .arg("check")
             .arg(files.config())
             .output()
             .unwrap();
@@ -108,18 +118,12 @@ fn broken_files() {
     let text = with(&text, "pool = \"mx\"", "pool = \"mxx\"");
     fails(
         "two errors",
-        &run(&site, &files, &text),
+        &run_text(&site, &files, &text),
         CONFIG,
         &["event_rat", "mxx"],
     );
     fs::remove_file(files.config()).unwrap();
-    let missing = site
-        .host
-        .command(binary().unwrap())
-        .args(["run", "--config"])
-        .arg(files.config())
-        .output()
-        .unwrap();
+    let missing = run(&site, &files.config());
     fails("no file", &missing, CONFIG, &["smtp-lb.toml"]);
 }
 
@@ -133,7 +137,7 @@ fn a_port_in_use() {
             .host
             .inside(|| Ok(TcpListener::bind(service)?))
             .unwrap();
-        let output = run(&site, &files, &files.text(family));
+        let output = run_text(&site, &files, &files.text(family));
         fails("a port in use", &output, BIND, &[&service.to_string()]);
         drop(listener);
     }
@@ -146,7 +150,7 @@ fn no_such_interface() {
     let text = with(&files.text(Family::V4), "[\"ext0\"]", "[\"ext9\"]");
     fails(
         "no interface",
-        &run(&site, &files, &text),
+        &run_text(&site, &files, &text),
         INTERFACE,
         &["ext9"],
     );
@@ -163,6 +167,7 @@ fn no_privilege() {
         .host
         .command("setpriv")
         .args(["--bounding-set=-all", "--inh-caps=-all", "--"])
+        .args(["timeout", "--signal=KILL", "30"])
         .arg(binary().unwrap())
         .args(["run", "--config"])
         .arg(files.config())
@@ -190,23 +195,14 @@ fn a_daemon_that_is_not_there_or_there_already() {
         fails("no daemon", &output, UNREACHABLE, &["admin.sock"]);
     }
     let host = Host::start(&site, Family::V4);
-    let again = site
-        .host
-        .command(binary().unwrap())
-        .args(["run", "--config"])
-        .arg(host.files.config())
-        .output()
-        .unwrap();
+    let again = run(&site, &host.files.config());
     fails("a second daemon", &again, ALREADY_RUNNING, &[]);
     host.status();
 }
 
 #[test]
 fn the_manual_page_has_every_code() {
-    let output = std::process::Command::new(binary().unwrap())
-        .arg("man")
-        .output()
-        .unwrap();
+    let output = Command::new(binary().unwrap()).arg("man").output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     let exit = page.split("EXIT").nth(1).expect("a section on exit codes");
     for code in [
