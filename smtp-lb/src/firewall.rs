@@ -22,6 +22,7 @@ mod userspace;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use smtp_lb_common::reason::{Reason, Verdict};
@@ -40,6 +41,8 @@ pub use report::{FirewallReport, InForce, InterfaceReport};
 pub use stand::Stand;
 
 use crate::config::plan::{Enforcement, Plan};
+use crate::event::Bus;
+use crate::event::model::Kind;
 use loader::Loaded;
 use userspace::Userspace;
 
@@ -218,14 +221,17 @@ impl Firewall {
 
     /// Judges connections at accept, where the kernel does not judge packets.
     #[must_use]
-    pub fn accept_filter(&self) -> Option<AcceptFilter> {
+    pub fn accept_filter(&self, bus: &Bus) -> Option<AcceptFilter> {
         match &self.backend {
             Backend::Kernel(_) => None,
             Backend::Userspace(_) if self.report.mode == InForce::Off => None,
             Backend::Userspace(userspace) => {
-                let userspace = Arc::clone(userspace);
+                let (userspace, bus) = (Arc::clone(userspace), bus.clone());
+                let started = Instant::now();
                 Some(Arc::new(move |client, local| {
-                    userspace.allows(client, local)
+                    // 584 years fit.
+                    let now = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    userspace.allows(client, local, now, |event| bus.tell(Kind::Firewall(event)))
                 }))
             }
         }

@@ -71,7 +71,7 @@ fn behind(
     bus: &Bus,
 ) -> Result<(Reader, Health, Proxy), AppError> {
     let reader = rings::read(firewall, bus.clone())?;
-    let filter = match firewall.accept_filter() {
+    let filter = match firewall.accept_filter(bus) {
         Some(allows) => Arc::new(Userspace(allows)) as Arc<dyn AcceptFilter>,
         None => Arc::new(AllowAll),
     };

@@ -66,6 +66,11 @@ fn is_bpffs(path: &Path) -> bool {
     statfs(path).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == BPFFS)
 }
 
+/// Is a filter of a former run on some interface?
+pub(crate) fn is_attached(pin_path: &Path) -> bool {
+    entries(&pin_path.join("links")).is_ok_and(|links| !links.is_empty())
+}
+
 /// Name of an interface's link. A bpffs takes no dot (`eth0.100`), an interface no colon.
 pub(crate) fn link_name(interface: &str) -> String {
     interface.replace('.', ":")
@@ -100,7 +105,8 @@ pub fn detach(pin_path: &Path) -> Result<DetachReport, PinError> {
         }
     }
     for folder in entries(pin_path)? {
-        if folder != links && !folder.to_string_lossy().contains("abi-") {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if folder != links && !name.starts_with("abi-") {
             continue;
         }
         for map in entries(&folder)? {

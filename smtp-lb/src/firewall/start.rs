@@ -6,6 +6,7 @@ use super::compile::compile;
 use super::image_map;
 use super::label::Slots;
 use super::loader::{self, AttachMode, LoadError, Loaded};
+use super::pins;
 use super::report::{FirewallReport, InForce, InterfaceReport, enforcement_name};
 use super::userspace::Userspace;
 use super::{Backend, FirewallError, object};
@@ -22,11 +23,21 @@ pub(crate) fn start(plan: &Plan) -> Result<(Backend, FirewallReport), FirewallEr
         warnings: Vec::new(),
     };
     if enforcement == Enforcement::Userspace || firewall.interfaces.is_empty() {
+        if pins::is_attached(&firewall.pin_path) {
+            report.warnings.push(format!(
+                "a filter of a former run goes on by its old rules; `smtp-lb firewall detach \
+                 --pin-path {}` removes it",
+                firewall.pin_path.display()
+            ));
+        }
         return Ok((start_userspace(plan, &mut report)?, report));
     }
     let backend = match start_kernel(plan, &mut report) {
         Ok(loaded) => Backend::Kernel(Box::new(Mutex::new(loaded))),
-        Err(error) if may_fall_back(enforcement, &error) => {
+        // Beside a filter that goes on by old rules there is no fallback to the new ones.
+        Err(error)
+            if may_fall_back(enforcement, &error) && !pins::is_attached(&firewall.pin_path) =>
+        {
             report.warnings.push(format!(
                 "XDP cannot be had, connections are judged at accept instead: {error}"
             ));

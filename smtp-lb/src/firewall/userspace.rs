@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use smtp_lb_common::abi::{Tally, Totals};
-use smtp_lb_common::image::Line;
+use smtp_lb_common::image::{Header, Line, rate};
 use smtp_lb_common::packet::{
     NO_VLAN, Packet, Parsed, TCP_SYN, Transport, mapped, protocol, split,
 };
@@ -14,7 +14,8 @@ use smtp_lb_common::verdict::{Decision, NoConnections, decide};
 
 use super::compile::Compiled;
 use super::counters::{Counters, present};
-use super::label::Slots;
+use super::label::{Label, Slots};
+use crate::event::model::FirewallEvent;
 
 /// Image and counters. Sessions begin some thousand times a second at most: a lock will do.
 pub(crate) struct Userspace {
@@ -26,6 +27,8 @@ struct State {
     slots: Slots,
     totals: Totals,
     tallies: BTreeMap<u32, Tally>,
+    /// As in [`smtp_lb_common::bucket`], by slot.
+    buckets: BTreeMap<u32, u64>,
 }
 
 impl Userspace {
@@ -36,6 +39,7 @@ impl Userspace {
                 slots: compiled.slots,
                 totals: Totals::default(),
                 tallies: BTreeMap::new(),
+                buckets: BTreeMap::new(),
             }),
         }
     }
@@ -55,17 +59,23 @@ impl Userspace {
         self.state().slots.clone()
     }
 
-    /// Decides and counts a connection, as one SYN of 0 octets.
-    pub(crate) fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool {
+    /// Decides and counts a connection, as one SYN of 0 octets, and tells of it if asked.
+    /// `now` is in nanoseconds of any monotonic clock.
+    pub(crate) fn allows(
+        &self,
+        client: SocketAddr,
+        local: SocketAddr,
+        now: u64,
+        tell: impl FnOnce(FirewallEvent),
+    ) -> bool {
         let mut state = self.state();
         let decision = decide_connection(&state.lines, client, local);
-        state.totals.received.packets += 1;
-        let verdict = match decision.verdict {
-            Verdict::Accept => &mut state.totals.accepted,
-            Verdict::Drop => &mut state.totals.dropped,
-        };
-        verdict.packets += 1;
-        state.tallies.entry(decision.slot).or_default().packets += 1;
+        state.count(decision);
+        if decision.log && state.admit(decision.slot, now) {
+            let label = state.slots.label(decision.slot);
+            drop(state);
+            tell(event(decision, label.as_ref(), client, local));
+        }
         decision.verdict == Verdict::Accept
     }
 
@@ -87,6 +97,62 @@ impl Userspace {
             frame,
             &parsed,
         )
+    }
+}
+
+impl State {
+    fn count(&mut self, decision: Decision) {
+        self.totals.received.packets += 1;
+        let verdict = match decision.verdict {
+            Verdict::Accept => &mut self.totals.accepted,
+            Verdict::Drop => &mut self.totals.dropped,
+        };
+        verdict.packets += 1;
+        self.tallies.entry(decision.slot).or_default().packets += 1;
+    }
+
+    /// May the slot send an event? Counted in any case, as the kernel does.
+    fn admit(&mut self, slot: u32, now: u64) -> bool {
+        self.totals.asked += 1;
+        let lines = self.lines.as_slice();
+        let rate = lines
+            .first()
+            .and_then(Header::unpack)
+            .and_then(|header| rate(lines, &header, slot));
+        let bucket = self.buckets.entry(slot).or_default();
+        if let Some(next) = rate.and_then(|rate| rate.admit(*bucket, now)) {
+            *bucket = next;
+            self.totals.sent += 1;
+            return true;
+        }
+        self.totals.limited += 1;
+        false
+    }
+}
+
+fn event(
+    decision: Decision,
+    label: Option<&Label>,
+    client: SocketAddr,
+    local: SocketAddr,
+) -> FirewallEvent {
+    let name = |part: Option<&str>| part.unwrap_or_default().into();
+    FirewallEvent {
+        action: decision.verdict.name(),
+        reason: decision.reason.name(),
+        // A socket does not say by which interface its client came.
+        interface: name(None),
+        vlan: None,
+        virtual_server: name(label.and_then(Label::virtual_server)),
+        policy: name(label.map(|label| label.policy.as_str())),
+        rule: name(label.map(|label| label.rule.as_str())),
+        protocol: protocol::TCP,
+        src_ip: client.ip(),
+        src_port: client.port(),
+        dest_ip: local.ip(),
+        dest_port: local.port(),
+        tcp_flags: TCP_SYN,
+        length: 0,
     }
 }
 
@@ -116,5 +182,81 @@ fn words(address: IpAddr) -> [u64; 2] {
     match address {
         IpAddr::V4(ip) => mapped(ip.into()),
         IpAddr::V6(ip) => split(ip.octets()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Resolve, parse};
+    use crate::firewall::compile::compile;
+
+    struct Nobody;
+
+    impl Resolve for Nobody {
+        fn resolve(&self, _: &str, _: u16) -> std::io::Result<Vec<SocketAddr>> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+    }
+
+    const TEXT: &str = r#"
+        [firewall]
+        mode = "firewall"
+        enforcement = "userspace"
+        event_rate = 1
+        event_burst = 2
+        [[firewall.policy]]
+        name = "edge"
+        rule = [
+            { name = "good", source = ["10.0.0.0/8", "2001:db8::/32"], action = "accept" },
+            { name = "bad", action = "drop", log = true },
+        ]
+        [[virtual_server]]
+        name = "mail"
+        listen = ["192.0.2.1:25", "[::]:25"]
+        pool = "p"
+        firewall_policy = "edge"
+        [[pool]]
+        name = "p"
+        members = ["192.0.2.9:25"]
+    "#;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn connections_are_judged_counted_and_told() {
+        let plan = parse("test", TEXT, &Nobody).expect("it is sound").plan;
+        let userspace = Userspace::new(compile(&plan, Slots::default(), 1).expect("it compiles"));
+        let mut told = Vec::new();
+        let mut allows = |client: &str, local: &str| {
+            let (client, local) = (address(client), address(local));
+            userspace.allows(client, local, 1_000, |event| told.push(event))
+        };
+        assert!(allows("10.1.2.3:999", "192.0.2.1:25"));
+        assert!(allows("[2001:db8::1]:999", "[2001:db8:f::1]:25"));
+        for _ in 0..5 {
+            assert!(!allows("203.0.113.7:1024", "192.0.2.1:25"));
+        }
+        assert!(!allows("203.0.113.7:1024", "192.0.2.1:26"), "the default");
+        assert_eq!(told.len(), 3, "the burst of one rule, and the default");
+        let event = &told[0];
+        assert_eq!((event.action, &*event.rule), ("drop", "bad"));
+        assert_eq!((&*event.virtual_server, &*event.policy), ("mail", "edge"));
+        assert_eq!(
+            (event.src_ip, event.src_port),
+            (address("203.0.113.7:0").ip(), 1024)
+        );
+        let counters = userspace.counters();
+        assert_eq!(counters.received.packets, 8);
+        assert_eq!(
+            (counters.accepted.packets, counters.dropped.packets),
+            (2, 6)
+        );
+        let events = counters.events;
+        assert_eq!((events.asked, events.sent, events.rate_limited), (6, 3, 3));
+        let rows: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
+        assert_eq!(rows, 8);
     }
 }

@@ -15,6 +15,9 @@ use crate::config::value::packet;
 /// Networks in all rules together, lists merged in: bounds what a small file can ask for.
 const MAX_NETWORKS: usize = 4_000_000;
 
+/// Counters and events name a context's default so; a rule of that name would share its count.
+const RESERVED: &str = "default";
+
 /// What rules are checked against.
 pub(super) struct Rules<'a> {
     sections: &'a Sections,
@@ -56,6 +59,13 @@ impl<'a> Rules<'a> {
             raw::Action::Accept => Action::Accept,
             raw::Action::Drop => Action::Drop,
         });
+        if let Some(name) = raw.name.as_ref().filter(|name| ***name == RESERVED) {
+            return Err(check.error(
+                name,
+                format!("{} is what counters call the default", quote(name)),
+                "choose another name for this rule",
+            ));
+        }
         let accept = self.accept(check, &pattern);
         Ok(RulePlan {
             action: action?,

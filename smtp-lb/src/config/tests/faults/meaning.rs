@@ -427,3 +427,21 @@ fn log_destinations() {
         ],
     );
 }
+
+#[test]
+fn the_name_of_the_default_is_reserved() {
+    let text = format!(
+        "{SOUND}\n[[firewall.policy]]\nname = \"p\"\n[[firewall.policy.rule]]\nname = \"default\"\n\
+         action = \"drop\"\n"
+    );
+    let line = text.lines().count() - 1;
+    says(
+        &text,
+        &[(
+            line,
+            "\"default\"",
+            "`default` is what counters call the default",
+            "choose another name for this rule",
+        )],
+    );
+}
