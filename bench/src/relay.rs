@@ -8,7 +8,7 @@ mod measure;
 mod provision;
 mod report;
 mod row;
-mod statistics;
+pub(crate) mod statistics;
 mod subject;
 mod workload;
 

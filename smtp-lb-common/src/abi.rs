@@ -21,7 +21,7 @@ pub const MAP_RINGS: &str = "RINGS";
 pub const SLOTS: u32 = 65_536;
 /// Bound of [`MAP_RINGS`]; events of CPUs past it count as `ring_full`.
 pub const MAX_CPUS: u32 = 512;
-/// Bytes of each ring buffer: 16,384 events of 72 bytes fit.
+/// Bytes of each ring buffer: 29,127 events of 64 bytes fit, each with its header of 8.
 pub const RING_BYTES: u32 = 1 << 21;
 /// Unread bytes of a ring at which the reader is woken before its timed poll.
 pub const RING_WATERMARK: u64 = (RING_BYTES / 4) as u64;

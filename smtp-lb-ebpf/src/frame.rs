@@ -76,6 +76,31 @@ impl<'a> XdpFrame<'a> {
     }
 }
 
+#[cfg(feature = "bench")]
+impl XdpFrame<'_> {
+    /// Overwrites the source of an untagged IPv4 frame.
+    #[inline(always)]
+    pub(crate) fn set_source_v4(&self, source: u32) {
+        let at = self.data() + 26;
+        if at + 4 <= self.data_end() {
+            // SAFETY: `at..at + 4` was just checked to lie within the frame.
+            unsafe { (at as *mut [u8; 4]).write(source.to_be_bytes()) }
+        }
+    }
+
+    /// Overwrites the source of an untagged IPv6 frame.
+    #[inline(always)]
+    pub(crate) fn set_source_v6(&self, source: [u64; 2]) {
+        let at = self.data() + 22;
+        if at + 16 <= self.data_end() {
+            // SAFETY: `at..at + 16` was just checked to lie within the frame.
+            unsafe {
+                (at as *mut [[u8; 8]; 2]).write([source[0].to_be_bytes(), source[1].to_be_bytes()]);
+            }
+        }
+    }
+}
+
 impl Frame for XdpFrame<'_> {
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {

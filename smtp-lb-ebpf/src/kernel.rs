@@ -310,3 +310,44 @@ unsafe fn state(socket: *mut bpf_sock) -> u32 {
     // SAFETY: by the caller's promise; `state` may be read of every socket kind.
     unsafe { read_volatile(addr_of!((*socket).state)) }
 }
+
+#[cfg(feature = "bench")]
+pub(crate) use bench::{random_source, trie_v4, trie_v6};
+
+#[cfg(feature = "bench")]
+mod bench {
+    use aya_ebpf::btf_maps::Array;
+    use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
+    use aya_ebpf::helpers::bpf_get_prandom_u32;
+    use aya_ebpf::macros::btf_map;
+
+    const SOURCES: u32 = 1 << 17;
+
+    #[btf_map]
+    static BENCH_SOURCES: Array<[u64; 2], { SOURCES as usize }> = Array::new();
+    #[btf_map]
+    static BENCH_TRIE_V4: LpmTrie<[u8; 4], u32, 1_048_576> = LpmTrie::new();
+    #[btf_map]
+    static BENCH_TRIE_V6: LpmTrie<[u8; 16], u32, 1_048_576> = LpmTrie::new();
+
+    #[inline(always)]
+    pub(crate) fn random_source() -> Option<[u64; 2]> {
+        // SAFETY: the helper has no precondition.
+        let random = unsafe { bpf_get_prandom_u32() };
+        BENCH_SOURCES.get(random % SOURCES).copied()
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
+    pub(crate) fn trie_v4(source: [u64; 2]) -> Option<u32> {
+        let key = Key::new(32, (source[1] as u32).to_be_bytes());
+        BENCH_TRIE_V4.get(&key).copied()
+    }
+
+    #[inline(always)]
+    pub(crate) fn trie_v6(source: [u64; 2]) -> Option<u32> {
+        BENCH_TRIE_V6
+            .get(&Key::new(128, super::join(source)))
+            .copied()
+    }
+}

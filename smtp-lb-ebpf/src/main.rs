@@ -14,6 +14,8 @@
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "as above")]
 
+#[cfg(feature = "bench")]
+mod bench;
 mod frame;
 mod kernel;
 
@@ -30,8 +32,13 @@ use smtp_lb_common::verdict::{Decision, decide};
 #[xdp(frags)]
 #[allow(clippy::needless_pass_by_value, reason = "the attribute calls it so")]
 fn smtp_lb(ctx: XdpContext) -> u32 {
-    let frame = XdpFrame::new(&ctx);
-    let kernel = Kernel::new(&ctx);
+    filter(&ctx)
+}
+
+#[inline(always)]
+fn filter(ctx: &XdpContext) -> u32 {
+    let frame = XdpFrame::new(ctx);
+    let kernel = Kernel::new(ctx);
     let Some(parsed) = kernel::settle(&parse(&frame)) else {
         return XDP_PASS;
     };

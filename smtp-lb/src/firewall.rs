@@ -34,7 +34,7 @@ pub use counters::{Count, Counters, EventCounts, Row, pinned_counters};
 pub use explain::Explanation;
 pub use image_map::ImageMapError;
 pub use label::{Allocator, BUILT_IN, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
-pub use loader::{LoadError, Ring, object};
+pub use loader::{ExtraMap, LoadError, Ring, object};
 pub use netlink::NetlinkError;
 pub use pins::{DetachReport, PinError, detach};
 pub use report::{FirewallReport, InForce, InterfaceReport};

@@ -1,6 +1,7 @@
 //! Builds the kernel program, then the daemon that embeds it.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -22,14 +23,25 @@ pub(crate) fn all(release: bool) -> Result<()> {
     sh::run(&mut cargo)
 }
 
-/// The kernel program alone. The object is written only when it differs: its age decides
-/// whether the daemon is built anew.
+/// The kernel program alone.
 pub(crate) fn ebpf() -> Result<()> {
     sh::run(&mut cargo_ebpf("build", &provision::ebpf()?))?;
+    install(&paths::ebpf_object())
+}
+
+/// The kernel program with its rivals, for the bench alone.
+pub(crate) fn ebpf_bench() -> Result<()> {
+    let mut cargo = cargo_ebpf("build", &provision::ebpf()?);
+    sh::run(cargo.args(["--features", "bench"]))?;
+    install(&paths::ebpf_bench_object())
+}
+
+/// Copies what was built. Only when it differs: its age decides whether the daemon is built
+/// anew.
+fn install(object: &Path) -> Result<()> {
     let built = paths::ebpf_target().join(TARGET).join("ebpf/smtp-lb-ebpf");
     let new = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
-    let object = paths::ebpf_object();
-    if fs::read(&object).is_ok_and(|old| old == new) {
+    if fs::read(object).is_ok_and(|old| old == new) {
         return Ok(());
     }
     if let Some(folder) = object.parent() {
@@ -37,7 +49,7 @@ pub(crate) fn ebpf() -> Result<()> {
     }
     let partial = object.with_extension("partial");
     fs::write(&partial, new)?;
-    fs::rename(&partial, &object).with_context(|| format!("cannot write {}", object.display()))
+    fs::rename(&partial, object).with_context(|| format!("cannot write {}", object.display()))
 }
 
 /// A cargo command on the kernel program.

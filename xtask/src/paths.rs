@@ -26,6 +26,11 @@ pub(crate) fn ebpf_target() -> PathBuf {
     root().join("target/ebpf-build")
 }
 
+/// The kernel program with what it is measured against.
+pub(crate) fn ebpf_bench_object() -> PathBuf {
+    root().join("target/ebpf-bench/smtp-lb.bpf.o")
+}
+
 /// The finished kernel program, where `smtp-lb/build.rs` looks for it.
 pub(crate) fn ebpf_object() -> PathBuf {
     root().join("target/ebpf/smtp-lb.bpf.o")

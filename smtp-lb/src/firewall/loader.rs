@@ -13,8 +13,7 @@ use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use smtp_lb_common::abi::{
-    ABI_VERSION, MAP_BUCKETS, MAP_COUNTERS, MAP_IMAGE, MAP_RINGS, MAP_TOTALS, MAX_CPUS, PROGRAM,
-    RING_BYTES,
+    ABI_VERSION, MAP_BUCKETS, MAP_COUNTERS, MAP_IMAGE, MAP_RINGS, MAP_TOTALS, MAX_CPUS, RING_BYTES,
 };
 use thiserror::Error;
 
@@ -26,6 +25,9 @@ use super::pins::{self, PinError};
 pub(crate) type Counters = PerCpuArray<MapData, [u64; 2]>;
 /// See [`Counters`].
 pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
+
+/// A map of an object that has more than the filter needs.
+pub type ExtraMap = aya::maps::Map;
 
 /// An event ring.
 pub type Ring = RingBuf<MapData>;
@@ -71,7 +73,9 @@ pub enum LoadError {
     #[error("this smtp-lb was built without its kernel program; `cargo xtask build` builds it in")]
     NoObject,
     /// Not root and without the capabilities.
-    #[error("no privilege to use XDP: run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")]
+    #[error(
+        "no privilege to use XDP: run as root, or with CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
+    )]
     NoPrivilege,
     /// The pin folder.
     #[error(transparent)]
@@ -142,6 +146,7 @@ fn refused(error: &(dyn std::error::Error + 'static)) -> LoadError {
 /// The loaded program and its maps.
 pub(crate) struct Loaded {
     ebpf: Ebpf,
+    program: String,
     pub(crate) image: Outer,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
@@ -149,7 +154,11 @@ pub(crate) struct Loaded {
 }
 
 /// Loads the object, going on with the pinned maps of the same layout if there are any.
-pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, LoadError> {
+pub(crate) fn load(
+    object: Option<&[u8]>,
+    name: &str,
+    pin_path: &Path,
+) -> Result<Loaded, LoadError> {
     let object = object.ok_or(LoadError::NoObject)?;
     if !rustix::process::geteuid().is_root() && !may_use_bpf() {
         return Err(LoadError::NoPrivilege);
@@ -165,7 +174,7 @@ pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, Loa
         options.map_pin_path(name, path);
     }
     let mut ebpf = options.load(object).map_err(|error| refused(&error))?;
-    program(&mut ebpf)?
+    program(&mut ebpf, name)?
         .load()
         .map_err(|error| refused(&error))?;
     let mut loaded = Loaded {
@@ -173,6 +182,7 @@ pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, Loa
         counters: take(&mut ebpf, MAP_COUNTERS)?,
         totals: take(&mut ebpf, MAP_TOTALS)?,
         links,
+        program: name.to_owned(),
         ebpf,
     };
     loaded.make_rings()?;
@@ -181,15 +191,17 @@ pub(crate) fn load(object: Option<&[u8]>, pin_path: &Path) -> Result<Loaded, Loa
 
 fn may_use_bpf() -> bool {
     use rustix::thread::{CapabilitySet, capabilities};
-    capabilities(None).is_ok_and(|sets| {
-        sets.effective
-            .contains(CapabilitySet::BPF | CapabilitySet::NET_ADMIN)
-    })
+    // The last for opening the image in force, which is known by its id alone.
+    let needed = CapabilitySet::NET_ADMIN
+        | CapabilitySet::BPF
+        | CapabilitySet::PERFMON
+        | CapabilitySet::SYS_ADMIN;
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 
-fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, LoadError> {
-    ebpf.program_mut(PROGRAM)
-        .ok_or_else(|| LoadError::Refused(format!("the object has no program {PROGRAM}")))?
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, LoadError> {
+    ebpf.program_mut(name)
+        .ok_or_else(|| LoadError::Refused(format!("the object has no program {name}")))?
         .try_into()
         .map_err(|error: ProgramError| refused(&error))
 }
@@ -250,7 +262,7 @@ impl Loaded {
         if let Some(attached) = link.xdp {
             self.replace(&pin)
                 .map_err(|_| occupied(interface, attached.program))?;
-            return Ok((attached.native, Vec::new()));
+            return kept(interface, attached.native, modes);
         }
         // A pin without a program on the interface is of an interface that is gone.
         let _ = fs::remove_file(&pin);
@@ -273,7 +285,7 @@ impl Loaded {
         let pinned = PinnedLink::from_pin(pin).map_err(|error| refused(&error))?;
         let link = aya::programs::xdp::XdpLink::try_from(FdLink::from(pinned))
             .map_err(|error| refused(&error))?;
-        let program = program(&mut self.ebpf)?;
+        let program = program(&mut self.ebpf, &self.program)?;
         let id = program
             .attach_to_link(link)
             .map_err(|error| refused(&error))?;
@@ -283,7 +295,7 @@ impl Loaded {
     }
 
     fn attach_new(&mut self, index: u32, mode: AttachMode, pin: &Path) -> Result<(), LoadError> {
-        let program = program(&mut self.ebpf)?;
+        let program = program(&mut self.ebpf, &self.program)?;
         let id = program
             .attach_to_if_index(index, mode.into())
             .map_err(|error| refused(&error))?;
@@ -321,7 +333,7 @@ impl Loaded {
         options.data_in = Some(data);
         options.data_out = Some(out);
         options.ctx_in = Some(&context);
-        let result = program(&mut self.ebpf)?
+        let result = program(&mut self.ebpf, &self.program)?
             .test_run(options)
             .map_err(|error| refused(&error))?;
         Ok(result.return_value)
@@ -329,12 +341,17 @@ impl Loaded {
 }
 
 impl Loaded {
+    /// A map of the object that the filter itself does not use.
+    pub(crate) fn take_map(&mut self, name: &str) -> Option<ExtraMap> {
+        self.ebpf.take_map(name)
+    }
+
     /// Runs the program `repeat` times on a frame; returns the mean time of a run.
     pub(crate) fn test_time(&mut self, data: &[u8], repeat: u32) -> Result<Duration, LoadError> {
         let mut options = TestRunOptions::new();
         options.data_in = Some(data);
         options.repeat = repeat;
-        let result = program(&mut self.ebpf)?
+        let result = program(&mut self.ebpf, &self.program)?
             .test_run(options)
             .map_err(|error| refused(&error))?;
         Ok(result.duration)
@@ -355,6 +372,34 @@ fn context(meta: usize, length: usize, interface: u32) -> Vec<u8> {
 fn cpus() -> u32 {
     let possible = aya::util::nr_cpus().map_or(1, |n| u32::try_from(n).unwrap_or(MAX_CPUS));
     possible.clamp(1, MAX_CPUS)
+}
+
+/// A link keeps its mode when its program is replaced; another mode would leave a gap.
+fn kept(
+    interface: &str,
+    native: bool,
+    modes: &[AttachMode],
+) -> Result<(bool, Vec<String>), LoadError> {
+    let (mode, word) = if native {
+        (AttachMode::Native, "native")
+    } else {
+        (AttachMode::Generic, "generic")
+    };
+    if !modes.contains(&mode) {
+        return Err(LoadError::Attach {
+            interface: interface.to_owned(),
+            reason: format!(
+                "a former run's filter is in force there in {word} mode; \
+                 `smtp-lb firewall detach` takes it away first"
+            ),
+        });
+    }
+    let warnings = if modes.first() == Some(&mode) {
+        Vec::new()
+    } else {
+        vec![format!("a former run's filter is kept in {word} mode")]
+    };
+    Ok((native, warnings))
 }
 
 /// The interface, or an error that names it.

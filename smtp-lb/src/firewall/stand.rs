@@ -5,12 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use smtp_lb_common::abi::PROGRAM;
 use smtp_lb_common::explain::Answer;
 
 use super::compile::Compiled;
 use super::counters::{self, Counters};
-use super::loader::Ring;
 use super::loader::{self, Loaded};
+use super::loader::{ExtraMap, Ring};
 use super::{FirewallError, explain, image_map, object, pins};
 
 /// The program, loaded. Its pins go when it is dropped.
@@ -22,10 +23,24 @@ pub struct Stand {
 impl Stand {
     /// Loads the program under `pin_path`, which must be a folder of the caller's own.
     pub fn load(pin_path: &Path) -> Result<Self, FirewallError> {
+        Self::load_program(object(), PROGRAM, pin_path)
+    }
+
+    /// Loads one program of any object that has the filter's maps.
+    pub fn load_program(
+        object: Option<&[u8]>,
+        name: &str,
+        pin_path: &Path,
+    ) -> Result<Self, FirewallError> {
         Ok(Self {
-            loaded: loader::load(object(), pin_path)?,
+            loaded: loader::load(object, name, pin_path)?,
             pin_path: pin_path.to_owned(),
         })
+    }
+
+    /// A map of the object that the filter itself does not use.
+    pub fn take_map(&mut self, name: &str) -> Option<ExtraMap> {
+        self.loaded.take_map(name)
     }
 
     /// Puts an image in force.

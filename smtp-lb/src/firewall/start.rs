@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use smtp_lb_common::abi::PROGRAM;
+
 use super::compile::compile;
 use super::image_map;
 use super::label::Slots;
@@ -81,7 +83,7 @@ fn start_kernel(plan: &Plan, report: &mut FirewallReport) -> Result<Loaded, Fire
     for name in &firewall.interfaces {
         loader::find(name)?;
     }
-    let mut loaded = loader::load(object(), &firewall.pin_path)?;
+    let mut loaded = loader::load(object(), PROGRAM, &firewall.pin_path)?;
     let compiled = compile(plan, image_map::slots(&loaded.image)?, 1)?;
     image_map::fill(&compiled.lines)?.switch(&mut loaded.image)?;
     let modes: &[AttachMode] = match firewall.enforcement {

@@ -127,6 +127,7 @@ pub(crate) const AYA: &[&str] = &[
     "smtp-lb/src/firewall/image_map.rs",
     "smtp-lb/src/firewall/loader.rs",
     "tests/",
+    "bench/src/firewall/",
 ];
 
 /// Files that may have `unsafe`.

@@ -1,0 +1,83 @@
+//! Programs for `cargo xtask bench firewall`: the filter and its rivals on random sources.
+//!
+//! `BPF_PROG_TEST_RUN` repeats one frame, whose source would be found in the cache every time.
+//! So each of these takes a source at random from a table first, [`bench_pick`] does nothing
+//! else, and what that costs can be seen and taken off.
+
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
+use aya_ebpf::macros::xdp;
+use aya_ebpf::programs::XdpContext;
+use smtp_lb_common::lookup::{class_v4, class_v6};
+
+use crate::frame::XdpFrame;
+use crate::kernel::{self, random_source};
+
+/// The least that a program can do.
+#[xdp(frags)]
+fn bench_empty(_: XdpContext) -> u32 {
+    XDP_PASS
+}
+
+/// A random source, and nothing done with it.
+#[xdp(frags)]
+fn bench_pick(_: XdpContext) -> u32 {
+    match random_source() {
+        Some([0, 1]) => XDP_PASS,
+        _ => XDP_DROP,
+    }
+}
+
+/// The whole filter on a random IPv4 source.
+#[xdp(frags)]
+fn bench_filter_v4(ctx: XdpContext) -> u32 {
+    if let Some([_, low]) = random_source() {
+        #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
+        XdpFrame::new(&ctx).set_source_v4(low as u32);
+    }
+    crate::filter(&ctx)
+}
+
+/// The whole filter on a random IPv6 source.
+#[xdp(frags)]
+fn bench_filter_v6(ctx: XdpContext) -> u32 {
+    if let Some(source) = random_source() {
+        XdpFrame::new(&ctx).set_source_v6(source);
+    }
+    crate::filter(&ctx)
+}
+
+/// Our look-up of a random IPv4 source.
+#[xdp(frags)]
+fn bench_image_v4(_: XdpContext) -> u32 {
+    let found = kernel::image().zip(random_source());
+    #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
+    let class = found.and_then(|(image, [_, low])| class_v4(&image, low as u32));
+    verdict(class)
+}
+
+/// Our look-up of a random IPv6 source.
+#[xdp(frags)]
+fn bench_image_v6(_: XdpContext) -> u32 {
+    let found = kernel::image().zip(random_source());
+    verdict(found.and_then(|(image, [high, low])| class_v6(&image, high, low)))
+}
+
+/// An `LPM_TRIE`'s look-up of a random IPv4 source.
+#[xdp(frags)]
+fn bench_trie_v4(_: XdpContext) -> u32 {
+    verdict(random_source().and_then(kernel::trie_v4))
+}
+
+/// An `LPM_TRIE`'s look-up of a random IPv6 source.
+#[xdp(frags)]
+fn bench_trie_v6(_: XdpContext) -> u32 {
+    verdict(random_source().and_then(kernel::trie_v6))
+}
+
+#[inline(always)]
+const fn verdict(class: Option<u32>) -> u32 {
+    match class {
+        Some(class) if class > 0 => XDP_DROP,
+        _ => XDP_PASS,
+    }
+}
