@@ -5,6 +5,7 @@
 //! A session is one task: accept → member → connect → relay both ways → close.
 
 mod bind;
+mod clock;
 mod connect;
 mod counters;
 mod deadline;
@@ -19,6 +20,7 @@ mod relay;
 mod scratch;
 mod server;
 mod session;
+mod socket;
 mod status;
 mod worker;
 

@@ -2,15 +2,14 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::pipe::Pipe;
 use super::scratch::{self, Passed};
+use super::socket::Source;
 
 /// Reads in one go, so that a busy session does not keep the others waiting.
 const TURNS: usize = 4;
@@ -22,6 +21,7 @@ const TURNS: usize = 4;
 /// taken all, nothing is read, so that the sender feels the receiver's pace.
 #[derive(Debug, Default)]
 pub(super) struct Direction {
+    source: Source,
     /// Copied and not written yet: the part of `kept` from `written` on.
     kept: Vec<u8>,
     written: usize,
@@ -48,8 +48,8 @@ impl Direction {
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut TcpStream,
-        to: &mut TcpStream,
+        from: &TcpStream,
+        to: &TcpStream,
         closing: bool,
     ) -> Poll<io::Result<()>> {
         if self.ended {
@@ -69,9 +69,9 @@ impl Direction {
     }
 
     /// Writes what an earlier turn read.
-    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &mut TcpStream) -> Poll<io::Result<()>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>, to: &TcpStream) -> Poll<io::Result<()>> {
         while let Some(rest @ [_, ..]) = self.kept.get(self.written..) {
-            let count = ready!(Pin::new(&mut *to).poll_write(cx, rest))?;
+            let count = ready!(scratch::poll_send(cx, to, rest))?;
             self.written += count;
             self.moved += count as u64;
         }
@@ -91,17 +91,17 @@ impl Direction {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut TcpStream,
-        to: &mut TcpStream,
+        from: &TcpStream,
+        to: &TcpStream,
     ) -> Poll<io::Result<()>> {
         let read = if let Some(pipe) = &mut self.pipe {
-            let filled = pipe.poll_fill(cx, from)?;
+            let filled = pipe.poll_fill(cx, &mut self.source, from)?;
             if filled.is_pending() {
                 self.leave_bulk();
             }
             ready!(filled)
         } else {
-            let Passed { read, rest } = ready!(scratch::poll_pass(cx, from, to))?;
+            let Passed { read, rest } = ready!(scratch::poll_pass(cx, &mut self.source, from, to))?;
             self.moved += (read - rest.len()) as u64;
             self.kept = rest;
             if read == scratch::SIZE {

@@ -1,6 +1,6 @@
 //! One side of a session.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 
 use tokio::net::TcpStream;
 
@@ -40,11 +40,5 @@ impl Deref for Leg {
 
     fn deref(&self) -> &TcpStream {
         &self.stream
-    }
-}
-
-impl DerefMut for Leg {
-    fn deref_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
     }
 }

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::server::VirtualServer;
 use super::worker::Worker;
-use super::{AcceptFilter, ProxyError, bind, session};
+use super::{AcceptFilter, ProxyError, bind, session, socket};
 
 /// First and longest pause after the kernel refused an accept for want of files or memory.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -96,13 +95,15 @@ impl Door {
         self.closed.cancel();
     }
 
-    async fn accept(&self, socket: &TcpListener) {
+    async fn accept(&self, listener: &TcpListener) {
         let mut pause = BACK_OFF.0;
         loop {
-            match socket.accept().await {
+            match listener.accept().await {
                 Ok((client, address)) => {
                     pause = BACK_OFF.0;
-                    await_first_byte(&client);
+                    // tokio takes it for readable already; where the server speaks first
+                    // that would cost each session a read in vain.
+                    socket::is_drained(&client);
                     self.admit(client, address);
                 }
                 // The client gave up while it waited.
@@ -145,13 +146,4 @@ impl Door {
         };
         self.filter.allows(address, local)
     }
-}
-
-/// tokio takes an accepted socket for readable at once, but where the server speaks first that is
-/// a read in vain for each session. Nothing is lost by saying that there is nothing to read yet:
-/// the driver, which runs on this thread, has not been asked since the socket was registered.
-fn await_first_byte(client: &TcpStream) {
-    let _ = client.try_io(Interest::READABLE, || -> io::Result<()> {
-        Err(io::ErrorKind::WouldBlock.into())
-    });
 }

@@ -6,8 +6,9 @@ use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use super::socket::{self, Source};
 
 /// Most bytes in a pipe, and so most that a slow receiver makes a session keep.
 const MOST: usize = 256 * 1024;
@@ -68,23 +69,14 @@ impl Pipe {
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
+        source: &mut Source,
         from: &TcpStream,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(self.is_empty());
-        loop {
-            ready!(from.poll_read_ready(cx))?;
-            let moved = from.try_io(Interest::READABLE, || {
-                Ok(splice(from, None, &self.writer, None, MOST, FLAGS)?)
-            });
-            match moved {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(count) => {
-                    self.held = count;
-                    return Poll::Ready(Ok(count));
-                }
-            }
-        }
+        let read = |from: &TcpStream| Ok(splice(from, None, &self.writer, None, MOST, FLAGS)?);
+        let count = ready!(source.poll(cx, from, read))?;
+        self.held = count;
+        Poll::Ready(Ok(count))
     }
 
     /// Gives `to` what it takes of what is held. The pipe must not be empty.
@@ -94,22 +86,14 @@ impl Pipe {
         to: &TcpStream,
     ) -> Poll<io::Result<usize>> {
         debug_assert!(!self.is_empty());
-        loop {
-            ready!(to.poll_write_ready(cx))?;
-            let moved = to.try_io(Interest::WRITABLE, || {
-                Ok(splice(&self.reader, None, to, None, self.held, FLAGS)?)
-            });
-            match moved {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                // Cannot be while bytes are held; but it must not become a busy loop.
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(count) => {
-                    self.held = self.held.saturating_sub(count);
-                    return Poll::Ready(Ok(count));
-                }
-            }
+        let write = |to: &TcpStream| Ok(splice(&self.reader, None, to, None, self.held, FLAGS)?);
+        let count = ready!(socket::poll_write(cx, to, write))?;
+        if count == 0 {
+            // Cannot be while bytes are held; but it must not become a busy loop.
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
+        self.held = self.held.saturating_sub(count);
+        Poll::Ready(Ok(count))
     }
 }
 
@@ -134,8 +118,9 @@ mod tests {
         let (mut sender, from) = pair().await;
         let (to, mut receiver) = pair().await;
         let mut pipe = Pipe::get().expect("pipe");
+        let mut source = Source::default();
         sender.write_all(b"mail").await.expect("write");
-        let filled = poll_fn(|cx| pipe.poll_fill(cx, &from)).await;
+        let filled = poll_fn(|cx| pipe.poll_fill(cx, &mut source, &from)).await;
         assert_eq!(filled.expect("fill"), 4);
         let drained = poll_fn(|cx| pipe.poll_drain(cx, &to)).await;
         assert_eq!(drained.expect("drain"), 4);
@@ -144,7 +129,7 @@ mod tests {
         receiver.read_exact(&mut got).await.expect("read");
         assert_eq!(&got, b"mail");
         drop(sender);
-        let filled = poll_fn(|cx| pipe.poll_fill(cx, &from)).await;
+        let filled = poll_fn(|cx| pipe.poll_fill(cx, &mut source, &from)).await;
         assert_eq!(filled.expect("end"), 0);
     }
 
@@ -152,11 +137,14 @@ mod tests {
     async fn only_empty_pipes_are_used_again() {
         let (mut sender, from) = pair().await;
         let mut full = Pipe::get().expect("pipe");
+        let mut source = Source::default();
         sender
             .write_all(b"someone else's mail")
             .await
             .expect("write");
-        poll_fn(|cx| full.poll_fill(cx, &from)).await.expect("fill");
+        poll_fn(|cx| full.poll_fill(cx, &mut source, &from))
+            .await
+            .expect("fill");
         full.put_back();
         SPARE.with_borrow(|spare| assert!(spare.is_empty()));
         for _ in 0..=SPARES {

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::net::TcpStream;
+
+use super::socket::{self, Source};
 
 /// Bytes taken by one read. Measured with messages of 10 MiB, more gains little once bulk goes
 /// through pipes, and what a slow receiver leaves of it is kept by its session.
@@ -29,18 +30,22 @@ pub(super) struct Passed {
 /// Reads once, and writes what it got.
 pub(super) fn poll_pass(
     cx: &mut Context<'_>,
-    from: &mut TcpStream,
-    to: &mut TcpStream,
+    source: &mut Source,
+    from: &TcpStream,
+    to: &TcpStream,
 ) -> Poll<io::Result<Passed>> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let mut buffer = ReadBuf::new(scratch);
-        // A read that does not fill the buffer tells tokio that the socket is empty now, which
-        // saves asking again.
-        ready!(Pin::new(from).poll_read(cx, &mut buffer))?;
-        let mut rest = buffer.filled();
-        let read = rest.len();
+        let scratch = &mut scratch[..];
+        let read = ready!(source.poll(cx, from, |from| {
+            let (_, count) = recv(from, &mut *scratch, RecvFlags::empty())?;
+            Ok(count)
+        }))?;
+        if (1..SIZE).contains(&read) {
+            socket::is_drained(from);
+        }
+        let mut rest = scratch.get(..read).unwrap_or_default();
         while !rest.is_empty() {
-            match Pin::new(&mut *to).poll_write(cx, rest)? {
+            match poll_send(cx, to, rest)? {
                 Poll::Ready(count) => rest = rest.get(count..).unwrap_or_default(),
                 Poll::Pending => break,
             }
@@ -48,4 +53,13 @@ pub(super) fn poll_pass(
         let rest = rest.to_vec();
         Poll::Ready(Ok(Passed { read, rest }))
     })
+}
+
+/// Writes once.
+pub(super) fn poll_send(
+    cx: &mut Context<'_>,
+    to: &TcpStream,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    socket::poll_write(cx, to, |to| Ok(send(to, bytes, SendFlags::NOSIGNAL)?))
 }
