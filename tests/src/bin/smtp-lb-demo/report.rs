@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use smtp_lb::admin::api::{Counters, Status};
 use smtp_lb::firewall::{InForce, Row, Word};
 use smtp_lb_tests::daemon;
-use smtp_lb_tests::syslog_server::SyslogServer;
+use smtp_lb_tests::syslog_server::{Record, SyslogServer};
 use smtp_lb_tests::wait::{LONG, settled, until};
 
 use crate::clean::{FILES, PINS};
@@ -94,8 +94,8 @@ pub(crate) fn dropped(counters: &Counters) -> impl Iterator<Item = &Row> {
     rows.filter(|row| row.label.verdict == Word::Drop && row.count.packets > 0)
 }
 
-/// What the card saw of the flood, and what was told.
-pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Result<()> {
+/// What the card saw of the flood, and what was told; how many drops the log server heard of.
+pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Result<usize> {
     println!(
         "   sent: {} SYN segments, {} datagrams",
         flooded.syns, flooded.datagrams
@@ -127,17 +127,17 @@ pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Re
     syslog(stage)
 }
 
-fn syslog(stage: &Stage) -> Result<()> {
-    let count = || -> usize { stage.syslog.iter().map(SyslogServer::count).sum() };
-    until("a record at the syslog server", LONG, || {
-        Ok((count() > 0).then_some(()))
+fn syslog(stage: &Stage) -> Result<usize> {
+    let told = |record: &Record| record.get("action") == Some("drop");
+    until("a record of a drop at the syslog server", LONG, || {
+        let mut records = stage.syslog.iter().flat_map(SyslogServer::records);
+        Ok(records.any(|(_, record)| told(&record)).then_some(()))
     })?;
-    settled(LONG, || Ok(count()))?;
-    let records: Vec<_> = stage
-        .syslog
-        .iter()
-        .flat_map(SyslogServer::records)
-        .collect();
+    settled(LONG, || {
+        Ok(stage.syslog.iter().map(SyslogServer::count).sum::<usize>())
+    })?;
+    let servers = stage.syslog.iter();
+    let records: Vec<_> = servers.flat_map(SyslogServer::records).collect();
     println!(
         "\n== What arrived at the syslog server: {} records",
         records.len()
@@ -153,7 +153,7 @@ fn syslog(stage: &Stage) -> Result<()> {
     for (kind, count) in kinds {
         println!("   {count:>8} {kind}");
     }
-    if let Some((_, record)) = records.iter().find(|(_, r)| r.get("rule").is_some()) {
+    if let Some((_, record)) = records.iter().find(|(_, record)| told(record)) {
         println!("   one of them: {} {}", record.timestamp, record.message);
         for (name, value) in record.data.values().flatten() {
             println!("      {name} = {value}");
@@ -164,7 +164,7 @@ fn syslog(stage: &Stage) -> Result<()> {
         faults.is_empty(),
         "records not as RFC 5424 has them: {faults:?}"
     );
-    Ok(())
+    Ok(records.iter().filter(|(_, record)| told(record)).count())
 }
 
 /// For those who want to see for themselves.

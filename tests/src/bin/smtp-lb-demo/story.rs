@@ -38,8 +38,13 @@ pub(crate) fn tell(keep: bool) -> Result<()> {
 
     let flooded = be_hostile(&stage)?;
     let counters: Counters = settled(LONG, || stage.cli().json(&["firewall", "counters"]))?;
-    report::flood(&stage, &flooded, &counters)?;
+    let told = report::flood(&stage, &flooded, &counters)?;
     check_counters(&counters, &flooded)?;
+    ensure!(
+        told as u64 == counters.events.sent,
+        "{} events were sent, and {told} of them arrived",
+        counters.events.sent
+    );
 
     if keep {
         report::look_around(&stage);
