@@ -31,6 +31,7 @@ impl Tap {
     }
 
     /// Segments from this address since the last call.
+    #[must_use]
     pub fn heard(&self, from: IpAddr) -> usize {
         let mut buffer = [MaybeUninit::uninit(); 128];
         let mut count = 0;

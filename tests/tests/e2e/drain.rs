@@ -34,7 +34,7 @@ over_both! {
         client.quit().unwrap();
         let status = host.daemon.process().wait(LONG).unwrap();
         assert!(status.success(), "{status}");
-        assert_eq!(sinks.iter().map(|sink| sink.messages()).sum::<usize>(), 1);
+        assert_eq!(sinks.iter().map(smtp_lb_tests::smtp_server::SmtpServer::messages).sum::<usize>(), 1);
     }
 
     fn the_grace_period_ends(family: Family) {

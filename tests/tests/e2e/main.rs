@@ -3,6 +3,11 @@
 //! Each test has a network of its own, so they run side by side. They need root, and fail
 //! without it: a test that skips itself proves nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and what tests share is part of them"
+)]
+
 mod attach;
 mod drain;
 mod health;

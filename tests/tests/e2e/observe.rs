@@ -102,6 +102,6 @@ over_both! {
         assert!(events.rate_limited > sent / 2, "{events:?}");
         assert!(events.sent - before.events.sent >= 20, "{events:?}");
         assert_eq!(events.ring_full, 0);
-        assert_eq!(sinks.iter().map(|sink| sink.messages()).sum::<usize>(), 1);
+        assert_eq!(sinks.iter().map(smtp_lb_tests::smtp_server::SmtpServer::messages).sum::<usize>(), 1);
     }
 }

@@ -58,7 +58,7 @@ over_both! {
             Ok(Some(()))
         })
         .unwrap();
-        assert_eq!(sinks.iter().map(|sink| sink.messages()).sum::<usize>(), 1);
+        assert_eq!(sinks.iter().map(smtp_lb_tests::smtp_server::SmtpServer::messages).sum::<usize>(), 1);
     }
 
     fn restarts_leave_no_unfiltered_packet(family: Family) {
