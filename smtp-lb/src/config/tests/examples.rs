@@ -30,6 +30,36 @@ fn every_example_loads_without_a_warning() {
     assert!(found >= 4, "{found} examples");
 }
 
+/// What stands between ```` ```toml ```` and ```` ``` ````.
+fn toml_blocks(markdown: &str) -> Vec<&str> {
+    let blocks = markdown.split("\n```toml\n").skip(1);
+    blocks
+        .map(|rest| rest.split_once("\n```").map_or(rest, |(block, _)| block))
+        .collect()
+}
+
+/// A reader who copies an example out of the README has the file that is tested.
+#[test]
+fn examples_in_the_readme_are_those_of_the_folder() {
+    let readme = std::fs::read_to_string(folder().join("../README.md")).unwrap();
+    let examples: Vec<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    let blocks = toml_blocks(&readme);
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let loaded = read(block).unwrap_or_else(|error| panic!("{error}"));
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        assert!(
+            examples
+                .iter()
+                .any(|example| example.trim_end().ends_with(block)),
+            "no file under config/ ends like this:\n{block}"
+        );
+    }
+}
+
 #[test]
 fn demo_is_what_the_demo_expects() {
     let plan = load(&folder().join("demo.toml")).unwrap().plan;
