@@ -170,6 +170,11 @@ mod tests {
                 "use crate::pool::Pool;",
                 "rule 5",
             ),
+            (
+                "smtp-lb/src/proxy/connect.rs",
+                "fn f() { member.set_state(State::Down, \"\", now); }",
+                "rule 6",
+            ),
         ] {
             let found = faults_of(path, text);
             assert_eq!(found.len(), 1, "{path}: {text}: {found:?}");

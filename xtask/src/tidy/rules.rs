@@ -118,6 +118,18 @@ pub(crate) const LAYERS: &[Layer] = &[
             "crate::smtp",
         ],
     },
+    Layer {
+        rule: 6,
+        why: "only health writes member state, by the one hand that app lends it",
+        files: &["smtp-lb/src/"],
+        except: &[
+            "smtp-lb/src/app/members.rs",
+            "smtp-lb/src/pool/member.rs",
+            "smtp-lb/src/pool/tests.rs",
+            "smtp-lb/src/proxy/tests/",
+        ],
+        never: &["set_state"],
+    },
 ];
 
 /// Files that may name aya.
