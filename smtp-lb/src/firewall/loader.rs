@@ -260,9 +260,13 @@ impl Loaded {
         let link = find(interface)?;
         let pin = self.links.join(pins::link_name(interface));
         if let Some(attached) = link.xdp {
+            if !pin.exists() {
+                return Err(occupied(interface, attached.program));
+            }
+            let kept = kept(interface, attached.native, modes)?;
             self.replace(&pin)
                 .map_err(|_| occupied(interface, attached.program))?;
-            return kept(interface, attached.native, modes);
+            return Ok(kept);
         }
         // A pin without a program on the interface is of an interface that is gone.
         let _ = fs::remove_file(&pin);
