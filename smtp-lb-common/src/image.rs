@@ -3,7 +3,8 @@
 //! ```text
 //! line 0          header
 //! IPv4 root       65,536 words, by the first 16 bits of the source
-//! IPv6 root       65,536 words, by the first 16 bits of the source
+//! IPv6 root       65,536 words for 2000::/3, by the 16 bits after those three, then 8 words by
+//!                 the first three bits for the rest
 //! intervals       sorted starts with their values, 4 to a line
 //! matrix          source class × policy column → chain, 16 to a line
 //! chains          rules left to test, 4 to a line, in order
@@ -18,10 +19,12 @@ use crate::bucket::Rate;
 /// 64 bytes: a cache line, and one map element.
 pub type Line = [u64; 8];
 
-/// Words of a root table: one for each value of the first 16 bits.
+/// Words of the IPv4 root, and those of the IPv6 root that are for `2000::/3`.
 pub const ROOT_WORDS: u32 = 1 << 16;
-/// Lines of a root table.
+/// Lines of the IPv4 root.
 pub const ROOT_LINES: u32 = ROOT_WORDS / 8;
+/// Lines of the IPv6 root: all global addresses are in `2000::/3`, so it is resolved finer.
+pub const ROOT_LINES_V6: u32 = ROOT_LINES + 1;
 /// Intervals in a line.
 pub const INTERVALS_PER_LINE: u32 = 4;
 /// Chain entries in a line.
@@ -138,7 +141,7 @@ pub const ROOT_V4: u32 = 1;
 /// First line of the IPv6 root.
 pub const ROOT_V6: u32 = ROOT_V4 + ROOT_LINES;
 /// First line after the roots.
-pub const AFTER_ROOTS: u32 = ROOT_V6 + ROOT_LINES;
+pub const AFTER_ROOTS: u32 = ROOT_V6 + ROOT_LINES_V6;
 
 impl Header {
     /// As line 0.

@@ -1,10 +1,10 @@
 //! From a source address to its class, in a bounded number of steps.
 //!
-//! The first 16 bits index a table; where that does not settle it, the intervals under it are
+//! The first bits index a table; where that does not settle it, the intervals under it are
 //! halved by line. IPv6 does this for its first 64 bits, and where networks longer than /64
 //! need it, once more for the last 64.
 
-use crate::image::{Image, Line, MAX_HALVINGS, ROOT_V4, ROOT_V6, Target};
+use crate::image::{Image, Line, MAX_HALVINGS, ROOT_V4, ROOT_V6, ROOT_WORDS, Target};
 
 /// Class of an IPv4 source. `None`: the image is damaged.
 #[inline(always)]
@@ -21,7 +21,7 @@ pub fn class_v4<I: Image + ?Sized>(image: &I, source: u32) -> Option<u32> {
 /// Class of an IPv6 source, given as its high and low half. `None`: the image is damaged.
 #[inline(always)]
 pub fn class_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32> {
-    let (first, count) = match root(image, ROOT_V6, (high >> 48) as u32)? {
+    let (first, count) = match root(image, ROOT_V6, root_index_v6(high))? {
         Target::Class(class) => return Some(class),
         Target::Lines { first, count } => (first, count),
     };
@@ -32,6 +32,17 @@ pub fn class_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32
     match search(image, first, count, low)? {
         Target::Class(class) => Some(class),
         Target::Lines { .. } => None,
+    }
+}
+
+/// Word of the IPv6 root for an address, by its high half.
+#[must_use]
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "19 bits at the most")]
+pub const fn root_index_v6(high: u64) -> u32 {
+    match high >> 61 {
+        1 => (high >> 45) as u32 & (ROOT_WORDS - 1),
+        other => ROOT_WORDS + other as u32,
     }
 }
 

@@ -10,7 +10,7 @@ use super::case::Family;
 const LENGTHS_V4: [u8; 8] = [32, 32, 32, 32, 24, 24, 22, 20];
 const LENGTHS_V6: [u8; 8] = [128, 64, 64, 64, 56, 48, 48, 40];
 
-/// SplitMix64: not for secrets, the same sequence for the same seed.
+/// `SplitMix64`: not for secrets, the same sequence for the same seed.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -22,7 +22,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// An address anywhere: IPv4, or IPv6 within 2000::/3.
+    /// An address anywhere: IPv4, or IPv6 within `2000::/3`.
     fn address(&mut self, family: Family) -> IpAddr {
         let random = (u128::from(self.next()) << 64) | u128::from(self.next());
         match family {

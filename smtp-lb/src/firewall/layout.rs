@@ -5,6 +5,7 @@ use std::iter::once;
 use smtp_lb_common::image::{
     AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_V4, ROOT_V6, ROOT_WORDS, Target,
 };
+use smtp_lb_common::lookup::root_index_v6;
 
 use super::intervals::Interval;
 
@@ -39,7 +40,8 @@ impl Lines {
         first
     }
 
-    fn root(&mut self, first: u32, index: usize, target: Target) {
+    fn root(&mut self, first: u32, index: u32, target: Target) {
+        let index = index as usize;
         self.lines[first as usize + index / 8][index % 8] = target.pack();
     }
 
@@ -71,7 +73,8 @@ impl Lines {
 
     /// Fills the IPv4 root and its chunks.
     pub(crate) fn tree_v4(&mut self, intervals: &[Interval]) {
-        for (index, chunk) in chunks(intervals, 16).enumerate() {
+        let ranges = (0..ROOT_WORDS).map(|index| (index, u128::from(index) << 16, 1 << 16));
+        for (index, _, chunk) in chunks(intervals, ranges) {
             let steps: Vec<Step> = chunk
                 .iter()
                 .map(|i| (low_half(i.start), Target::Class(i.class)))
@@ -83,14 +86,14 @@ impl Lines {
 
     /// Fills the IPv6 root, its chunks by the first 64 bits, and theirs by the last.
     pub(crate) fn tree_v6(&mut self, intervals: &[Interval]) {
-        for (index, chunk) in chunks(intervals, 112).enumerate() {
-            let steps = self.steps_v6(&chunk);
+        for (index, last, chunk) in chunks(intervals, ranges_v6()) {
+            let steps = self.steps_v6(&chunk, high_half(last));
             let target = self.target(&steps);
             self.root(ROOT_V6, index, target);
         }
     }
 
-    fn steps_v6(&mut self, chunk: &[Interval]) -> Vec<Step> {
+    fn steps_v6(&mut self, chunk: &[Interval], last: u64) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let mut at = 0;
         while at < chunk.len() {
@@ -115,8 +118,7 @@ impl Lines {
             at += within;
             // The last class goes on in the next /64, unless something begins right there.
             let next = chunk.get(at).map(|i| high_half(i.start));
-            let chunk_ends = high & 0xffff_ffff_ffff == 0xffff_ffff_ffff;
-            if lows.len() > 1 && !chunk_ends && next.is_none_or(|next| next > high + 1) {
+            if lows.len() > 1 && high < last && next.is_none_or(|next| next > high + 1) {
                 steps.push((high + 1, Target::Class(group[within - 1].class)));
             }
         }
@@ -136,12 +138,33 @@ const fn high_half(address: u128) -> u64 {
     (address >> 64) as u64
 }
 
-/// The intervals cut at every multiple of `1 << shift`: one list for each of the 65,536 chunks,
-/// the first of which starts where the chunk does.
-fn chunks(intervals: &[Interval], shift: u32) -> impl Iterator<Item = Vec<Interval>> + '_ {
+/// A word of a root: its index, its first address, and how many addresses it is for.
+type Range = (u32, u128, u128);
+
+/// The IPv6 root's words in the order of their addresses.
+fn ranges_v6() -> impl Iterator<Item = Range> {
+    (0..8u64).flat_map(|top| {
+        let high = top << 61;
+        let (words, shift) = if top == 1 { (ROOT_WORDS, 45) } else { (1, 61) };
+        (0..u64::from(words)).map(move |word| {
+            let high = high | word << shift;
+            (
+                root_index_v6(high),
+                u128::from(high) << 64,
+                1 << (shift + 64),
+            )
+        })
+    })
+}
+
+/// The intervals cut at each range's borders: index, last address and what lies between, the
+/// first of which starts where the range does.
+fn chunks(
+    intervals: &[Interval],
+    ranges: impl Iterator<Item = Range>,
+) -> impl Iterator<Item = (u32, u128, Vec<Interval>)> {
     let mut at = 0;
-    (0..u128::from(ROOT_WORDS)).map(move |index| {
-        let start = index << shift;
+    ranges.map(move |(index, start, size)| {
         while intervals
             .get(at + 1)
             .is_some_and(|next| next.start <= start)
@@ -152,11 +175,11 @@ fn chunks(intervals: &[Interval], shift: u32) -> impl Iterator<Item = Vec<Interv
             start,
             class: intervals[at].class,
         };
-        let end = start + ((1 << shift) - 1);
+        let last = start + (size - 1);
         let rest = intervals[at + 1..]
             .iter()
-            .take_while(|i| i.start <= end)
+            .take_while(|i| i.start <= last)
             .copied();
-        once(first).chain(rest).collect()
+        (index, last, once(first).chain(rest).collect())
     })
 }
