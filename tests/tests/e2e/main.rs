@@ -20,6 +20,7 @@ mod refusal;
 mod reload;
 mod replies;
 mod userspace;
+mod vlan;
 
 /// Runs a test over each version of IP, as a test of its own.
 #[macro_export]

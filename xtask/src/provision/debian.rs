@@ -16,6 +16,7 @@ pub(crate) type Package = (&'static str, &'static str);
 pub(crate) const FOR_TESTS: &[Package] = &[
     ("iproute2", "ip"),
     ("ethtool", "ethtool"),
+    ("socat", "socat"),
     ("postfix", "postfix"),
     ("rsyslog", "rsyslogd"),
 ];
