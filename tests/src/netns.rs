@@ -14,6 +14,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::wait::{LONG, until};
+
 pub use link::{Bridge, veth};
 
 /// Where `ip netns` keeps the names.
@@ -103,19 +105,26 @@ impl Netns {
         })
     }
 
-    /// Kills every process in it.
+    /// Kills every process in it, and waits until they are gone: a dying process may still have
+    /// sockets that listen.
     pub fn kill_all(&self) -> Result<()> {
-        let listed = ip(&["netns", "pids", &self.name])?;
-        for pid in listed.lines().filter_map(|line| line.trim().parse().ok()) {
-            let Some(pid) = Pid::from_raw(pid) else {
-                continue;
-            };
-            // Threads of this very process may be in it for a moment.
-            if pid != rustix::process::getpid() {
+        until(format!("end of all in {}", self.name), LONG, || {
+            let listed = ip(&["netns", "pids", &self.name])?;
+            let mut others = listed
+                .lines()
+                .filter_map(|line| Pid::from_raw(line.trim().parse().ok()?))
+                // Threads of this very process may be in it for a moment.
+                .filter(|pid| *pid != rustix::process::getpid())
+                .peekable();
+            if others.peek().is_none() {
+                return Ok(Some(()));
+            }
+            for pid in others {
+                // It may be gone already.
                 let _ = kill_process(pid, Signal::KILL);
             }
-        }
-        Ok(())
+            Ok(None)
+        })
     }
 }
 
