@@ -1,6 +1,6 @@
 //! A stand whose pins are its test's own, and what can be asked of it about one packet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::maps::{MapData, RingBuf};
@@ -10,6 +10,7 @@ use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::packet::parse;
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::verdict::{NoConnections, decide};
+use smtp_lb_tests::bpffs::{ROOT, mount};
 use zerocopy::FromBytes as _;
 
 /// A loaded program with a plan in force.
@@ -23,11 +24,12 @@ pub(crate) struct Bench {
 /// A folder for pins that no other test uses.
 pub(crate) fn pin_path() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
+    // Under a lock: tests that start together must not mount it one over the other.
+    mount().expect("bpffs");
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    PathBuf::from(format!(
-        "/sys/fs/bpf/slb-test-{}-{number}",
-        std::process::id()
-    ))
+    // A name that the harness knows for a leftover, should this process be killed.
+    let name = format!("slb-{}-t{number}", std::process::id());
+    Path::new(ROOT).join(name)
 }
 
 impl Bench {
