@@ -132,11 +132,10 @@ fn configuration(case: &Case, networks: &[IpNet]) -> String {
         let mut list: Vec<String> = group.iter().map(|net| format!("\"{net}\"")).collect();
         list.sort();
         list.dedup();
-        text += &format!(
-            "[[firewall.policy.rule]]\nname = \"r{number}\"\naction = \"{action}\"\nlog = {log}\n\
-             source = [\n{}\n]\n",
-            list.join(",\n")
-        );
+        text.extend([
+            format!("[[firewall.policy.rule]]\nname = \"r{number}\"\naction = \"{action}\"\n"),
+            format!("log = {log}\nsource = [\n{}\n]\n", list.join(",\n")),
+        ]);
     }
     text + "[[virtual_server]]\nname = \"mail\"\nlisten = [\"192.0.2.1:25\", \"[2001:db8::1]:25\"]\n\
             pool = \"p\"\nfirewall_policy = \"p\"\n[[pool]]\nname = \"p\"\nmembers = [\"192.0.2.9:25\"]\n"
