@@ -23,9 +23,17 @@ pub(super) async fn to_member(
             .as_mut()
             .reset(Instant::now() + server.limits.connect_timeout);
         let address = lease.member().address();
+        let socket = match socket(address) {
+            Ok(socket) => socket,
+            // Out of files or memory: no fault of the member's, and no better at the next one.
+            Err(error) => {
+                tracing::warn!(server = server.name, %error, "cannot make a socket");
+                return None;
+            }
+        };
         let outcome = tokio::select! {
             biased;
-            outcome = connect(address) => outcome,
+            outcome = socket.connect(address) => outcome,
             () = timer.as_mut() => Err(io::ErrorKind::TimedOut.into()),
         };
         match outcome {
@@ -44,11 +52,11 @@ pub(super) async fn to_member(
     None
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_nodelay(true)?;
-    socket.connect(address).await
+    Ok(socket)
 }

@@ -2,8 +2,9 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::net::TcpStream;
 
@@ -15,8 +16,9 @@ use super::server::Place;
 
 /// Serves one client. Never panics: what goes wrong within ends this session and is counted.
 pub(super) async fn run(client: TcpStream, place: Place) {
-    let counters = std::sync::Arc::clone(&place.counters);
-    isolated(serve(client, place), &counters).await;
+    let counters = Arc::clone(&place.counters);
+    let mut session = pin!(serve(client, place));
+    poll_fn(|cx| poll_isolated(session.as_mut(), cx, &counters)).await;
 }
 
 async fn serve(client: TcpStream, place: Place) {
@@ -30,18 +32,16 @@ async fn serve(client: TcpStream, place: Place) {
     Relay::new(client, member, lease, place).run(timer).await;
 }
 
-async fn isolated(session: impl Future<Output = ()>, counters: &Counters) {
-    let mut session = pin!(session);
-    let outcome = poll_fn(|cx| {
-        // After a panic the session is not polled again, only dropped.
-        match catch_unwind(AssertUnwindSafe(|| session.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(_) => Poll::Ready(Err(())),
-        }
-    });
-    if outcome.await.is_err() {
+/// Polls a session; a panic is its end. It must not be polled after that, only dropped.
+fn poll_isolated(
+    session: Pin<&mut impl Future<Output = ()>>,
+    cx: &mut Context<'_>,
+    counters: &Counters,
+) -> Poll<()> {
+    catch_unwind(AssertUnwindSafe(|| session.poll(cx))).unwrap_or_else(|_| {
         counters.panics.add(1);
-    }
+        Poll::Ready(())
+    })
 }
 
 #[cfg(test)]
@@ -53,6 +53,17 @@ mod tests {
 
     use super::*;
 
+    /// Every idle session holds this, a task around it and two sockets registered with tokio.
+    #[test]
+    fn a_session_is_small() {
+        let size = size_of_future(run);
+        assert!(size <= 704, "{size} bytes");
+    }
+
+    fn size_of_future<A, B, F>(_: impl Fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
     #[tokio::test]
     async fn a_panic_resets_its_client_and_is_counted() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -60,17 +71,17 @@ mod tests {
         let (connected, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let client = Leg::new(accepted.expect("accept").0);
         let counters = Counters::default();
-        let session = async {
+        let mut session = Box::pin(async {
             let _client = client;
             tokio::task::yield_now().await;
             panic!("a fault of our own");
-        };
-        isolated(session, &counters).await;
+        });
+        poll_fn(|cx| poll_isolated(session.as_mut(), cx, &counters)).await;
         assert_eq!(counters.panics.get(), 1);
         let end = connected.expect("connect").read(&mut [0]).await;
         let error = end.expect_err("reset").kind();
         assert_eq!(error, io::ErrorKind::ConnectionReset);
-        isolated(async {}, &counters).await;
+        poll_fn(|cx| poll_isolated(pin!(async {}), cx, &counters)).await;
         assert_eq!(counters.panics.get(), 1);
     }
 }
