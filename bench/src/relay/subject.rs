@@ -64,7 +64,7 @@ impl Subject {
         fs::write(&config, self.config(folder))?;
         let mut command = Command::new(self.program(smtp_lb));
         match self {
-            Self::SmtpLb => command.arg("run").arg(&config),
+            Self::SmtpLb => command.args(["run", "--config"]).arg(&config),
             Self::HaProxy => command.arg("-db").arg("-f").arg(&config),
             Self::Nginx | Self::Nginx64k => command
                 .arg("-e")
