@@ -8,6 +8,7 @@ pub mod bpffs;
 pub mod daemon;
 pub mod digest;
 pub mod flood;
+pub mod folder;
 pub mod netns;
 pub mod postfix;
 pub mod process;

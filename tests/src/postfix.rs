@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::folder::temporary;
 use crate::netns::Netns;
 use crate::process::Process;
 use crate::wait::{LONG, until};
@@ -27,7 +28,7 @@ pub struct Postfix {
 impl Postfix {
     /// Starts it on port 25 of every address of the namespace, under this name.
     pub fn start(netns: &Arc<Netns>, name: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("slb-postfix-").tempdir()?;
+        let folder = temporary("postfix")?;
         // Its parts run as several users, all of which must get through.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let path = folder.path();

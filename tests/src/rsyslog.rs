@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::folder::temporary;
 use crate::netns::Netns;
 use crate::process::Process;
 use crate::wait::{LONG, until};
@@ -68,7 +69,7 @@ pub struct Rsyslog {
 impl Rsyslog {
     /// Starts it.
     pub fn start(netns: &Arc<Netns>) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("slb-rsyslog-").tempdir()?;
+        let folder = temporary("rsyslog")?;
         let path = folder.path();
         let config = path.join("rsyslog.conf");
         fs::write(&config, configuration(&path.display().to_string()))?;

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "smtp-lb-tests",
     ]))?;
     let mut demo = std::process::Command::new(paths::target().join("debug/smtp-lb-demo"));
-    demo.current_dir(paths::root());
+    demo.current_dir(paths::root()).env("PATH", sh::path());
     if args.keep {
         demo.arg("--keep");
     }

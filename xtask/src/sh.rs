@@ -1,6 +1,7 @@
 //! Running other programs.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, bail};
 /// The cargo that runs this task, in the workspace's root.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(crate::paths::root());
+    cargo.current_dir(crate::paths::root()).env("PATH", path());
     // `cargo run` describes *this* package to its child; nested builds must not see that.
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
@@ -47,13 +48,23 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Is there such a program? The administrator's folders are searched too: an ordinary `PATH`
-/// may leave them out, and that is where Debian puts Postfix and `ip`.
+/// Is there such a program?
 pub(crate) fn exists(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin", "/sbin", "/usr/bin"].map(Into::into))
-        .any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path()).any(|folder| folder.join(program).is_file())
+}
+
+/// `PATH`, with the administrator's folders: an ordinary one may leave them out, and that is
+/// where Debian puts Postfix and `ip`.
+pub(crate) fn path() -> OsString {
+    let given = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&given).collect();
+    for folder in ["/usr/sbin", "/sbin"].map(PathBuf::from) {
+        if !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    // None of them has a colon: they come from splitting at colons.
+    std::env::join_paths(folders).unwrap_or(given)
 }
 
 /// Says what is going on.

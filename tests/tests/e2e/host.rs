@@ -9,6 +9,7 @@ use smtp_lb::admin::api::{Counters, MemberStatus, Status};
 use smtp_lb::firewall::Count;
 use smtp_lb_tests::bpffs::Pins;
 use smtp_lb_tests::daemon::{Cli, Daemon};
+use smtp_lb_tests::folder::temporary;
 use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::smtp_client::{Client, Message};
 use smtp_lb_tests::smtp_server::SmtpServer;
@@ -32,7 +33,7 @@ impl Files {
     pub(crate) fn new() -> Self {
         Self {
             pins: Pins::new().unwrap(),
-            folder: tempfile::Builder::new().prefix("slb-").tempdir().unwrap(),
+            folder: temporary("host").unwrap(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! without it: a test that skips itself proves nothing.
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test fails by panicking, and what tests share is part of them"
 )]
