@@ -190,7 +190,8 @@ fn output(command: &mut Command) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Netns, is_leftover};
+    use super::{Netns, ip, is_leftover};
+    use crate::wait::{LONG, until};
 
     #[test]
     fn only_own_names_of_dead_processes_are_leftovers() {
@@ -209,6 +210,10 @@ mod tests {
         let path = netns.path();
         assert!(path.exists());
         let mut child = netns.command("sleep").arg("600").spawn().unwrap();
+        until("a process in it", LONG, || {
+            Ok((!ip(&["netns", "pids", netns.name()])?.is_empty()).then_some(()))
+        })
+        .unwrap();
         drop(netns);
         assert!(!path.exists());
         assert!(!child.wait().unwrap().success(), "killed with it");
