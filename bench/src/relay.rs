@@ -98,7 +98,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for (&workload, samples) in workloads.iter().zip(&samples) {
         report.add(workload, samples);
     }
-    let text = report.finish(rounds)?;
+    let mut text = report.finish(rounds)?;
+    // What a profile has shown is written by hand, and stays beside the figures.
+    if let Ok(profile) = fs::read_to_string(options.out.with_file_name("relay-profile.md")) {
+        text = text + "\n" + &profile;
+    }
     if options.is_whole() {
         fs::write(&options.out, &text).with_context(|| options.out.display().to_string())?;
         eprintln!("written to {}", options.out.display());
