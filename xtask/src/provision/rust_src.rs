@@ -25,9 +25,8 @@ pub(crate) fn library(rustc: &Rustc) -> Result<Option<PathBuf>> {
     if !is_library(&library) {
         fetch(rustc, &ours).with_context(|| {
             format!(
-                "the source of Rust {}'s standard library is missing, which the kernel program is \
-                 built with. Where rustup's server can be reached, `rustup component add rust-src` \
-                 mends it",
+                "the kernel program is built with the source of Rust {}'s `core`, which is missing; \
+                 where rustup's server can be reached, `rustup component add rust-src` mends it",
                 rustc.version
             )
         })?;
@@ -44,11 +43,11 @@ fn is_library(folder: &Path) -> bool {
 fn fetch(rustc: &Rustc, to: &Path) -> Result<()> {
     for program in ["apt-get", "apt-cache", "dpkg-deb", "tar"] {
         if !sh::exists(program) {
-            bail!("it could not be had from Debian: no `{program}` on this machine");
+            bail!("it cannot be had from Debian either: no `{program}` on this machine");
         }
     }
     if !Path::new(KEYRING).is_file() {
-        bail!("it could not be had from Debian: no {KEYRING} to check signatures with");
+        bail!("it cannot be had from Debian either: no {KEYRING} to check signatures with");
     }
     let mut failures = Vec::new();
     for suite in SUITES {
@@ -61,7 +60,10 @@ fn fetch(rustc: &Rustc, to: &Path) -> Result<()> {
             Err(error) => failures.push(format!("{suite}: {error:#}")),
         }
     }
-    bail!("it could not be had from Debian: {}", failures.join("; "))
+    bail!(
+        "it could not be had from Debian either: {}",
+        failures.join("; ")
+    )
 }
 
 fn fetch_from(suite: &str, rustc: &Rustc, to: &Path) -> Result<()> {
@@ -78,11 +80,11 @@ fn fetch_from(suite: &str, rustc: &Rustc, to: &Path) -> Result<()> {
 }
 
 fn download(work: &Path, rustc: &Rustc) -> Result<PathBuf> {
-    sh::read(apt("apt-get", work).arg("update"))?;
-    let offers = sh::read(apt("apt-cache", work).args(["madison", "rust-src"]))?;
+    asked(apt("apt-get", work).arg("update"))?;
+    let offers = asked(apt("apt-cache", work).args(["madison", "rust-src"]))?;
     let version = pick(&offers, &rustc.version)
         .with_context(|| format!("it has no rust-src {}", rustc.version))?;
-    sh::read(
+    asked(
         apt("apt-get", work)
             .args(["download", &format!("rust-src={version}")])
             .current_dir(work),
@@ -91,6 +93,18 @@ fn download(work: &Path, rustc: &Rustc) -> Result<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.extension().is_some_and(|ext| ext == "deb"))
         .context("apt-get downloaded nothing")
+}
+
+/// What apt answers, or the last thing that it complained of: the many options that it is given
+/// tell nobody anything.
+fn asked(apt: &mut Command) -> Result<String> {
+    let output = apt.output()?;
+    if !output.status.success() {
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        let last = complaints.lines().rfind(|line| !line.trim().is_empty());
+        bail!("{}", last.unwrap_or("apt failed"));
+    }
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Apt with lists of its own: the system's are neither needed nor touched.
@@ -104,6 +118,8 @@ fn apt(program: &str, work: &Path) -> Command {
         format!("Dir::State::Lists={}", lists.display()),
         "Dir::Cache::pkgcache=".into(),
         "Dir::Cache::srcpkgcache=".into(),
+        // By default an index that cannot be fetched is no error.
+        "APT::Update::Error-Mode=any".into(),
         "Acquire::Languages=none".into(),
         "Acquire::Retries=2".into(),
         "Acquire::http::Timeout=30".into(),
