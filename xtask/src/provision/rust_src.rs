@@ -95,14 +95,17 @@ fn download(work: &Path, rustc: &Rustc) -> Result<PathBuf> {
         .context("apt-get downloaded nothing")
 }
 
-/// What apt answers, or the last thing that it complained of: the many options that it is given
-/// tell nobody anything.
+/// What apt answers, or what it complained of: the many options that it is given tell nobody
+/// anything.
 fn asked(apt: &mut Command) -> Result<String> {
     let output = apt.output()?;
     if !output.status.success() {
         let complaints = String::from_utf8_lossy(&output.stderr);
-        let last = complaints.lines().rfind(|line| !line.trim().is_empty());
-        bail!("{}", last.unwrap_or("apt failed"));
+        let cause = complaints
+            .lines()
+            .find(|line| line.contains("Failed to fetch"))
+            .or_else(|| complaints.lines().last());
+        bail!("{}", cause.unwrap_or("apt failed"));
     }
     Ok(String::from_utf8(output.stdout)?)
 }
