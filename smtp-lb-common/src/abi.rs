@@ -23,6 +23,8 @@ pub const SLOTS: u32 = 65_536;
 pub const MAX_CPUS: u32 = 512;
 /// Bytes of each ring buffer: 29,127 events of 64 bytes fit, each with its header of 8.
 pub const RING_BYTES: u32 = 1 << 21;
+/// Bytes that an event takes in a ring: itself and the ring's header of 8.
+pub const RING_RECORD: u64 = size_of::<crate::event::RawEvent>() as u64 + 8;
 /// Unread bytes of a ring at which the reader is woken before its timed poll.
 pub const RING_WATERMARK: u64 = (RING_BYTES / 4) as u64;
 

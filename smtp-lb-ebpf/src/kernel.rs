@@ -19,7 +19,9 @@ use aya_ebpf::helpers::{
 };
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::XdpContext;
-use smtp_lb_common::abi::{MAX_CPUS, RING_BYTES, RING_WATERMARK, SLOTS, Tally, Totals};
+use smtp_lb_common::abi::{
+    MAX_CPUS, RING_BYTES, RING_RECORD, RING_WATERMARK, SLOTS, Tally, Totals,
+};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::flat::{self, Flat};
 use smtp_lb_common::image::{Header, Image, Line, rate};
@@ -133,12 +135,15 @@ impl<'a> Kernel<'a> {
         // SAFETY: the context is valid for the whole run.
         let interface = unsafe { (*self.ctx.ctx).ingress_ifindex };
         fill(entry.as_mut_ptr(), parsed, decision, length, now, interface);
-        // The reader polls; it is woken only when a quarter of the ring waits.
-        entry.submit(u64::from(if unread >= RING_WATERMARK {
-            BPF_RB_FORCE_WAKEUP
-        } else {
-            BPF_RB_NO_WAKEUP
-        }));
+        // The reader polls. It is woken once, by the event that fills a quarter of the ring: a
+        // wake-up for each event past that would cost more than all the rest.
+        entry.submit(u64::from(
+            if unread.wrapping_sub(RING_WATERMARK) < RING_RECORD {
+                BPF_RB_FORCE_WAKEUP
+            } else {
+                BPF_RB_NO_WAKEUP
+            },
+        ));
         true
     }
 }
