@@ -70,7 +70,8 @@ impl Report {
             kernel,
             load,
         } = &self.machine;
-        let command: Vec<String> = std::env::args().collect();
+        let mut command = vec!["cargo xtask bench".to_owned()];
+        command.extend(std::env::args().skip(1));
         let mut text = String::new();
         write!(
             text,
