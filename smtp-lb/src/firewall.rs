@@ -162,7 +162,9 @@ impl Firewall {
 
     /// Puts a prepared plan in force with one write. Counters of names that stay go on.
     pub fn commit(&self, prepared: Prepared) -> Result<(), FirewallError> {
-        let slots = prepared.compiled.slots.clone();
+        // Names before the image: no event and no counter of the new one is ever nameless. They
+        // are a superset of the old ones, so a switch that fails leaves nothing wrong.
+        self.slots.store(Arc::new(prepared.compiled.slots.clone()));
         match &self.backend {
             Backend::Kernel(loaded) => {
                 if let Some(filled) = prepared.filled {
@@ -171,7 +173,6 @@ impl Firewall {
             }
             Backend::Userspace(userspace) => userspace.replace(prepared.compiled),
         }
-        self.slots.store(Arc::new(slots));
         Ok(())
     }
 
