@@ -16,3 +16,4 @@ pub mod proxy;
 pub mod reload;
 pub mod shutdown;
 pub mod smtp;
+pub mod tls;

@@ -69,6 +69,8 @@ pub(crate) fn compile(
         admin: admin?,
         virtual_servers: virtual_servers?,
         pools: pools?,
+        client_tls: Vec::new(),
+        server_tls: Vec::new(),
         monitors: monitors?,
         firewall: firewall?,
         log: log?,

@@ -3,15 +3,32 @@
 //! Components read this and nothing else. Cross references are indices into the plan's
 //! own lists, so a plan is a tree that can be shared behind one `Arc`.
 
+mod gateway;
+mod tls;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
+pub use tls::{
+    CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
+    Secret, ServerTlsPlan, Start, TlsVersion, Verify,
+};
+
 /// Index of a pool in [`Plan::pools`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub usize);
+
+/// Index of a client TLS profile in [`Plan::client_tls`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientTlsId(pub usize);
+
+/// Index of a server TLS profile in [`Plan::server_tls`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerTlsId(pub usize);
 
 /// Index of a monitor in [`Plan::monitors`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +61,10 @@ pub struct Plan {
     pub virtual_servers: Vec<VirtualServerPlan>,
     /// Groups of mail servers.
     pub pools: Vec<PoolPlan>,
+    /// TLS towards clients.
+    pub client_tls: Vec<ClientTlsPlan>,
+    /// TLS towards members.
+    pub server_tls: Vec<ServerTlsPlan>,
     /// Health checks that pools name.
     pub monitors: Vec<MonitorPlan>,
     /// The packet filter.
@@ -81,6 +102,13 @@ pub struct VirtualServerPlan {
     pub mode: Mode,
     /// Where sessions go.
     pub pool: PoolId,
+    /// TLS towards clients. With `Offload`, `Bridge` and `StartTls`, and only with them.
+    pub client_tls: Option<ClientTlsId>,
+    /// TLS towards members. With `Bridge` and `EncryptServerSide`, and with `StartTls` if the
+    /// operator wants it on both legs.
+    pub server_tls: Option<ServerTlsId>,
+    /// SMTP is read. Always with `StartTls`, and where STARTTLS is spoken to members.
+    pub gateway: Option<GatewayPlan>,
     /// Packet policy of this virtual server; none leads straight to the default.
     pub firewall_policy: Option<PolicyId>,
     /// What of this virtual server is told, and to whom.
@@ -89,11 +117,21 @@ pub struct VirtualServerPlan {
     pub limits: LimitsPlan,
 }
 
-/// How a virtual server carries bytes. The other five scenarios come with TLS.
+/// How a virtual server carries bytes: the six scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Bytes as they come, SMTP not read.
+    /// As they come.
     Plain,
+    /// TLS from the client, plain to the member.
+    Offload,
+    /// TLS on both sides, decrypted between.
+    Bridge,
+    /// TLS untouched.
+    Passthrough,
+    /// Plain from the client, TLS to the member.
+    EncryptServerSide,
+    /// The client begins in the clear and negotiates TLS by STARTTLS (RFC 3207).
+    StartTls,
 }
 
 /// Bounds of one virtual server.
@@ -105,6 +143,8 @@ pub struct LimitsPlan {
     pub connect_timeout: Duration,
     /// Members tried for one session, the first included. At least 1.
     pub connect_attempts: usize,
+    /// Time for one TLS handshake, either side.
+    pub handshake_timeout: Duration,
     /// A session with no byte either way for so long is closed.
     pub idle_timeout: Duration,
     /// A session older than this is closed. `None`: no bound.
@@ -138,6 +178,8 @@ pub struct MemberPlan {
     pub name: String,
     /// Where it is.
     pub address: SocketAddr,
+    /// The host name it was written with, for TLS to name and verify.
+    pub host: Option<String>,
 }
 
 /// `[[monitor]]`.

@@ -18,6 +18,8 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             mode: 0o600,
         },
         virtual_servers: vec![],
+        client_tls: vec![],
+        server_tls: vec![],
         pools,
         monitors: vec![],
         firewall: FirewallPlan {
@@ -53,6 +55,7 @@ pub(crate) fn pool(name: &str, members: &[(&str, u16)], monitored: bool) -> Pool
             .map(|(name, port)| MemberPlan {
                 name: (*name).to_owned(),
                 address: ([127, 0, 0, 1], *port).into(),
+                host: None,
             })
             .collect(),
         monitors: if monitored {

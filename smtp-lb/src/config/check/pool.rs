@@ -10,6 +10,7 @@ use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{Balance, MemberPlan, MonitorId, PoolPlan};
 use crate::config::raw::{self, At};
 use crate::config::value;
+use crate::config::value::endpoint::{self, Host};
 
 /// Port of SMTP, proposed where none is written.
 pub(super) const SMTP_PORT: u16 = 25;
@@ -65,7 +66,15 @@ fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Vec<Member
         let what = format!("the name {} is taken", quote(&name));
         let help = "write a name that no other member has";
         once(check, &mut taken, name.clone(), name_place, what, help)?;
-        Ok(MemberPlan { name, address })
+        let host = match endpoint::parse(text, SMTP_PORT).map(|endpoint| endpoint.host) {
+            Ok(Host::Name(host)) => Some(host),
+            _ => None,
+        };
+        Ok(MemberPlan {
+            name,
+            address,
+            host,
+        })
     }))
 }
 

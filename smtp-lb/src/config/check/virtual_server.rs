@@ -17,6 +17,7 @@ use crate::config::value::endpoint::{self, Host};
 const CONNECTIONS: usize = 10_000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_ATTEMPTS: usize = 3;
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 const SHORTEST: Duration = Duration::from_millis(1);
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_mins(10);
@@ -61,6 +62,9 @@ fn one(
         listen: listen?,
         mode,
         pool: PoolId(pool?),
+        client_tls: None,
+        server_tls: None,
+        gateway: None,
         firewall_policy: policy?.map(PolicyId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,
@@ -128,6 +132,7 @@ fn limits(check: &mut Check<'_>, raw: &raw::Limits) -> Checked<LimitsPlan> {
             .as_deref()
             .copied()
             .unwrap_or(CONNECT_ATTEMPTS),
+        handshake_timeout: HANDSHAKE_TIMEOUT,
         idle_timeout: idle_timeout?,
         session_timeout: session_timeout?,
     })

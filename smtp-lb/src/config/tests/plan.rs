@@ -32,12 +32,16 @@ fn defaults() {
             listen: vec!["192.0.2.1:25".parse().unwrap()],
             mode: Mode::Plain,
             pool: PoolId(0),
+            client_tls: None,
+            server_tls: None,
+            gateway: None,
             firewall_policy: None,
             log_profile: None,
             limits: LimitsPlan {
                 connections: 10_000,
                 connect_timeout: Duration::from_secs(5),
                 connect_attempts: 3,
+                handshake_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_mins(5),
                 session_timeout: None,
             },
@@ -50,7 +54,8 @@ fn defaults() {
             balance: Balance::LeastConnections,
             members: vec![MemberPlan {
                 name: "10.1.0.2:25".into(),
-                address: "10.1.0.2:25".parse().unwrap()
+                address: "10.1.0.2:25".parse().unwrap(),
+                host: None,
             }],
             monitors: vec![MonitorId(0)],
         }]

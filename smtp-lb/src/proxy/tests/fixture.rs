@@ -25,6 +25,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         .map(|address| crate::config::plan::MemberPlan {
             name: address.to_string(),
             address: *address,
+            host: None,
         })
         .collect();
     plan.virtual_servers = vec![VirtualServerPlan {
@@ -32,12 +33,16 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         listen: listen.iter().map(|a| a.parse().expect("address")).collect(),
         mode: Mode::Plain,
         pool: PoolId(0),
+        client_tls: None,
+        server_tls: None,
+        gateway: None,
         firewall_policy: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 10_000,
             connect_timeout: LONG,
             connect_attempts: 3,
+            handshake_timeout: LONG,
             idle_timeout: LONG,
             session_timeout: None,
         },
