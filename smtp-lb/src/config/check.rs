@@ -4,7 +4,10 @@
 //! everything; `Checked` makes sure that what could not be computed has been reported.
 
 mod address_list;
+mod client_tls;
+mod doubt;
 mod firewall;
+mod gateway;
 mod general;
 mod log;
 mod monitor;
@@ -12,14 +15,17 @@ mod names;
 mod pool;
 mod remote;
 mod rule;
+mod scenario;
+mod server_tls;
+mod tls;
 mod virtual_server;
 
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use self::names::Sections;
-use super::diagnostic::{Diagnostic, Report, Reported, quote};
-use super::plan::{FirewallMode, Plan, PolicyId};
+use super::diagnostic::{Diagnostic, Report, Reported};
+use super::plan::Plan;
 use super::raw::{self, At, DurationText};
 use super::resolve::Resolve;
 use super::shape::Pruned;
@@ -60,7 +66,15 @@ pub(crate) fn compile(
         .pool
         .iter()
         .map(|pool| pool::compile(check, &sections, pool)));
-    let virtual_servers = virtual_server::compile(check, &sections, &raw.virtual_server);
+    let virtual_servers = virtual_server::compile(check, &sections, raw);
+    let client_tls = all(raw
+        .client_tls
+        .iter()
+        .map(|profile| client_tls::compile(check, profile)));
+    let server_tls = all(raw
+        .server_tls
+        .iter()
+        .map(|profile| server_tls::compile(check, profile)));
     let firewall = firewall::compile(check, &sections, &raw.firewall);
     let log = log::compile(check, &sections, &raw.log);
 
@@ -69,51 +83,14 @@ pub(crate) fn compile(
         admin: admin?,
         virtual_servers: virtual_servers?,
         pools: pools?,
-        client_tls: Vec::new(),
-        server_tls: Vec::new(),
+        client_tls: client_tls?,
+        server_tls: server_tls?,
         monitors: monitors?,
         firewall: firewall?,
         log: log?,
     };
-    warn(check, raw, &plan);
+    doubt::warn(check, raw, &plan);
     Ok(plan)
-}
-
-/// What can be run and yet is hardly meant.
-fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
-    for (id, policy) in raw.firewall.policy.iter().enumerate() {
-        let id = Some(PolicyId(id));
-        let used = plan.firewall.host_policy == id
-            || plan
-                .virtual_servers
-                .iter()
-                .any(|server| server.firewall_policy == id);
-        if let Some(name) = &policy.name
-            && !used
-        {
-            let message = format!("no packet meets the policy {}", quote(name));
-            let help = format!(
-                "write `firewall_policy = \"{}\"` in a virtual server",
-                &**name
-            );
-            check.warning(name, message, help);
-        }
-    }
-    for server in &raw.virtual_server {
-        if let Some(name) = &server.name
-            && server.firewall_policy.is_none()
-            && plan.firewall.mode == FirewallMode::Firewall
-        {
-            let name_quoted = quote(name);
-            check.warning(
-                name,
-                format!(
-                    "no client can reach {name_quoted}: firewall mode drops what no rule accepts"
-                ),
-                "give the virtual server a `firewall_policy` with a rule that accepts",
-            );
-        }
-    }
 }
 
 /// Runs every item, then gives all values or the last error. Unlike `collect`, which stops at

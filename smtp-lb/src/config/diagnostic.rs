@@ -1,11 +1,14 @@
 //! What is wrong with a configuration file, where, and what to write instead.
 
+mod mask;
 mod render;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+
+pub(crate) use self::mask::mask;
 
 /// Diagnostics kept of one file; more are counted.
 const MAX_KEPT: usize = 100;
@@ -113,7 +116,7 @@ impl Report {
             text: if items.is_empty() {
                 Arc::from("")
             } else {
-                Arc::from(text)
+                Arc::from(mask(text))
             },
             omitted: total - items.len(),
             items,
@@ -130,7 +133,7 @@ impl Report {
 ///
 /// `Display` shows each with its line, the text at fault underlined, and what to write instead.
 /// Serialized, it is a list of objects with `severity`, `file`, `line`, `column` (both from 1,
-/// columns in characters), `text`, `message` and `help`.
+/// columns in characters), `text`, `message` and `help`. Secrets in the text are masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     name: String,
@@ -210,9 +213,12 @@ impl Serialize for Diagnostics {
     }
 }
 
-/// A piece of the file inside a message: in backticks, not too long.
+/// A piece of the file inside a message: in backticks, not too long, and never a key.
 pub(crate) fn quote(text: &str) -> String {
     const MAX_CHARS: usize = 60;
+    if text.contains("-----BEGIN") {
+        return "`…`".to_owned();
+    }
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
         None => format!("`{text}`"),

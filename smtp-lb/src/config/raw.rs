@@ -5,9 +5,11 @@
 //! are `Option`s marked `required`: what is missing is told by `shape`, and the rest still read.
 
 mod firewall;
+mod gateway;
 mod log;
 mod scalar;
 mod server;
+mod tls;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,10 +17,15 @@ use serde::Deserialize;
 pub(crate) use self::firewall::{
     Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Rule,
 };
+pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings};
 pub(crate) use self::log::{Destination, DestinationKind, Log, Transport};
-pub(crate) use self::scalar::{At, DurationText, NumberOrText};
+pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
 pub(crate) use self::server::{
     Balance, Limits, Member, Mode, Monitor, MonitorKind, Pool, VirtualServer,
+};
+pub(crate) use self::tls::{
+    CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,
+    Verify,
 };
 
 /// Configuration of smtp-lb.
@@ -38,6 +45,12 @@ pub(crate) struct Config {
     /// Groups of mail servers.
     #[serde(default)]
     pub pool: Vec<Pool>,
+    /// TLS towards clients, for virtual servers to name.
+    #[serde(default)]
+    pub client_tls: Vec<ClientTls>,
+    /// TLS towards members, for virtual servers to name.
+    #[serde(default)]
+    pub server_tls: Vec<ServerTls>,
     /// Health checks that pools name.
     #[serde(default)]
     pub monitor: Vec<Monitor>,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostic, Report, Reported, quote};
+use super::diagnostic::{Diagnostic, Report, Reported, mask, quote};
 
 /// Longest line, in bytes: beyond it no terminal could show what is wrong.
 const MAX_LINE: usize = 64 * 1024;
@@ -28,17 +28,22 @@ pub(crate) fn parse<'t>(
     }
 
     let (tree, errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(tree);
+    }
+    // What was meant as a value may be a secret without quotes.
+    let text = mask(text);
     let mut failed = None;
     let mut last_line = None;
     for error in errors {
-        let span = widen(text, &error.span().unwrap_or_default());
+        let span = widen(&text, &error.span().unwrap_or_default());
         // What follows on the same line is nearly always caused by the first.
         let line = text.get(..span.start).and_then(|before| before.rfind('\n'));
         if last_line == Some(line) {
             continue;
         }
         last_line = Some(line);
-        let help = help(error.message(), text, &span);
+        let help = help(error.message(), &text, &span);
         failed = Some(report.error(Diagnostic::new(span, error.message(), help)));
     }
     match failed {

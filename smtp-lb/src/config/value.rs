@@ -2,9 +2,12 @@
 
 pub(crate) mod duration;
 pub(crate) mod endpoint;
+pub(crate) mod gateway;
 pub(crate) mod network;
 pub(crate) mod packet;
+pub(crate) mod secret;
 pub(crate) mod text;
+pub(crate) mod tls;
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ pub(super) fn compile(check: &mut Check<'_>, raw: &raw::Monitor) -> Checked<Moni
     let timeout = check.duration_or(raw.timeout.as_ref(), TIMEOUT, MIN_INTERVAL..=MAX_TIMEOUT);
     let domain = match &raw.domain {
         Some(domain) => check.value(domain, value::text::ehlo_domain),
-        None => Ok(host_name()),
+        None => Ok(value::gateway::machine()),
     };
     let (interval, timeout) = (interval?, timeout?);
     if interval > timeout {
@@ -58,11 +58,4 @@ pub(super) fn compile(check: &mut Check<'_>, raw: &raw::Monitor) -> Checked<Moni
         interval,
         timeout,
     })
-}
-
-/// The machine's host name, if it can be said in EHLO.
-fn host_name() -> String {
-    let system = rustix::system::uname();
-    let name = system.nodename().to_str().unwrap_or_default();
-    value::text::ehlo_domain(name).unwrap_or_else(|_| "smtp-lb".to_owned())
 }

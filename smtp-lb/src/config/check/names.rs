@@ -12,6 +12,8 @@ use crate::config::{suggest, value};
 /// The names of every section whose elements others refer to.
 pub(super) struct Sections {
     pub pools: Names,
+    pub client_tls: Names,
+    pub server_tls: Names,
     pub monitors: Names,
     pub policies: Names,
     pub address_lists: Names,
@@ -36,6 +38,16 @@ impl Sections {
         );
         Self {
             pools: Names::of(check, "pool", raw.pool.iter().map(|it| &it.name)),
+            client_tls: Names::of(
+                check,
+                "client_tls",
+                raw.client_tls.iter().map(|it| &it.name),
+            ),
+            server_tls: Names::of(
+                check,
+                "server_tls",
+                raw.server_tls.iter().map(|it| &it.name),
+            ),
             monitors: Names::of(check, "monitor", raw.monitor.iter().map(|it| &it.name)),
             policies: Names::of(
                 check,
@@ -90,6 +102,12 @@ impl Names {
             }
         }
         Self { section, index }
+    }
+
+    /// The name of the section's first element.
+    pub(super) fn first(&self) -> Option<&str> {
+        let first = self.index.iter().min_by_key(|(_, (position, _))| *position);
+        first.map(|(name, _)| name.as_str())
     }
 
     /// The position of the element that is meant.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::names::Sections;
 use super::pool::SMTP_PORT;
-use super::{Check, Checked, all};
+use super::{Check, Checked, all, scenario};
 use crate::config::diagnostic::{Diagnostic, quote};
-use crate::config::plan::{LimitsPlan, Mode, PolicyId, PoolId, ProfileId, VirtualServerPlan};
+use crate::config::plan::{LimitsPlan, PolicyId, PoolId, ProfileId, VirtualServerPlan};
 use crate::config::raw::{self, At};
 use crate::config::value::duration;
 use crate::config::value::endpoint::{self, Host};
@@ -21,6 +21,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 const SHORTEST: Duration = Duration::from_millis(1);
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_mins(10);
+const MAX_HANDSHAKE_TIMEOUT: Duration = Duration::from_mins(10);
 const MAX_IDLE_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 const MAX_SESSION_TIMEOUT: Duration = Duration::from_hours(30 * 24);
 
@@ -30,16 +31,20 @@ type Taken = HashMap<SocketAddr, Range<usize>>;
 pub(super) fn compile(
     check: &mut Check<'_>,
     sections: &Sections,
-    raw: &[raw::VirtualServer],
+    raw: &raw::Config,
 ) -> Checked<Vec<VirtualServerPlan>> {
     let mut taken = Taken::new();
-    all(raw.iter().map(|raw| one(check, sections, &mut taken, raw)))
+    all(raw
+        .virtual_server
+        .iter()
+        .map(|server| one(check, sections, &mut taken, &raw.server_tls, server)))
 }
 
 fn one(
     check: &mut Check<'_>,
     sections: &Sections,
     taken: &mut Taken,
+    profiles: &[raw::ServerTls],
     raw: &raw::VirtualServer,
 ) -> Checked<VirtualServerPlan> {
     let name = check.name(raw.name.as_ref());
@@ -54,17 +59,16 @@ fn one(
         .find_any(check, raw.firewall_policy.as_ref());
     let profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let limits = limits(check, &raw.limits);
-    let mode = match raw.mode {
-        None | Some(raw::Mode::Plain) => Mode::Plain,
-    };
+    let scenario = scenario::compile(check, sections, profiles, raw);
+    let scenario = scenario?;
     Ok(VirtualServerPlan {
         name: name?,
         listen: listen?,
-        mode,
+        mode: scenario.mode,
         pool: PoolId(pool?),
-        client_tls: None,
-        server_tls: None,
-        gateway: None,
+        client_tls: scenario.client_tls,
+        server_tls: scenario.server_tls,
+        gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,
@@ -115,6 +119,11 @@ fn limits(check: &mut Check<'_>, raw: &raw::Limits) -> Checked<LimitsPlan> {
         CONNECT_TIMEOUT,
         SHORTEST..=MAX_CONNECT_TIMEOUT,
     );
+    let handshake_timeout = check.duration_or(
+        raw.handshake_timeout.as_ref(),
+        HANDSHAKE_TIMEOUT,
+        SHORTEST..=MAX_HANDSHAKE_TIMEOUT,
+    );
     let idle_timeout = check.duration_or(
         raw.idle_timeout.as_ref(),
         IDLE_TIMEOUT,
@@ -132,7 +141,7 @@ fn limits(check: &mut Check<'_>, raw: &raw::Limits) -> Checked<LimitsPlan> {
             .as_deref()
             .copied()
             .unwrap_or(CONNECT_ATTEMPTS),
-        handshake_timeout: HANDSHAKE_TIMEOUT,
+        handshake_timeout: handshake_timeout?,
         idle_timeout: idle_timeout?,
         session_timeout: session_timeout?,
     })

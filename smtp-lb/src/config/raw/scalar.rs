@@ -90,6 +90,40 @@ impl JsonSchema for DurationText {
     }
 }
 
+/// Where a secret is had from, as written. What was written may be the secret itself, so it is
+/// never shown.
+#[derive(Clone, serde::Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SecretText(String);
+
+impl Deref for SecretText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+impl JsonSchema for SecretText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(file:/.+|env:[A-Za-z_][A-Za-z0-9_]*)$" })
+    }
+}
+
 /// A word or a whole number, kept as text: `25` and `"25"` are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct NumberOrText(String);

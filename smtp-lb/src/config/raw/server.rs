@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
+use super::gateway::Gateway;
 use super::scalar::{At, DurationText};
 
 /// A virtual server: addresses listened on, and what they lead to.
@@ -21,10 +22,17 @@ pub(crate) struct VirtualServer {
     #[schemars(extend("examples" = [["192.0.2.1:25", "[2001:db8::1]:25"]]))]
     pub listen: Option<Vec<At<String>>>,
     /// How bytes are carried. Default: `"plain"`.
-    pub mode: Option<Mode>,
+    pub mode: Option<At<Mode>>,
     /// Name of the pool that sessions go to.
     #[schemars(required)]
     pub pool: Option<At<String>>,
+    /// Name of the client TLS profile. Needed with `offload`, `bridge` and `starttls`.
+    pub client_tls: Option<At<String>>,
+    /// Name of the server TLS profile. Needed with `bridge` and `encrypt-server-side`, possible with
+    /// `starttls`.
+    pub server_tls: Option<At<String>>,
+    /// SMTP is read. Default: only where it must be.
+    pub gateway: Option<At<Gateway>>,
     /// Name of the firewall policy of packets to this virtual server.
     pub firewall_policy: Option<At<String>>,
     /// Name of the log profile of this virtual server's events.
@@ -35,11 +43,21 @@ pub(crate) struct VirtualServer {
 }
 
 /// How bytes are carried.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
-    /// Bytes as they come, SMTP not read.
+    /// As they come.
     Plain,
+    /// TLS from the client, plain to the member.
+    Offload,
+    /// TLS on both sides, decrypted between.
+    Bridge,
+    /// TLS untouched.
+    Passthrough,
+    /// Plain from the client, TLS to the member.
+    EncryptServerSide,
+    /// The client negotiates TLS by STARTTLS (RFC 3207). SMTP is read.
+    Starttls,
 }
 
 /// Bounds of one virtual server.
@@ -54,6 +72,8 @@ pub(crate) struct Limits {
     /// Members tried for one session, the first included. Default: 3.
     #[schemars(range(min = 1, max = 100))]
     pub connect_attempts: Option<At<usize>>,
+    /// Time for one TLS handshake, either side, `"1ms"` to `"10m"`. Default: `"30s"`.
+    pub handshake_timeout: Option<At<DurationText>>,
     /// A session with no byte either way for so long is closed, `"1ms"` to `"7d"`. RFC 5321
     /// section 4.5.3.2 lets a server take 10 minutes over the end of a message. Default: `"5m"`.
     pub idle_timeout: Option<At<DurationText>>,

@@ -1,0 +1,113 @@
+//! What can be run and yet is hardly meant.
+
+use super::Check;
+use crate::config::diagnostic::quote;
+use crate::config::plan::{
+    ClientTlsId, FirewallMode, MonitorKind, Plan, PolicyId, ServerTlsId, Start,
+};
+use crate::config::raw::{self, At};
+
+pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
+    policies(check, raw, plan);
+    profiles(check, raw, plan);
+    virtual_servers(check, raw, plan);
+    monitors(check, raw, plan);
+}
+
+fn policies(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
+    for (id, policy) in raw.firewall.policy.iter().enumerate() {
+        let id = Some(PolicyId(id));
+        let used = plan.firewall.host_policy == id
+            || plan
+                .virtual_servers
+                .iter()
+                .any(|server| server.firewall_policy == id);
+        if let Some(name) = &policy.name
+            && !used
+        {
+            let message = format!("no packet meets the policy {}", quote(name));
+            let help = format!(
+                "write `firewall_policy = \"{}\"` in a virtual server",
+                &**name
+            );
+            check.warning(name, message, help);
+        }
+    }
+}
+
+/// TLS profiles that no virtual server names.
+fn profiles(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
+    let servers = &plan.virtual_servers;
+    for (id, profile) in raw.client_tls.iter().enumerate() {
+        let id = Some(ClientTlsId(id));
+        if !servers.iter().any(|server| server.client_tls == id) {
+            unused(check, "client_tls", profile.name.as_ref());
+        }
+    }
+    for (id, profile) in raw.server_tls.iter().enumerate() {
+        let id = Some(ServerTlsId(id));
+        if !servers.iter().any(|server| server.server_tls == id) {
+            unused(check, "server_tls", profile.name.as_ref());
+        }
+    }
+}
+
+fn unused(check: &mut Check<'_>, key: &str, name: Option<&At<String>>) {
+    if let Some(name) = name {
+        let message = format!("no virtual server uses the profile {}", quote(name));
+        let help = format!("write `{key} = \"{}\"` in a virtual server", &**name);
+        check.warning(name, message, help);
+    }
+}
+
+fn virtual_servers(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
+    for server in &raw.virtual_server {
+        if let Some(name) = &server.name
+            && server.firewall_policy.is_none()
+            && plan.firewall.mode == FirewallMode::Firewall
+        {
+            let name_quoted = quote(name);
+            check.warning(
+                name,
+                format!(
+                    "no client can reach {name_quoted}: firewall mode drops what no rule accepts"
+                ),
+                "give the virtual server a `firewall_policy` with a rule that accepts",
+            );
+        }
+    }
+}
+
+/// Monitors that speak in the clear to members that expect TLS from the first octet on.
+fn monitors(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
+    // A plan has all virtual servers of the file, in its order.
+    for (server, raw) in plan.virtual_servers.iter().zip(&raw.virtual_server) {
+        let implicit = server
+            .server_tls
+            .and_then(|id| plan.server_tls.get(id.0))
+            .is_some_and(|profile| profile.start == Start::Implicit);
+        let pool = plan.pools.get(server.pool.0);
+        let clear = pool.is_some_and(|pool| {
+            let mut kinds = pool
+                .monitors
+                .iter()
+                .filter_map(|id| plan.monitors.get(id.0));
+            kinds.any(|monitor| matches!(monitor.kind, MonitorKind::Smtp { .. }))
+        });
+        if let Some(written) = &raw.server_tls
+            && let Some(pool) = pool
+            && implicit
+            && clear
+        {
+            check.warning(
+                written,
+                format!(
+                    "the members of {} expect TLS, and their monitor of type `smtp` speaks \
+                     without it: they will be down",
+                    quote(&pool.name)
+                ),
+                "give the virtual server a pool without `monitors`",
+            );
+        }
+    }
+}
