@@ -1,33 +1,82 @@
 //! The files under `config/`, and the schema they are held against.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::read;
-use crate::config::plan::{Action, FirewallMode};
+use crate::config::plan::{Action, FirewallMode, Mode};
 use crate::config::{load, schema};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../config")
 }
 
+/// Files of examples, with their folder.
+fn examples(folder: &Path) -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut found: Vec<(PathBuf, String)> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == "toml"))
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    found.sort();
+    found
+}
+
 #[test]
 fn every_example_loads_without_a_warning() {
-    let mut found = 0;
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            found += 1;
-            let loaded = load(&path).unwrap_or_else(|error| panic!("{error}"));
-            assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
-        }
+    let (own, scenarios) = (examples(&folder()), examples(&folder().join("scenarios")));
+    assert!(own.len() >= 4, "{} examples", own.len());
+    assert_eq!(scenarios.len(), 6);
+    for (path, text) in own.iter().chain(&scenarios) {
+        let loaded = read(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
     }
-    assert!(found >= 4, "{found} examples");
+}
+
+/// Ports are those of the tables in F5's guide; profiles and modes those of its six scenarios.
+#[test]
+fn every_scenario_is_that_of_the_guide() {
+    use Mode::{Bridge, EncryptServerSide, Offload, Passthrough, Plain, StartTls};
+    for (file, mode, listen, member, client, server, gateway) in [
+        ("plain", Plain, 25, 25, false, false, false),
+        ("offload", Offload, 587, 25, true, false, false),
+        ("bridge", Bridge, 587, 587, true, true, false),
+        ("passthrough", Passthrough, 587, 587, false, false, false),
+        (
+            "encrypt-server-side",
+            EncryptServerSide,
+            587,
+            587,
+            false,
+            true,
+            false,
+        ),
+        ("starttls", StartTls, 25, 25, true, false, true),
+    ] {
+        let path = folder().join(format!("scenarios/{file}.toml"));
+        let plan = read(&std::fs::read_to_string(path).unwrap()).unwrap().plan;
+        let [server_plan] = &plan.virtual_servers[..] else {
+            panic!("{file}: one virtual server")
+        };
+        assert_eq!(server_plan.mode, mode, "{file}");
+        assert!(server_plan.listen.iter().any(SocketAddr::is_ipv6));
+        assert!(
+            server_plan.listen.iter().all(|it| it.port() == listen),
+            "{file}"
+        );
+        let members = &plan.pools[server_plan.pool.0].members;
+        assert!(
+            members.iter().all(|it| it.address.port() == member),
+            "{file}"
+        );
+        assert_eq!(server_plan.client_tls.is_some(), client, "{file}");
+        assert_eq!(server_plan.server_tls.is_some(), server, "{file}");
+        assert_eq!(server_plan.gateway.is_some(), gateway, "{file}");
+    }
 }
 
 /// What stands between ```` ```toml ```` and ```` ``` ````.
@@ -42,10 +91,8 @@ fn toml_blocks(markdown: &str) -> Vec<&str> {
 #[test]
 fn examples_in_the_readme_are_those_of_the_folder() {
     let readme = std::fs::read_to_string(folder().join("../README.md")).unwrap();
-    let examples: Vec<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-        .collect();
+    let mut examples = examples(&folder());
+    examples.extend(self::examples(&folder().join("scenarios")));
     let blocks = toml_blocks(&readme);
     assert!(!blocks.is_empty());
     for block in blocks {
@@ -54,7 +101,7 @@ fn examples_in_the_readme_are_those_of_the_folder() {
         assert!(
             examples
                 .iter()
-                .any(|example| example.trim_end().ends_with(block)),
+                .any(|(_, example)| example.trim_end().ends_with(block)),
             "no file under config/ ends like this:\n{block}"
         );
     }
@@ -138,7 +185,7 @@ fn full_example_tells_the_defaults() {
         stated == Some("this") || (stated.is_some() && stated == written)
     };
     let (defaults, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(is_default);
-    assert!(defaults.len() >= 25, "{defaults:#?}");
+    assert!(defaults.len() >= 45, "{defaults:#?}");
     assert_eq!(
         read(&rest.join("\n")).unwrap().plan,
         read(&text).unwrap().plan

@@ -13,7 +13,7 @@ fn unknown_keys() {
                 5,
                 "timout",
                 "unknown key `timout` in `virtual_server`",
-                "known here: `firewall_policy`, `limits`, `listen`, `log_profile`, `mode`, `name`, `pool`",
+                "known here: `client_tls`, `firewall_policy`, `gateway`, `limits`, `listen`, `log_profile`, `mode`, `name`, `pool`, `server_tls`",
             ),
             (
                 11,
@@ -209,12 +209,12 @@ fn words_and_bounds() {
         ],
     );
     says(
-        &SOUND.replace("pool = ", "mode = \"starttls\"\npool = "),
+        &SOUND.replace("pool = ", "mode = \"tls\"\npool = "),
         &[(
             5,
-            "\"starttls\"",
-            "unknown word `starttls` for `mode`",
-            "write `\"plain\"`",
+            "\"tls\"",
+            "unknown word `tls` for `mode`",
+            "write `\"plain\"`, `\"offload\"`, `\"bridge\"`, `\"passthrough\"`, `\"encrypt-server-side\"` or `\"starttls\"`",
         )],
     );
     let limits = "pool = \"mail\"\n[virtual_server.limits]\nconnections = 0\nconnect_attempts = 0\nconnect_timeout = \"0s\"\nidle_timeout = \"none\"\nsession_timeout = \"forever\"\n";
