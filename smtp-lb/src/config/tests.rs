@@ -4,6 +4,7 @@ mod examples;
 mod faults;
 mod plan;
 mod robust;
+mod scenario;
 
 use std::io;
 use std::net::SocketAddr;

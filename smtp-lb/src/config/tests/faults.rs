@@ -1,9 +1,11 @@
 //! Bad files and what is said of them: line, text underlined, message, help.
 
 mod meaning;
+mod secret;
 mod shape;
 mod shown;
 mod syntax;
+mod tls;
 
 use super::{SOUND, read};
 

@@ -1,0 +1,628 @@
+//! Modes, TLS profiles and gateways that do not go together.
+
+use super::says;
+
+/// A virtual server of this mode and with these keys, a pool, and a profile of each kind with
+/// these keys. Line 4 is `mode`, line 5 on are `keys`.
+fn config(mode: &str, keys: &str, client: &str, server: &str) -> String {
+    format!(
+        "[[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\nmode = \"{mode}\"\n\
+         pool = \"p\"\n{keys}\n\
+         [[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]\n\
+         [[client_tls]]\nname = \"c\"\ncertificate = \"/c.pem\"\nkey = \"file:/c.key\"\n{client}\n\
+         [[server_tls]]\nname = \"s\"\n{server}\n"
+    )
+}
+
+fn client(keys: &str) -> String {
+    format!(
+        "[[client_tls]]\nname = \"c\"\ncertificate = \"/c.pem\"\nkey = \"file:/c.key\"\n{keys}\n"
+    )
+}
+
+fn server(keys: &str) -> String {
+    format!("[[server_tls]]\nname = \"s\"\n{keys}\n")
+}
+
+/// Every mode with neither, either and both profiles.
+#[test]
+fn modes_and_profiles() {
+    let (client, server) = ("client_tls = \"c\"", "server_tls = \"s\"");
+    let needs = |key: &'static str, mode: &str| {
+        let (_, name) = key.split_once(" = ").unwrap();
+        let key = &key[..10];
+        (
+            4,
+            format!("\"{mode}\""),
+            format!("`mode = \"{mode}\"` needs `{key}`"),
+            format!("add `{key} = {name}`"),
+        )
+    };
+    let never = |line: usize, key: &'static str, mode: &str, other: &str| {
+        let (_, name) = key.split_once(" = ").unwrap();
+        let key = &key[..10];
+        (
+            line,
+            name.to_owned(),
+            format!("`{key}` means nothing with `mode = \"{mode}\"`"),
+            format!("leave `{key}` out, or write {other}"),
+        )
+    };
+    let to_client = "`mode = \"offload\"` or `mode = \"starttls\"`";
+    let to_server = "`mode = \"encrypt-server-side\"`";
+    let to_both = "`mode = \"bridge\"` or `mode = \"starttls\"`";
+    let neither = |mode: &'static str| {
+        vec![
+            (mode, 0, vec![]),
+            (mode, 1, vec![never(6, client, mode, to_client)]),
+            (mode, 2, vec![never(6, server, mode, to_server)]),
+            (
+                mode,
+                3,
+                vec![
+                    never(6, client, mode, to_both),
+                    never(7, server, mode, to_both),
+                ],
+            ),
+        ]
+    };
+    let mut table = neither("plain");
+    table.extend(neither("passthrough"));
+    table.extend([
+        ("offload", 0, vec![needs(client, "offload")]),
+        ("offload", 1, vec![]),
+        (
+            "offload",
+            2,
+            vec![
+                needs(client, "offload"),
+                never(6, server, "offload", to_server),
+            ],
+        ),
+        ("offload", 3, vec![never(7, server, "offload", to_both)]),
+        (
+            "bridge",
+            0,
+            vec![needs(client, "bridge"), needs(server, "bridge")],
+        ),
+        ("bridge", 1, vec![needs(server, "bridge")]),
+        ("bridge", 2, vec![needs(client, "bridge")]),
+        ("bridge", 3, vec![]),
+        (
+            "encrypt-server-side",
+            0,
+            vec![needs(server, "encrypt-server-side")],
+        ),
+        (
+            "encrypt-server-side",
+            1,
+            vec![
+                needs(server, "encrypt-server-side"),
+                never(6, client, "encrypt-server-side", to_client),
+            ],
+        ),
+        ("encrypt-server-side", 2, vec![]),
+        (
+            "encrypt-server-side",
+            3,
+            vec![never(6, client, "encrypt-server-side", to_both)],
+        ),
+        ("starttls", 0, vec![needs(client, "starttls")]),
+        ("starttls", 1, vec![]),
+        ("starttls", 2, vec![needs(client, "starttls")]),
+        ("starttls", 3, vec![]),
+    ]);
+    assert_eq!(table.len(), 24);
+    for (mode, profiles, expected) in table {
+        let keys = [
+            String::new(),
+            client.to_owned(),
+            server.to_owned(),
+            format!("{client}\n{server}"),
+        ];
+        let text = config(mode, &keys[profiles], "", "");
+        if expected.is_empty() {
+            super::read(&text).unwrap_or_else(|found| panic!("{found}"));
+        } else {
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(line, text, message, help)| {
+                    (*line, text.as_str(), message.as_str(), help.as_str())
+                })
+                .collect();
+            says(&text, &expected);
+        }
+    }
+}
+
+#[test]
+fn a_needed_profile_that_nobody_wrote() {
+    says(
+        "[[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\nmode = \"offload\"\npool = \"p\"\n[[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]",
+        &[(
+            4,
+            "\"offload\"",
+            "`mode = \"offload\"` needs `client_tls`",
+            "add `client_tls = \"…\"`, the name of a `[[client_tls]]`",
+        )],
+    );
+    says(
+        &config("bridge", "client_tls = \"x\"\nserver_tls = \"S\"", "", ""),
+        &[
+            (
+                6,
+                "\"x\"",
+                "there is no client tls named `x`",
+                "write one of `c`",
+            ),
+            (
+                7,
+                "\"S\"",
+                "there is no server tls named `S`",
+                "did you mean `\"s\"`?",
+            ),
+        ],
+    );
+}
+
+/// A mode that was not understood is told once.
+#[test]
+fn nothing_follows_from_an_unknown_mode() {
+    let text = config("ofload", "client_tls = \"c\"\ngateway = {}", "", "");
+    says(
+        &text,
+        &[(
+            4,
+            "\"ofload\"",
+            "unknown word `ofload` for `mode`",
+            "did you mean `\"offload\"`?",
+        )],
+    );
+}
+
+#[test]
+fn gateways() {
+    says(
+        &config("passthrough", "[virtual_server.gateway]", "", ""),
+        &[(
+            6,
+            "[virtual_server.gateway]",
+            "SMTP cannot be read with `mode = \"passthrough\"`: TLS is not decrypted",
+            "leave `gateway` out, or write `mode = \"bridge\"`",
+        )],
+    );
+    says(
+        &config(
+            "plain",
+            "[virtual_server.gateway]\nstarttls = \"allow\"",
+            "",
+            "",
+        ),
+        &[(
+            7,
+            "\"allow\"",
+            "`starttls` means nothing with `mode = \"plain\"`",
+            "leave `starttls` out, or write `mode = \"starttls\"`",
+        )],
+    );
+    says(
+        &config(
+            "plain",
+            "[virtual_server.gateway]\nhostname = \"[192.0.2.1]\"\nbanner = \"a\\r\\n220 b\"\nbad_commands = 1\n\
+             junk_commands = 0\nrecipients = 10001\ncommand_timeout = \"0s\"\ndata_timeout = \"2h\"\n\
+             min_rate = -1\nreply_timeout = \"5\"\ndata_reply_timeout = \"none\"",
+            "",
+            "",
+        ),
+        &[
+            (
+                7,
+                "\"[192.0.2.1]\"",
+                "`[192.0.2.1]` is not a host name",
+                "write a host name, as `\"mx.example.org\"`",
+            ),
+            (
+                8,
+                "\"a\\r\\n220 b\"",
+                "`a\\r\\n220 b` is not one line of ASCII",
+                "write printable ASCII, as `\"{hostname} ESMTP\"`",
+            ),
+            (
+                9,
+                "1",
+                "`1` is out of bounds for `bad_commands`",
+                "write a number from 2 to 10000",
+            ),
+            (
+                10,
+                "0",
+                "`0` is out of bounds for `junk_commands`",
+                "write a number from 1 to 100000",
+            ),
+            (
+                11,
+                "10001",
+                "`10001` is out of bounds for `recipients`",
+                "write a number from 1 to 10000",
+            ),
+            (
+                12,
+                "\"0s\"",
+                "`0s` is out of bounds",
+                "write a duration from `\"1s\"` to `\"1h\"`",
+            ),
+            (
+                13,
+                "\"2h\"",
+                "`2h` is out of bounds",
+                "write a duration from `\"1s\"` to `\"1h\"`",
+            ),
+            (
+                14,
+                "-1",
+                "`-1` is out of bounds for `min_rate`",
+                "write a number from 0 to 1000000",
+            ),
+            (
+                15,
+                "\"5\"",
+                "`5` has no unit",
+                "write `\"5s\"`; the units are ms, s, m, h and d",
+            ),
+            (
+                16,
+                "\"none\"",
+                "`none` is not a duration",
+                "write a whole number and one unit of ms, s, m, h or d, as `\"30s\"`",
+            ),
+        ],
+    );
+    let long = format!(
+        "[virtual_server.gateway]\nhostname = \"mx\"\nbanner = \"{{hostname}} {}\"",
+        "x".repeat(397)
+    );
+    super::read(&config("plain", &long, "", "")).unwrap();
+    says(
+        &config("plain", &long.replace("\"mx\"", "\"mx1\""), "", ""),
+        &[(
+            8,
+            &format!("\"{{hostname}} {}\"", "x".repeat(397)),
+            &format!("`{{hostname}} {}…` is 401 octets long", "x".repeat(49)),
+            "write at most 400 octets, the host name in its place",
+        )],
+    );
+}
+
+#[test]
+fn certificates_of_clients() {
+    says(
+        &client("client_certificate = \"required\"\nclient_crl = [\"/crl\"]"),
+        &[(
+            5,
+            "\"required\"",
+            "`client_ca` is needed to check clients' certificates",
+            "add `client_ca = \"/etc/smtp-lb/clients.pem\"`",
+        )],
+    );
+    let unasked = |key: &str| {
+        (
+            format!("`{key}` means nothing: clients are not asked for certificates"),
+            format!(
+                "write `client_certificate = \"required\"` or `\"optional\"`, or leave `{key}` out"
+            ),
+        )
+    };
+    let (ca, crl) = (unasked("client_ca"), unasked("client_crl"));
+    for asked in ["", "client_certificate = \"none\""] {
+        says(
+            &client(&format!(
+                "{asked}\nclient_ca = \"/ca\"\nclient_crl = [\"/crl\"]"
+            )),
+            &[
+                (6, "\"/ca\"", &ca.0, &ca.1),
+                (7, "[\"/crl\"]", &crl.0, &crl.1),
+            ],
+        );
+    }
+    says(
+        &client("client_certificate = \"require\"\nclient_ca = \"/ca\""),
+        &[(
+            5,
+            "\"require\"",
+            "unknown word `require` for `client_certificate`",
+            "did you mean `\"required\"`?",
+        )],
+    );
+}
+
+#[test]
+fn client_profiles() {
+    says(
+        "[[client_tls]]\nname = \"c\"\n[[client_tls.certificate_for]]\nnames = []",
+        &[
+            (
+                1,
+                "[[client_tls]]",
+                "`certificate` is missing from `client_tls`",
+                "add `certificate = \"/etc/smtp-lb/mx.pem\"`",
+            ),
+            (
+                1,
+                "[[client_tls]]",
+                "`key` is missing from `client_tls`",
+                "add `key = \"file:/etc/smtp-lb/mx.key\"`",
+            ),
+            (
+                3,
+                "[[client_tls.certificate_for]]",
+                "`certificate` is missing from `client_tls.certificate_for`",
+                "add `certificate = \"/etc/smtp-lb/mx.pem\"`",
+            ),
+            (
+                3,
+                "[[client_tls.certificate_for]]",
+                "`key` is missing from `client_tls.certificate_for`",
+                "add `key = \"file:/etc/smtp-lb/mx.key\"`",
+            ),
+            (
+                4,
+                "[]",
+                "`names` is empty",
+                "name at least one, as `[\"*.example.org\"]`, or leave `names` out",
+            ),
+        ],
+    );
+    says(
+        &client(
+            "ocsp = \"mx.ocsp\"\nmin_version = \"1.1\"\nresumption = \"30s\"\n\
+             [[client_tls.certificate_for]]\nnames = [\"*.a.org\", \"*.A.org\", \"192.0.2.1\", \"a.*\"]\n\
+             certificate = \"file:/n.pem\"\nkey = \"file:n.key\"\npassphrase = \"env:A-B\"",
+        ),
+        &[
+            (
+                5,
+                "\"mx.ocsp\"",
+                "`mx.ocsp` is not an absolute path",
+                "write the whole path, beginning with `/`",
+            ),
+            (
+                6,
+                "\"1.1\"",
+                "unknown word `1.1` for `min_version`",
+                "did you mean `\"1.2\"`?",
+            ),
+            (
+                7,
+                "\"30s\"",
+                "`30s` is out of bounds",
+                "write a duration from `\"1m\"` to `\"7d\"`",
+            ),
+            (
+                9,
+                "\"*.A.org\"",
+                "this server name is named twice",
+                "name it once",
+            ),
+            (
+                9,
+                "\"192.0.2.1\"",
+                "`192.0.2.1` is not the name of a server",
+                "write a host name, as `\"mail.example.org\"`, or `\"*.example.org\"` for one label more",
+            ),
+            (
+                9,
+                "\"a.*\"",
+                "`a.*` is not the name of a server",
+                "write a host name, as `\"mail.example.org\"`, or `\"*.example.org\"` for one label more",
+            ),
+            (
+                10,
+                "\"file:/n.pem\"",
+                "`file:/n.pem` is not an absolute path",
+                "write `\"/n.pem\"`: it is no secret",
+            ),
+            (
+                11,
+                "\"file:n.key\"",
+                "`file:` is not followed by an absolute path",
+                "write `\"file:/etc/smtp-lb/mx.key\"`, with the whole path",
+            ),
+            (
+                12,
+                "\"*******\"",
+                "`env:` is not followed by the name of an environment variable",
+                "write letters, digits and `_`, as `\"env:MX_SECRET\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn cipher_suites_and_groups() {
+    let only_1_3 = "[\"TLS_AES_128_GCM_SHA256\"]";
+    let only_1_2 = "[\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"]";
+    for profile in [client, server] {
+        let last = profile("").lines().count();
+        says(
+            &profile(&format!("cipher_suites = {only_1_3}")),
+            &[(
+                last,
+                only_1_3,
+                "no cipher suite is of TLS 1.2, which is offered",
+                "write `min_version = \"1.3\"`, or name one, as `\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"`",
+            )],
+        );
+        for version in ["", "min_version = \"1.3\""] {
+            says(
+                &profile(&format!("cipher_suites = {only_1_2}\n{version}")),
+                &[(
+                    last,
+                    only_1_2,
+                    "no cipher suite is of TLS 1.3, which is always offered",
+                    "name one, as `\"TLS_AES_128_GCM_SHA256\"`",
+                )],
+            );
+        }
+        says(
+            &profile("groups = [\"X25519MLKEM768\"]"),
+            &[(
+                last,
+                "[\"X25519MLKEM768\"]",
+                "TLS 1.2 cannot use `X25519MLKEM768`, and no other group is named",
+                "name `\"X25519\"` too, or write `min_version = \"1.3\"`",
+            )],
+        );
+        says(
+            &profile("groups = [\"X25519\", \"x448\", \"X25519\"]\ncipher_suites = []"),
+            &[
+                (
+                    last,
+                    "\"x448\"",
+                    "unknown word `x448` for `groups`",
+                    "write `\"X25519MLKEM768\"`, `\"X25519\"`, `\"secp256r1\"` or `\"secp384r1\"`",
+                ),
+                (
+                    last,
+                    "\"X25519\"",
+                    "this group is named twice",
+                    "name it once",
+                ),
+                (
+                    last + 1,
+                    "[]",
+                    "`cipher_suites` is empty",
+                    "name at least one, as `[\"TLS_AES_128_GCM_SHA256\"]`, or leave `cipher_suites` out",
+                ),
+            ],
+        );
+        // What was taken out might have been the one that is missed.
+        says(
+            &profile("cipher_suites = [\"TLS_AES_128_GCM_SHA256\", \"TLS_AES_128_GCM_SHA257\"]"),
+            &[(
+                last,
+                "\"TLS_AES_128_GCM_SHA257\"",
+                "unknown word `TLS_AES_128_GCM_SHA257` for `cipher_suites`",
+                "did you mean `\"TLS_AES_128_GCM_SHA256\"`?",
+            )],
+        );
+    }
+}
+
+#[test]
+fn verification() {
+    let pin = "\"sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"";
+    let pins = format!("[{pin}]");
+    says(
+        &server("verify = \"pinned\"\nca = \"/ca\""),
+        &[(
+            4,
+            "\"/ca\"",
+            "`ca` means nothing with `verify = \"pinned\"`",
+            "write `verify = \"full\"`, or leave `ca` out",
+        )],
+    );
+    says(
+        &server("verify = \"pinned\""),
+        &[(
+            3,
+            "\"pinned\"",
+            "`verify = \"pinned\"` needs `pins`",
+            "add `pins = [\"sha256:…\"]`, the SHA-256 of each member's public key",
+        )],
+    );
+    for (verify, word) in [
+        ("", "full"),
+        ("verify = \"full\"", "full"),
+        ("verify = \"ca\"", "ca"),
+        ("verify = \"none\"", "none"),
+    ] {
+        says(
+            &server(&format!("{verify}\npins = {pins}")),
+            &[(
+                4,
+                &pins,
+                &format!("`pins` means nothing with `verify = \"{word}\"`"),
+                "write `verify = \"pinned\"`, or leave `pins` out",
+            )],
+        );
+    }
+    says(
+        &server("verify = \"none\"\nca = \"/ca\""),
+        &[(
+            4,
+            "\"/ca\"",
+            "`ca` means nothing with `verify = \"none\"`",
+            "write `verify = \"full\"`, or leave `ca` out",
+        )],
+    );
+    says(
+        &server(&format!(
+            "verify = \"pinned\"\npins = [{pin}, \"sha256:x\", {pin}]\nserver_name = \"10.0.0.1\"\nstart = \"tls\""
+        )),
+        &[
+            (
+                4,
+                "\"sha256:x\"",
+                "`sha256:x` is not a pin",
+                "write `sha256:` and the SHA-256 of the public key, in base64 or 64 hexadecimal digits",
+            ),
+            (4, pin, "this key is named twice", "name it once"),
+            (
+                5,
+                "\"10.0.0.1\"",
+                "`10.0.0.1` is not the name of a server",
+                "write a host name, as `\"mail.example.org\"`",
+            ),
+            (
+                6,
+                "\"tls\"",
+                "unknown word `tls` for `start`",
+                "write `\"implicit\"` or `\"starttls\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn our_certificate() {
+    says(
+        &server("certificate = \"/c.pem\"\npassphrase = \"env:P\""),
+        &[(
+            3,
+            "\"/c.pem\"",
+            "the certificate has no key",
+            "add `key = \"file:/etc/smtp-lb/lb.key\"`",
+        )],
+    );
+    says(
+        &server("key = \"file:/k\""),
+        &[(
+            3,
+            "\"file:/k\"",
+            "the key has no certificate",
+            "add `certificate = \"/etc/smtp-lb/lb.pem\"`",
+        )],
+    );
+    says(
+        &server("passphrase = \"env:P\""),
+        &[(
+            3,
+            "\"env:P\"",
+            "the passphrase is of no key",
+            "add `key = \"file:/etc/smtp-lb/lb.key\"` and `certificate = \"/etc/smtp-lb/lb.pem\"`",
+        )],
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    says(
+        &format!("{}{}", client(""), client("")),
+        &[(
+            7,
+            "\"c\"",
+            "the name `c` is taken",
+            "write a name that no other has",
+        )],
+    );
+}
