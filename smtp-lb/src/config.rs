@@ -38,7 +38,8 @@ pub struct Loaded {
 
 /// Compiles the text of a configuration file. `name` stands for the file in messages.
 ///
-/// Pure but for the defaults of `workers` (cores of this machine) and of a monitor's `domain`
+/// Pure but for the defaults of `workers` (cores of this machine), of a monitor's `domain` and a
+/// gateway's `hostname`
 /// (its host name), and for what `resolver` does.
 pub fn parse(name: &str, text: &str, resolver: &dyn Resolve) -> Result<Loaded, Diagnostics> {
     let mut report = Report::default();

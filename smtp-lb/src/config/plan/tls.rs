@@ -119,7 +119,7 @@ pub enum Verify {
     Full,
     /// Chain only.
     Ca,
-    /// One of these keys: SHA-256 of the certificate's SubjectPublicKeyInfo. Never empty.
+    /// One of these keys: SHA-256 of the certificate's `SubjectPublicKeyInfo`. Never empty.
     Pinned(Vec<[u8; 32]>),
     /// Nothing.
     None,

@@ -178,7 +178,7 @@ mod tests {
     proptest! {
         #[test]
         fn pins_are_read_back(digest in any::<[u8; DIGEST]>()) {
-            let hex: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+            let hex = digest.map(|octet| format!("{octet:02x}")).concat();
             prop_assert_eq!(pin(&format!("sha256:{hex}")), Ok(digest));
         }
 

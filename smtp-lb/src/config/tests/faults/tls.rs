@@ -27,110 +27,62 @@ fn server(keys: &str) -> String {
 /// Every mode with neither, either and both profiles.
 #[test]
 fn modes_and_profiles() {
-    let (client, server) = ("client_tls = \"c\"", "server_tls = \"s\"");
-    let needs = |key: &'static str, mode: &str| {
-        let (_, name) = key.split_once(" = ").unwrap();
-        let key = &key[..10];
-        (
-            4,
-            format!("\"{mode}\""),
-            format!("`mode = \"{mode}\"` needs `{key}`"),
-            format!("add `{key} = {name}`"),
-        )
-    };
-    let never = |line: usize, key: &'static str, mode: &str, other: &str| {
-        let (_, name) = key.split_once(" = ").unwrap();
-        let key = &key[..10];
-        (
-            line,
-            name.to_owned(),
-            format!("`{key}` means nothing with `mode = \"{mode}\"`"),
-            format!("leave `{key}` out, or write {other}"),
-        )
-    };
-    let to_client = "`mode = \"offload\"` or `mode = \"starttls\"`";
-    let to_server = "`mode = \"encrypt-server-side\"`";
-    let to_both = "`mode = \"bridge\"` or `mode = \"starttls\"`";
-    let neither = |mode: &'static str| {
-        vec![
-            (mode, 0, vec![]),
-            (mode, 1, vec![never(6, client, mode, to_client)]),
-            (mode, 2, vec![never(6, server, mode, to_server)]),
-            (
-                mode,
-                3,
-                vec![
-                    never(6, client, mode, to_both),
-                    never(7, server, mode, to_both),
-                ],
-            ),
-        ]
-    };
-    let mut table = neither("plain");
-    table.extend(neither("passthrough"));
-    table.extend([
-        ("offload", 0, vec![needs(client, "offload")]),
-        ("offload", 1, vec![]),
-        (
-            "offload",
-            2,
-            vec![
-                needs(client, "offload"),
-                never(6, server, "offload", to_server),
-            ],
-        ),
-        ("offload", 3, vec![never(7, server, "offload", to_both)]),
-        (
-            "bridge",
-            0,
-            vec![needs(client, "bridge"), needs(server, "bridge")],
-        ),
-        ("bridge", 1, vec![needs(server, "bridge")]),
-        ("bridge", 2, vec![needs(client, "bridge")]),
-        ("bridge", 3, vec![]),
-        (
-            "encrypt-server-side",
-            0,
-            vec![needs(server, "encrypt-server-side")],
-        ),
-        (
-            "encrypt-server-side",
-            1,
-            vec![
-                needs(server, "encrypt-server-side"),
-                never(6, client, "encrypt-server-side", to_client),
-            ],
-        ),
-        ("encrypt-server-side", 2, vec![]),
-        (
-            "encrypt-server-side",
-            3,
-            vec![never(6, client, "encrypt-server-side", to_both)],
-        ),
-        ("starttls", 0, vec![needs(client, "starttls")]),
-        ("starttls", 1, vec![]),
-        ("starttls", 2, vec![needs(client, "starttls")]),
-        ("starttls", 3, vec![]),
-    ]);
-    assert_eq!(table.len(), 24);
-    for (mode, profiles, expected) in table {
-        let keys = [
-            String::new(),
-            client.to_owned(),
-            server.to_owned(),
-            format!("{client}\n{server}"),
-        ];
-        let text = config(mode, &keys[profiles], "", "");
-        if expected.is_empty() {
-            super::read(&text).unwrap_or_else(|found| panic!("{found}"));
-        } else {
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|(line, text, message, help)| {
-                    (*line, text.as_str(), message.as_str(), help.as_str())
-                })
-                .collect();
-            says(&text, &expected);
+    use Need::{May, Must, Never};
+    #[derive(Clone, Copy, PartialEq)]
+    enum Need {
+        Must,
+        May,
+        Never,
+    }
+    for (mode, client, server) in [
+        ("plain", Never, Never),
+        ("offload", Must, Never),
+        ("bridge", Must, Must),
+        ("passthrough", Never, Never),
+        ("encrypt-server-side", Never, Must),
+        ("starttls", Must, May),
+    ] {
+        for (has_client, has_server) in [(false, false), (true, false), (false, true), (true, true)]
+        {
+            let others = match (has_client, has_server) {
+                (true, false) => "`mode = \"offload\"` or `mode = \"starttls\"`",
+                (false, true) => "`mode = \"encrypt-server-side\"`",
+                _ => "`mode = \"bridge\"` or `mode = \"starttls\"`",
+            };
+            let (mut keys, mut expected) = (Vec::new(), Vec::new());
+            for (key, name, need, has) in [
+                ("client_tls", "\"c\"", client, has_client),
+                ("server_tls", "\"s\"", server, has_server),
+            ] {
+                if has {
+                    keys.push(format!("{key} = {name}"));
+                }
+                if has && need == Never {
+                    expected.push((
+                        5 + keys.len(),
+                        name.to_owned(),
+                        format!("`{key}` means nothing with `mode = \"{mode}\"`"),
+                        format!("leave `{key}` out, or write {others}"),
+                    ));
+                } else if !has && need == Must {
+                    expected.push((
+                        4,
+                        format!("\"{mode}\""),
+                        format!("`mode = \"{mode}\"` needs `{key}`"),
+                        format!("add `{key} = {name}`"),
+                    ));
+                }
+            }
+            expected.sort_by_key(|(line, ..)| *line);
+            let text = config(mode, &keys.join("\n"), "", "");
+            if expected.is_empty() {
+                super::read(&text).unwrap_or_else(|found| panic!("{found}"));
+                continue;
+            }
+            let expected = expected.iter().map(|(line, text, message, help)| {
+                (*line, text.as_str(), message.as_str(), help.as_str())
+            });
+            says(&text, &expected.collect::<Vec<_>>());
         }
     }
 }
@@ -205,6 +157,10 @@ fn gateways() {
             "leave `starttls` out, or write `mode = \"starttls\"`",
         )],
     );
+}
+
+#[test]
+fn gateway_values() {
     says(
         &config(
             "plain",
