@@ -39,8 +39,7 @@ pub struct Loaded {
 /// Compiles the text of a configuration file. `name` stands for the file in messages.
 ///
 /// Pure but for the defaults of `workers` (cores of this machine), of a monitor's `domain` and a
-/// gateway's `hostname`
-/// (its host name), and for what `resolver` does.
+/// gateway's `hostname` (its host name), and for what `resolver` does.
 pub fn parse(name: &str, text: &str, resolver: &dyn Resolve) -> Result<Loaded, Diagnostics> {
     let mut report = Report::default();
     let plan = compile(text, &mut report, resolver);

@@ -122,7 +122,8 @@ fn each_once<W: Copy + PartialEq, P>(
     noun: &str,
     plan: impl Fn(W) -> P,
 ) -> Checked<Vec<P>> {
-    // A list of words is short, or else has repeated itself: only so many are looked at.
+    // No list has so many different words: a longer one has repeated itself by then, and what is
+    // told of it is bounded.
     const MAX_WORDS: usize = 16;
     all(list.iter().take(MAX_WORDS).enumerate().map(|(at, word)| {
         match list[..at].iter().find(|earlier| ***earlier == **word) {
