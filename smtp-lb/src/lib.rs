@@ -10,6 +10,9 @@ pub mod cli;
 pub mod config;
 pub mod event;
 pub mod firewall;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod health;
 pub mod pool;
 pub mod proxy;

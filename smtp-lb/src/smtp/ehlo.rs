@@ -102,13 +102,13 @@ pub struct Mechanisms(Vec<Box<str>>);
 
 impl Mechanisms {
     fn parse(words: &str) -> Self {
-        let names = words.split_ascii_whitespace().filter(|w| is_mechanism(w));
-        Self(
-            names
-                .take(MECHANISMS)
-                .map(|name| name.to_ascii_uppercase().into_boxed_str())
-                .collect(),
-        )
+        let mut list = Self::default();
+        for name in words.split_ascii_whitespace().filter(|w| is_mechanism(w)) {
+            if list.0.len() < MECHANISMS && !list.contains(name) {
+                list.0.push(name.to_ascii_uppercase().into_boxed_str());
+            }
+        }
+        list
     }
 
     /// Their names.

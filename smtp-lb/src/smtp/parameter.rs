@@ -24,6 +24,9 @@ impl<'a> Parameters<'a> {
                 Err(CommandFault::Argument)
             };
         };
+        if list.is_empty() {
+            return Err(CommandFault::Parameter);
+        }
         for (at, (keyword, value)) in pairs(list).enumerate() {
             check(of, keyword, value)?;
             let mut earlier = pairs(list).take(at);

@@ -1,0 +1,88 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::strategy::{of, text};
+
+type Check = fn(&[u8]);
+
+/// Whatever the fuzzer begins with, and whatever it once found, holds without it.
+#[test]
+fn seeds() {
+    let targets: [(&str, Check); 6] = [
+        ("line", super::line),
+        ("command", super::command),
+        ("reply", super::reply),
+        ("ehlo", super::ehlo),
+        ("data", super::data),
+        ("bdat", super::bdat),
+    ];
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    for (target, check) in targets {
+        let mut ran = 0;
+        for entry in std::fs::read_dir(seeds.join(target)).unwrap() {
+            let path = entry.unwrap().path();
+            let input = std::fs::read(&path).unwrap();
+            let held = std::panic::catch_unwind(|| check(&input));
+            assert!(held.is_ok(), "{}", path.display());
+            ran += 1;
+        }
+        assert!(ran > 0, "{target} has no seeds");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn line(input in text()) {
+        super::line(&input);
+    }
+
+    #[test]
+    fn data(input in text()) {
+        super::data(&input);
+    }
+
+    #[test]
+    fn bdat(size in 0..9_u8, input in text()) {
+        super::bdat(&[&[size], input.as_slice()].concat());
+    }
+
+    #[test]
+    fn command(input in of(&[
+        "MAIL", "rcpt", " ", " ", "FROM:", "To:", "<", ">", "a", "@", "b.example", "\"", "\\",
+        "SIZE=1", "BODY=8BITMIME", "SMTPUTF8", "NOTIFY=NEVER", "RET=FULL", "AUTH=<>", "ü", "=",
+        "BDAT", "1", "LAST", "AUTH", "PLAIN", "EHLO", "[", "]", "IPv6:", ":", "1.2.3.4", ",",
+    ])) {
+        super::command(&input);
+    }
+
+    #[test]
+    fn envelope(
+        head in proptest::sample::select(&["MAIL FROM:<", "RCPT TO:<", "MAIL FROM:", "RCPT TO: <@a:"][..]),
+        input in of(&[
+            ">", "> ", "a", "@", "b.example", "\"", "\\", ".", "postmaster", "ü", "[", "]",
+            "SIZE=1", "SIZE=99", " ", "SMTPUTF8", "NOTIFY=NEVER", "ORCPT=rfc822;a@b", "AUTH=<>",
+        ]),
+    ) {
+        super::command(&[head.as_bytes(), input.as_slice()].concat());
+    }
+
+    #[test]
+    fn reply(input in of(&[
+        "250", "354", "5", "50", " ", "-", "ok", "\r\n", "\r\n", "250-", "250 ", "\r", "\n", "\0",
+        "0123456789012345678901234567890",
+    ])) {
+        super::reply(&input);
+    }
+
+    #[test]
+    fn ehlo(input in of(&[
+        "250-", "250 ", "\r\n", "\r\n", "250-a\r\n", "SIZE", " ", "1", "0", "AUTH", "PLAIN",
+        "login", "XCLIENT", "STARTTLS", "8bitmime", "250-SIZE 20\r\n", "250-AUTH A B C\r\n",
+        "250 AUTH\r\n", "250 CHUNKING\r\n",
+    ])) {
+        super::ehlo(&input);
+    }
+}
