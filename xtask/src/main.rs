@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
 mod paths;
 mod provision;
@@ -42,6 +43,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         filter: Vec<String>,
     },
+    /// Feed hostile octets to what reads SMTP, for a bounded time.
+    Fuzz(fuzz::Args),
     /// Check formatting and lints of all crates, the kernel program included.
     Lint,
     /// Check the design's invariants.
@@ -78,6 +81,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         }
         Task::Build { release } => build::all(release),
         Task::Test { filter } => test::run(&filter),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
         Task::Demo(args) => demo::run(&args),

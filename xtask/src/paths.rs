@@ -35,3 +35,8 @@ pub(crate) fn ebpf_bench_object() -> PathBuf {
 pub(crate) fn ebpf_object() -> PathBuf {
     root().join("target/ebpf/smtp-lb.bpf.o")
 }
+
+/// What fuzzing makes: programs, inputs it grew, inputs that broke something.
+pub(crate) fn fuzz() -> PathBuf {
+    root().join("target/fuzz")
+}
