@@ -8,6 +8,7 @@ use crate::{provision, sh, tidy};
 /// Warnings are errors here, and only here: they must not stop a user's build.
 pub(crate) fn run() -> Result<()> {
     sh::run(sh::cargo().args(["fmt", "--all", "--check"]))?;
+    sh::run(sh::cargo().args(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
     tidy::run()?;
     sh::run(
         sh::cargo()

@@ -1,5 +1,5 @@
 use super::cuts;
-use super::data::fault;
+use super::data::{assert_same, fault};
 use crate::smtp::bdat::ChunkScanner;
 use crate::smtp::command::Chunk;
 use crate::smtp::data::DataFault;
@@ -53,10 +53,7 @@ fn read(chunks: &[&[u8]], way: usize, message: &[u8], fault: Option<(usize, Data
             Some((at, _)) if at < end => at,
             _ => end,
         };
-        assert_eq!(
-            out.escape_ascii().to_string(),
-            message[..good].escape_ascii().to_string()
-        );
+        assert_same(&out, &message[..good]);
     }
     assert_eq!(seen, fault.map(|fault| fault.1));
 }

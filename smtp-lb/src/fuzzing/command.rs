@@ -48,6 +48,9 @@ pub fn command(input: &[u8]) {
 
 /// Written anew from what was understood it is understood the same, and nothing else is in it.
 fn envelope(key: &str, path: Path<'_>, parameters: Parameters<'_>, line: &[u8]) {
+    let text = str::from_utf8(line).expect("UTF-8");
+    assert!(!text.contains(char::is_control));
+    assert!(path.text().chars().count() <= 254);
     let mut again = format!("{key}<{}>", path.text());
     for (keyword, value) in parameters.iter() {
         assert!(parameters.has(&keyword.to_ascii_lowercase()));

@@ -6,6 +6,7 @@ pub fn ehlo(input: &[u8]) {
     let mut before = Offer::default();
     for reply in replies(input) {
         let offer = Offer::parse(&reply);
+        assert_ne!(offer.size, Some(0), "nothing would be taken");
         let shown = offer
             .clone()
             .only(everything().without(Extensions::XCLIENT));

@@ -162,8 +162,10 @@ impl Offer {
         };
         match extension {
             Extensions::SIZE => match rest.trim() {
-                "" | "0" => {}
+                "" => {}
                 octets => match octets.parse() {
+                    // RFC 1870, section 4: no limit.
+                    Ok(0) => {}
                     Ok(octets) => self.size = smaller(self.size, Some(octets)),
                     Err(_) => return,
                 },

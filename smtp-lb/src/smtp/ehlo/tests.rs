@@ -74,7 +74,7 @@ fn hollow_offers() {
     };
     assert_eq!(Offer::parse(&first), Offer::default());
     assert_eq!(rendered(&Offer::default()), "250 lb.example\r\n");
-    for unlimited in ["SIZE", "SIZE 0", "size "] {
+    for unlimited in ["SIZE", "SIZE 0", "SIZE 00", "size "] {
         let offer = offer(&[unlimited]);
         assert_eq!((offer.extensions, offer.size), (Extensions::SIZE, None));
         assert_eq!(rendered(&offer), "250-lb.example\r\n250 SIZE\r\n");
