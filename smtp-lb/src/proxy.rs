@@ -12,6 +12,7 @@ mod deadline;
 mod direction;
 mod error;
 mod filter;
+mod gateway;
 mod leg;
 mod listener;
 mod open_files;

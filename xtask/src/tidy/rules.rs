@@ -50,6 +50,8 @@ pub(crate) const LAYERS: &[Layer] = &[
             "smtp-lb/src/smtp.rs",
             "smtp-lb/src/smtp/",
             "smtp-lb/src/pool/balance.rs",
+            "smtp-lb/src/proxy/gateway/machine.rs",
+            "smtp-lb/src/proxy/gateway/machine/",
             "smtp-lb-common/src/",
         ],
         except: &[],
