@@ -1,0 +1,68 @@
+//! How a session ends.
+
+use super::leg::Leg;
+use super::phase::{Exchange, Held, Phase};
+use super::{Act, Count, Machine, Output};
+
+impl Machine {
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// Is a message read for nothing?
+    pub(super) fn is_swallowing(&self) -> bool {
+        matches!(self.phase, Phase::TextRefused(..) | Phase::ChunkRefused(..))
+    }
+
+    /// May the session be ended for reasons of our own?
+    pub(super) fn is_at_boundary(&self) -> bool {
+        match self.phase {
+            Phase::Greeting => true,
+            Phase::Command => !self.envelope.is_open() || self.envelope.failed.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Is it the client who has to say something?
+    pub(super) fn is_clients_turn(&self) -> bool {
+        match self.phase {
+            Phase::Command => self.envelope.all_told() && !matches!(self.held, Held::For(_)),
+            Phase::Auth(Exchange::Challenged)
+            | Phase::Text(_)
+            | Phase::TextRefused(..)
+            | Phase::Chunk(_)
+            | Phase::ChunkRefused(..) => true,
+            _ => false,
+        }
+    }
+
+    /// A last reply.
+    pub(super) fn close(&mut self, reply: &str, out: &mut Output) {
+        self.tell(reply, out);
+        self.finish(out);
+    }
+
+    /// All is said: the member hears QUIT, or is cut off.
+    pub(super) fn finish(&mut self, out: &mut Output) {
+        self.end_leg(out);
+        self.leg = Leg::None;
+        self.envelope.clear();
+        self.phase = Phase::Closed;
+        out.acts.push_back(Act::CloseClient);
+    }
+
+    /// At the end of every call: a client that has gone, and would have to speak, has ended the
+    /// session. In the middle of a message that cuts the member off, too.
+    pub(super) fn conclude(&mut self, out: &mut Output) {
+        if !self.client_ended || self.slow_until.is_some() {
+            return;
+        }
+        let handshaking = matches!(self.phase, Phase::Handshake);
+        if self.is_clients_turn() || handshaking {
+            if matches!(self.phase, Phase::Text(_) | Phase::Chunk(_)) {
+                out.acts.push_back(Act::Count(Count::ClientGone));
+            }
+            self.finish(out);
+        }
+    }
+}
