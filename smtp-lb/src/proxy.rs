@@ -23,6 +23,7 @@ mod server;
 mod session;
 mod socket;
 mod status;
+mod tls;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use status::{DrainReport, ProxyStatus, VirtualServerStatus};
 
 use crate::config::plan::Plan;
 use crate::pool::Pools;
+use crate::tls::Profiles;
 use listener::{Door, Sockets};
 use server::VirtualServer;
 use worker::Worker;
@@ -67,10 +69,12 @@ pub struct Prepared {
 }
 
 impl Proxy {
-    /// Binds every address of the plan and begins to serve.
+    /// Binds every address of the plan and begins to serve. Pools and profiles must be those of
+    /// the plan.
     pub fn start(
         plan: &Plan,
         pools: &Pools,
+        profiles: &Profiles,
         filter: Arc<dyn AcceptFilter>,
     ) -> Result<Self, ProxyError> {
         open_files::raise_limit(plan);
@@ -83,7 +87,7 @@ impl Proxy {
             sessions: TaskTracker::new(),
             state: Mutex::default(),
         };
-        let prepared = proxy.prepare(plan, pools)?;
+        let prepared = proxy.prepare(plan, pools, profiles)?;
         proxy.commit(prepared);
         Ok(proxy)
     }
@@ -91,7 +95,12 @@ impl Proxy {
     /// Binds the addresses that are new in `plan`; nothing else changes, and nothing at all on an
     /// error. Reloads are made one after the other: of two plans prepared at once only one may
     /// be committed.
-    pub fn prepare(&self, plan: &Plan, pools: &Pools) -> Result<Prepared, ProxyError> {
+    pub fn prepare(
+        &self,
+        plan: &Plan,
+        pools: &Pools,
+        profiles: &Profiles,
+    ) -> Result<Prepared, ProxyError> {
         let workers = self.workers();
         let state = self.state();
         let servers: Vec<_> = plan
@@ -99,7 +108,7 @@ impl Proxy {
             .iter()
             .map(|server| {
                 let before = state.servers.iter().find(|old| old.name == server.name);
-                Arc::new(VirtualServer::new(server, pools, before))
+                Arc::new(VirtualServer::new(server, plan, pools, profiles, before))
             })
             .collect();
         let own: Vec<_> = state.doors.values().map(|door| door.local).collect();

@@ -13,6 +13,7 @@ use crate::config::plan::Plan;
 use crate::config::{self, ConfigError};
 use crate::event::Routes;
 use crate::pool::Pools;
+use crate::tls::Profiles;
 
 /// Takes the configuration file anew. `Refusal` means that nothing was changed.
 pub(crate) async fn reload(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
@@ -64,7 +65,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     };
     let proxy = running
         .proxy
-        .prepare(&plan, &pools)
+        .prepare(&plan, &pools, &Profiles::default())
         .map_err(|e| refuse(Part::Proxy)(&e))?;
     let events = running
         .events

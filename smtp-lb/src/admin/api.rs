@@ -79,6 +79,10 @@ pub struct VirtualServerStatus {
     pub no_member: u64,
     /// Connects to members that failed or timed out; one session may count several.
     pub connect_failures: u64,
+    /// TLS handshakes with clients that failed or timed out.
+    pub handshake_failures: u64,
+    /// TLS handshakes with members that failed or timed out; one session may count several.
+    pub member_handshake_failures: u64,
     /// Times that the kernel could not give us a waiting client.
     pub accept_errors: u64,
     /// Sessions ended by a time-out.

@@ -47,6 +47,8 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
                 refused_by_filter: server.refused_by_filter,
                 no_member: server.no_member,
                 connect_failures: server.connect_failures,
+                handshake_failures: server.handshake_failures,
+                member_handshake_failures: server.member_handshake_failures,
                 accept_errors: server.accept_errors,
                 timeouts: server.timeouts,
                 resets: server.resets,

@@ -19,6 +19,7 @@ use crate::firewall::{self, Firewall, FirewallError};
 use crate::health::Health;
 use crate::pool::Pools;
 use crate::proxy::{AcceptFilter, AllowAll, Proxy};
+use crate::tls::Profiles;
 
 /// Everything but the control API, whose socket is claimed first: a second daemon must be told
 /// before it touches what the first one holds. Needs a tokio runtime around it.
@@ -76,7 +77,7 @@ fn behind(
         None => Arc::new(AllowAll),
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
-    let proxy = Proxy::start(plan, pools, filter)?;
+    let proxy = Proxy::start(plan, pools, &Profiles::default(), filter)?;
     let health = Health::start(targets(plan, pools), bus.clone());
     Ok((reader, health, proxy))
 }

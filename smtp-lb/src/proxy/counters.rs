@@ -24,6 +24,8 @@ pub(super) struct Counters {
     pub(super) refused_by_filter: Counter,
     pub(super) no_member: Counter,
     pub(super) connect_failures: Counter,
+    pub(super) handshake_failures: Counter,
+    pub(super) member_handshake_failures: Counter,
     pub(super) accept_errors: Counter,
     pub(super) timeouts: Counter,
     pub(super) resets: Counter,

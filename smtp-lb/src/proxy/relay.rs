@@ -5,7 +5,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
@@ -27,13 +26,76 @@ enum Cut {
     Fault,
 }
 
-/// A session whose member is connected. Dropped before both directions have ended, it resets
-/// both sides.
-pub(super) struct Relay {
+/// What a session's two sides are, and how bytes get from one to the other.
+pub(super) trait Carrier {
+    /// Moves what can be moved now, within bounds. Ready when both directions have ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// What was moved since the last call.
+    fn take_moved(&mut self) -> Moved;
+
+    /// Close both sides in order. Without it they are reset when dropped.
+    fn end_well(&mut self);
+}
+
+/// Bytes moved, as client and member count them.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    pub(super) inward: u64,
+    pub(super) outward: u64,
+    /// There was something, if not of these.
+    pub(super) active: bool,
+}
+
+/// Two plain legs.
+#[derive(Debug)]
+pub(super) struct Legs {
     client: Leg,
     member: Leg,
     inward: Direction,
     outward: Direction,
+}
+
+impl Legs {
+    pub(super) fn new(client: Leg, member: Leg) -> Self {
+        Self {
+            client,
+            member,
+            inward: Direction::default(),
+            outward: Direction::default(),
+        }
+    }
+}
+
+impl Carrier for Legs {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (client, member) = (&*self.client, &*self.member);
+        let inward = self.inward.poll(cx, client, member, self.outward.ended())?;
+        let outward = self.outward.poll(cx, member, client, self.inward.ended())?;
+        if inward.is_ready() && outward.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    fn take_moved(&mut self) -> Moved {
+        Moved {
+            inward: self.inward.take_moved(),
+            outward: self.outward.take_moved(),
+            active: false,
+        }
+    }
+
+    fn end_well(&mut self) {
+        self.client.end_well();
+        self.member.end_well();
+    }
+}
+
+/// A session whose member is connected. Dropped before both directions have ended, it resets
+/// both sides.
+pub(super) struct Relay<C: Carrier> {
+    carrier: C,
     deadline: Deadline,
     bytes_in: u64,
     bytes_out: u64,
@@ -41,15 +103,12 @@ pub(super) struct Relay {
     place: Place,
 }
 
-impl Relay {
-    pub(super) fn new(client: Leg, member: TcpStream, lease: Lease, place: Place) -> Self {
+impl<C: Carrier> Relay<C> {
+    pub(super) fn new(carrier: C, lease: Lease, place: Place) -> Self {
         let limits = &place.limits;
         let now = clock::coarse();
         Self {
-            client,
-            member: Leg::new(member),
-            inward: Direction::default(),
-            outward: Direction::default(),
+            carrier,
             deadline: Deadline::new(limits.idle_timeout, limits.session_timeout, now),
             bytes_in: 0,
             bytes_out: 0,
@@ -60,26 +119,25 @@ impl Relay {
 
     /// Relays until the end, and counts how it came.
     pub(super) async fn run(&mut self, mut timer: Pin<&mut Sleep>) {
-        // The directions bound their own turns, and rely on wake-ups that the budget may delay.
+        // Carriers bound their own turns, and rely on wake-ups that the budget may delay.
         let ended = unconstrained(poll_fn(|cx| self.poll(cx, timer.as_mut()))).await;
         match ended {
-            Ok(()) => {
-                self.client.end_well();
-                self.member.end_well();
-            }
+            Ok(()) => self.carrier.end_well(),
             Err(Cut::Timeout) => self.place.counters.timeouts.add(1),
             Err(Cut::Fault) => self.place.counters.resets.add(1),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Result<(), Cut>> {
-        let relayed = self.poll_both(cx).map_err(|_| Cut::Fault);
-        let bytes_in = self.inward.take_moved();
-        let bytes_out = self.outward.take_moved();
-        if bytes_in + bytes_out > 0 {
+        let relayed = self.carrier.poll(cx).map_err(|error| {
+            tracing::debug!(server = self.place.name, %error, "session cut");
+            Cut::Fault
+        });
+        let moved = self.carrier.take_moved();
+        if moved.active || moved.inward + moved.outward > 0 {
             self.deadline.touch(clock::coarse());
-            self.bytes_in += bytes_in;
-            self.bytes_out += bytes_out;
+            self.bytes_in += moved.inward;
+            self.bytes_out += moved.outward;
             if self.bytes_in + self.bytes_out >= REPORT {
                 self.report();
             }
@@ -89,16 +147,6 @@ impl Relay {
             return Poll::Ready(Err(Cut::Timeout));
         }
         relayed
-    }
-
-    fn poll_both(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (client, member) = (&*self.client, &*self.member);
-        let inward = self.inward.poll(cx, client, member, self.outward.ended())?;
-        let outward = self.outward.poll(cx, member, client, self.inward.ended())?;
-        if inward.is_ready() && outward.is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
     }
 
     fn report(&mut self) {
@@ -111,7 +159,7 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
+impl<C: Carrier> Drop for Relay<C> {
     fn drop(&mut self) {
         self.report();
     }

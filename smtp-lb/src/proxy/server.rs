@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::counters::Counters;
-use crate::config::plan::{LimitsPlan, VirtualServerPlan};
+use super::tls::MemberTls;
+use crate::config::plan::{LimitsPlan, Plan, VirtualServerPlan};
 use crate::pool::{Pool, Pools};
+use crate::tls::{Acceptor, Profiles};
 
 /// One virtual server of one plan. A session keeps the one that it began with.
 #[derive(Debug)]
@@ -14,16 +16,33 @@ pub(super) struct VirtualServer {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) limits: LimitsPlan,
     pub(super) pool: Arc<Pool>,
+    /// TLS that clients begin with.
+    pub(super) client_tls: Option<Arc<Acceptor>>,
+    /// TLS that we begin with towards members.
+    pub(super) member_tls: Option<MemberTls>,
     pub(super) counters: Arc<Counters>,
 }
 
 impl VirtualServer {
-    pub(super) fn new(plan: &VirtualServerPlan, pools: &Pools, before: Option<&Arc<Self>>) -> Self {
+    /// `plan` is one of those in `all`, from which pools and profiles were made.
+    pub(super) fn new(
+        plan: &VirtualServerPlan,
+        all: &Plan,
+        pools: &Pools,
+        profiles: &Profiles,
+        before: Option<&Arc<Self>>,
+    ) -> Self {
+        let member_tls = plan.server_tls.and_then(|id| {
+            let pool = all.pools.get(plan.pool.0)?;
+            Some(MemberTls::new(profiles.server(id), pool))
+        });
         Self {
             name: plan.name.clone(),
             listen: plan.listen.clone(),
             limits: plan.limits,
             pool: Arc::clone(pools.get(plan.pool)),
+            client_tls: plan.client_tls.map(|id| Arc::clone(profiles.client(id))),
+            member_tls,
             counters: before.map_or_else(Arc::default, |before| Arc::clone(&before.counters)),
         }
     }

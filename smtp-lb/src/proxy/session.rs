@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 use super::connect;
 use super::counters::Counters;
 use super::leg::Leg;
-use super::relay::Relay;
+use super::relay::{Legs, Relay};
 use super::server::Place;
+use super::tls;
 
 /// Serves one client. Never panics: what goes wrong within ends this session and is counted.
 pub(super) async fn run(client: TcpStream, place: Place) {
@@ -22,6 +23,10 @@ pub(super) async fn run(client: TcpStream, place: Place) {
 }
 
 async fn serve(client: TcpStream, place: Place) {
+    if place.client_tls.is_some() || place.member_tls.is_some() {
+        // Apart, so that the state of handshakes costs plain sessions nothing.
+        return Box::pin(tls::run(client, place)).await;
+    }
     let client = Leg::new(client);
     // The session's only timer, first for the connect and then for the time-outs.
     let mut timer = pin!(tokio::time::sleep(place.limits.connect_timeout));
@@ -29,7 +34,8 @@ async fn serve(client: TcpStream, place: Place) {
         place.counters.no_member.add(1);
         return;
     };
-    Relay::new(client, member, lease, place).run(timer).await;
+    let legs = Legs::new(client, Leg::new(member));
+    Relay::new(legs, lease, place).run(timer).await;
 }
 
 /// Polls a session; a panic is its end. It must not be polled after that, only dropped.

@@ -34,6 +34,10 @@ pub struct VirtualServerStatus {
     pub no_member: u64,
     /// Connects to members that failed or timed out; one session may count several.
     pub connect_failures: u64,
+    /// TLS handshakes with clients that failed or timed out.
+    pub handshake_failures: u64,
+    /// TLS handshakes with members that failed or timed out; one session may count several.
+    pub member_handshake_failures: u64,
     /// Times that the kernel could not give us a waiting connection.
     pub accept_errors: u64,
     /// Sessions ended by the idle or the session time-out.
@@ -60,6 +64,8 @@ impl VirtualServerStatus {
             refused_by_filter: counters.refused_by_filter.get(),
             no_member: counters.no_member.get(),
             connect_failures: counters.connect_failures.get(),
+            handshake_failures: counters.handshake_failures.get(),
+            member_handshake_failures: counters.member_handshake_failures.get(),
             accept_errors: counters.accept_errors.get(),
             timeouts: counters.timeouts.get(),
             resets: counters.resets.get(),

@@ -15,7 +15,7 @@ async fn a_port_in_use_is_named_and_nothing_starts() {
     let free = nobody().await;
     let plan = plan_for(&[&free.to_string(), &taken.to_string()], &[member]);
     let pools = Pools::from_plan(&plan, None);
-    let error = Proxy::start(&plan, &pools, Arc::new(AllowAll))
+    let error = Proxy::start(&plan, &pools, &Profiles::default(), Arc::new(AllowAll))
         .err()
         .expect("in use");
     assert!(
@@ -34,7 +34,7 @@ async fn a_second_daemon_does_not_share_the_port() {
     let member = nobody().await;
     let first = Fixture::start(&plan_for(&[V4], &[member]));
     let plan = plan_for(&[&first.address().to_string()], &[member]);
-    let error = Proxy::start(&plan, &first.pools, Arc::new(AllowAll)).err();
+    let error = Proxy::start(&plan, &first.pools, &Profiles::default(), Arc::new(AllowAll)).err();
     assert!(matches!(error, Some(ProxyError::InUse { .. })), "{error:?}");
 }
 
@@ -42,7 +42,7 @@ async fn a_second_daemon_does_not_share_the_port() {
 async fn an_address_of_another_host_is_named() {
     let plan = plan_for(&["192.0.2.1:0"], &[nobody().await]);
     let pools = Pools::from_plan(&plan, None);
-    let error = Proxy::start(&plan, &pools, Arc::new(AllowAll)).err();
+    let error = Proxy::start(&plan, &pools, &Profiles::default(), Arc::new(AllowAll)).err();
     assert!(
         matches!(error, Some(ProxyError::NotLocal { .. })),
         "{error:?}"
@@ -60,7 +60,7 @@ async fn a_reload_moves_new_sessions_and_keeps_old_ones() {
     let mut plan = plan_for(&[V4, V6], &[new]);
     plan.general.workers = 7;
     let pools = Pools::from_plan(&plan, Some(&fixture.pools));
-    let prepared = fixture.proxy.prepare(&plan, &pools).expect("prepare");
+    let prepared = fixture.proxy.prepare(&plan, &pools, &Profiles::default()).expect("prepare");
     expect(&mut fixture.connect().await, "old").await;
     let warnings = fixture.proxy.commit(prepared);
     assert_eq!(
@@ -103,7 +103,7 @@ async fn no_connection_is_refused_while_reloading() {
         let plan = plan_for(listen, &[member]);
         let prepared = fixture
             .proxy
-            .prepare(&plan, &fixture.pools)
+            .prepare(&plan, &fixture.pools, &Profiles::default())
             .expect("prepare");
         fixture.proxy.commit(prepared);
         reloads += 1;
@@ -120,7 +120,7 @@ async fn a_reload_that_cannot_bind_changes_nothing() {
     let (_held, taken) = listener(V4).await;
     let free = nobody().await;
     let plan = plan_for(&[&free.to_string(), &taken.to_string()], &[member]);
-    let error = fixture.proxy.prepare(&plan, &fixture.pools).err();
+    let error = fixture.proxy.prepare(&plan, &fixture.pools, &Profiles::default()).err();
     assert!(matches!(error, Some(ProxyError::InUse { address }) if address == taken));
     expect(&mut fixture.connect().await, "a").await;
     assert!(TcpStream::connect(free).await.is_err());
@@ -137,7 +137,7 @@ async fn an_address_taken_out_stops_listening_and_keeps_its_sessions() {
     let plan = plan_for(&[V4], &[member]);
     let prepared = fixture
         .proxy
-        .prepare(&plan, &fixture.pools)
+        .prepare(&plan, &fixture.pools, &Profiles::default())
         .expect("prepare");
     fixture.proxy.commit(prepared);
     while TcpStream::connect(gone).await.is_ok() {
@@ -155,7 +155,7 @@ async fn a_wildcard_is_narrowed_by_a_reload() {
     let plan = plan_for(&[&narrow.to_string()], &[member]);
     let prepared = fixture
         .proxy
-        .prepare(&plan, &fixture.pools)
+        .prepare(&plan, &fixture.pools, &Profiles::default())
         .expect("prepare");
     fixture.proxy.commit(prepared);
     assert_eq!(fixture.address(), narrow);

@@ -61,8 +61,16 @@ impl Fixture {
     }
 
     pub(super) fn filtered(plan: &Plan, filter: impl AcceptFilter + 'static) -> Self {
+        Self::with(plan, &Profiles::default(), filter)
+    }
+
+    pub(super) fn with(
+        plan: &Plan,
+        profiles: &Profiles,
+        filter: impl AcceptFilter + 'static,
+    ) -> Self {
         let pools = Pools::from_plan(plan, None);
-        let proxy = Proxy::start(plan, &pools, Arc::new(filter)).expect("start");
+        let proxy = Proxy::start(plan, &pools, profiles, Arc::new(filter)).expect("start");
         Self { proxy, pools }
     }
 

@@ -1,0 +1,15 @@
+//! TLS on either side of a session.
+//!
+//! Over rustls's unbuffered connections and buffers that all sessions of a worker share, so that
+//! an idle session holds keys and no buffer.
+
+mod buffers;
+mod channel;
+mod connection;
+mod flow;
+mod handshake;
+mod member;
+mod session;
+
+pub(super) use member::MemberTls;
+pub(super) use session::run;
