@@ -5,3 +5,4 @@ mod faults;
 mod fixture;
 mod limits;
 mod relay;
+mod tls;

@@ -34,7 +34,13 @@ async fn a_second_daemon_does_not_share_the_port() {
     let member = nobody().await;
     let first = Fixture::start(&plan_for(&[V4], &[member]));
     let plan = plan_for(&[&first.address().to_string()], &[member]);
-    let error = Proxy::start(&plan, &first.pools, &Profiles::default(), Arc::new(AllowAll)).err();
+    let error = Proxy::start(
+        &plan,
+        &first.pools,
+        &Profiles::default(),
+        Arc::new(AllowAll),
+    )
+    .err();
     assert!(matches!(error, Some(ProxyError::InUse { .. })), "{error:?}");
 }
 
@@ -60,7 +66,10 @@ async fn a_reload_moves_new_sessions_and_keeps_old_ones() {
     let mut plan = plan_for(&[V4, V6], &[new]);
     plan.general.workers = 7;
     let pools = Pools::from_plan(&plan, Some(&fixture.pools));
-    let prepared = fixture.proxy.prepare(&plan, &pools, &Profiles::default()).expect("prepare");
+    let prepared = fixture
+        .proxy
+        .prepare(&plan, &pools, &Profiles::default())
+        .expect("prepare");
     expect(&mut fixture.connect().await, "old").await;
     let warnings = fixture.proxy.commit(prepared);
     assert_eq!(
@@ -120,7 +129,10 @@ async fn a_reload_that_cannot_bind_changes_nothing() {
     let (_held, taken) = listener(V4).await;
     let free = nobody().await;
     let plan = plan_for(&[&free.to_string(), &taken.to_string()], &[member]);
-    let error = fixture.proxy.prepare(&plan, &fixture.pools, &Profiles::default()).err();
+    let error = fixture
+        .proxy
+        .prepare(&plan, &fixture.pools, &Profiles::default())
+        .err();
     assert!(matches!(error, Some(ProxyError::InUse { address }) if address == taken));
     expect(&mut fixture.connect().await, "a").await;
     assert!(TcpStream::connect(free).await.is_err());

@@ -55,6 +55,13 @@ impl Outgoing {
         self.filled = (self.filled + written).min(self.octets.len());
     }
 
+    /// Changes the last octet.
+    pub(super) fn amend(&mut self, octet: u8) {
+        if let Some(last) = self.octets.get_mut(..self.filled).and_then(<[_]>::last_mut) {
+            *last = octet;
+        }
+    }
+
     pub(super) fn push(&mut self, octets: &[u8]) {
         let room = self.room(octets.len());
         if let Some(room) = room.get_mut(..octets.len()) {

@@ -90,7 +90,10 @@ impl Channel {
 
     /// Ready when the handshake that was begun is complete. On an error the alert has been sent,
     /// as far as the socket took it.
-    pub(in crate::proxy) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(in crate::proxy) fn poll_handshake(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_flush(cx))?;
             let Some(tls) = &self.tls else {
@@ -148,9 +151,10 @@ impl Channel {
     ) -> Poll<io::Result<()>> {
         plain.reserve(READ);
         let bulk = most >= READ;
-        let room = match bulk {
-            true => plain.capacity() - plain.len(),
-            false => most,
+        let room = if bulk {
+            plain.capacity() - plain.len()
+        } else {
+            most
         };
         let socket: &TcpStream = &self.leg;
         let read = self.source.poll(cx, socket, |socket| {
@@ -226,10 +230,13 @@ impl Channel {
     }
 
     /// Takes all of `text`; what cannot be sent now is sent by [`poll_flush`](Self::poll_flush),
-    /// which must have been ready before.
+    /// which is best ready before: nothing else bounds what is unsent.
     pub(in crate::proxy) fn send(&mut self, cx: &mut Context<'_>, text: &[u8]) -> io::Result<()> {
         if self.tls.is_none() {
-            debug_assert!(self.unsent.is_empty());
+            if !self.unsent.is_empty() {
+                self.unsent.extend_from_slice(text);
+                return Ok(());
+            }
             let taken = send_all(cx, &self.leg, text)?;
             self.active |= taken > 0;
             self.unsent = text.get(taken..).unwrap_or_default().to_vec();
@@ -278,7 +285,7 @@ impl Channel {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends our direction in order: close_notify in TLS, and a FIN unless `closing` says that the
+    /// Ends our direction in order: `close_notify` in TLS, and a FIN unless `closing` says that the
     /// socket is about to be closed. Ready when the kernel has it.
     pub(in crate::proxy) fn poll_end(
         &mut self,
@@ -295,9 +302,11 @@ impl Channel {
                 })?;
             }
         }
-        let ended = ready!(self.poll_flush(cx)).and_then(|()| match closing {
-            true => Ok(()),
-            false => SockRef::from(&*self.leg).shutdown(Shutdown::Write),
+        let ended = ready!(self.poll_flush(cx)).and_then(|()| {
+            if closing {
+                return Ok(());
+            }
+            SockRef::from(&*self.leg).shutdown(Shutdown::Write)
         });
         Poll::Ready(match ended {
             // The peer did not wait for it.

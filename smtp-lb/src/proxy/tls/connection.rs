@@ -9,12 +9,15 @@ use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic,
 };
-use rustls::{ClientConfig, Error, ProtocolVersion, ServerConfig};
+use rustls::{ClientConfig, Error, PeerIncompatible, ProtocolVersion, ServerConfig};
 
 use super::buffers::{KEPT, Outgoing};
 
 /// Most octets of a record, header included (RFC 5246 6.2.3).
 const RECORD: usize = 5 + 16 * 1024 + 2048;
+
+/// Description of an alert (RFC 5246 7.2).
+const PROTOCOL_VERSION: u8 = 70;
 
 /// Octets of plaintext in a full record.
 const FRAGMENT: usize = 16 * 1024;
@@ -92,8 +95,7 @@ impl Connection {
     pub(super) fn only_tickets_left(&self) -> bool {
         match &self.side {
             Side::Server(side) => {
-                !side.is_handshaking()
-                    && side.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+                !side.is_handshaking() && side.protocol_version() == Some(ProtocolVersion::TLSv1_3)
             }
             Side::Client(_) => false,
         }
@@ -131,6 +133,9 @@ impl Connection {
                     // it failed on.
                     let rest = input.get_mut(used..).unwrap_or_default();
                     let _ = self.step(rest, &Wish::Nothing, plain, out);
+                    if is_old(&error, input) {
+                        out.amend(PROTOCOL_VERSION);
+                    }
                     self.kept = Vec::new();
                     return Err(error);
                 }
@@ -157,7 +162,7 @@ impl Connection {
         self.wish(&Wish::Send(text), out)
     }
 
-    /// Adds close_notify to `out`.
+    /// Adds `close_notify` to `out`.
     pub(super) fn close(&mut self, out: &mut Outgoing) -> Result<(), Error> {
         self.wish(&Wish::Close, out)
     }
@@ -202,6 +207,16 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").finish_non_exhaustive()
     }
+}
+
+/// Whether `input`, which begins with a `ClientHello`, failed for the want of what came with TLS 1.2
+/// because it is older. rustls sees that first and says handshake_failure (RFC 5246 7.2.2 and
+/// E.1 want protocol_version).
+fn is_old(error: &Error, input: &[u8]) -> bool {
+    let wanting = PeerIncompatible::SignatureAlgorithmsExtensionRequired;
+    // After the headers of record and message.
+    let version = input.get(9..11).unwrap_or_default();
+    *error == Error::PeerIncompatible(wanting) && version < [3, 3].as_slice()
 }
 
 /// Does what rustls asks for. Returns the octets of input that are done with.

@@ -75,9 +75,19 @@ pub(in crate::proxy) async fn with_member(
         let error = show(error.to_string().as_bytes(), SHOWN);
         // Every session would say the same.
         if changed {
-            tracing::warn!(server = server.name, ?address, error, "TLS handshake with a member failed");
+            tracing::warn!(
+                server = server.name,
+                ?address,
+                error,
+                "TLS handshake with a member failed"
+            );
         } else {
-            tracing::debug!(server = server.name, ?address, error, "TLS handshake with a member failed");
+            tracing::debug!(
+                server = server.name,
+                ?address,
+                error,
+                "TLS handshake with a member failed"
+            );
         }
         // After the alert a FIN, so that it is heard.
         member.end_well();
