@@ -210,8 +210,8 @@ impl fmt::Debug for Connection {
 }
 
 /// Whether `input`, which begins with a `ClientHello`, failed for the want of what came with TLS 1.2
-/// because it is older. rustls sees that first and says handshake_failure (RFC 5246 7.2.2 and
-/// E.1 want protocol_version).
+/// because it is older. rustls sees that first and says `handshake_failure` (RFC 5246 7.2.2 and
+/// E.1 want `protocol_version`).
 fn is_old(error: &Error, input: &[u8]) -> bool {
     let wanting = PeerIncompatible::SignatureAlgorithmsExtensionRequired;
     // After the headers of record and message.

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use super::peer::{Peer, echo, member};
 use super::*;
 
-/// Handshake record with a ClientHello of TLS 1.1: no supported_versions, one old suite.
+/// Handshake record with a `ClientHello` of TLS 1.1: no `supported_versions`, one old suite.
 const HELLO_TLS_1_1: [u8; 50] = {
     let mut hello = [0; 50];
     let head = [22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2];

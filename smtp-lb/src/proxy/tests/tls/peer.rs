@@ -85,7 +85,7 @@ impl Peer {
         if self.ended {
             return Ok(false);
         }
-        let mut buffer = [0; 32 * 1024];
+        let mut buffer = vec![0; 32 * 1024];
         let read = match &mut self.tls {
             Some(tls) => tls.read_tls(&mut &self.socket),
             None => (&self.socket).read(&mut buffer),
@@ -144,13 +144,10 @@ impl Peer {
 
     /// Takes what the buffers have room for.
     fn offer(&mut self, octets: &[u8]) -> usize {
-        match &mut self.tls {
-            Some(tls) => tls.writer().write(octets).expect("buffered"),
-            None => {
-                let count = octets.len().min(MOST.saturating_sub(self.unsent.len()));
-                self.unsent.extend_from_slice(&octets[..count]);
-                count
-            }
+        if let Some(tls) = &mut self.tls { tls.writer().write(octets).expect("buffered") } else {
+            let count = octets.len().min(MOST.saturating_sub(self.unsent.len()));
+            self.unsent.extend_from_slice(&octets[..count]);
+            count
         }
     }
 

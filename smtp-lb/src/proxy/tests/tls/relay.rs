@@ -78,10 +78,7 @@ fn after_one_side_ends_the_other_may_still_speak() {
             let mut server = peers.recv().expect("connected");
             server.handshake().expect("handshake");
             let client = shaking.join().expect("shaken");
-            let (mut first, mut last) = match client_ends {
-                true => (client, server),
-                false => (server, client),
-            };
+            let (mut first, mut last) = if client_ends { (client, server) } else { (server, client) };
             first.send(b"QUIT").expect("send");
             first.finish().expect("end");
             assert_eq!(last.rest().expect("orderly end"), b"QUIT");
@@ -113,7 +110,7 @@ fn a_fin_without_close_notify_is_an_end_too() {
     until(&fixture, |vs| vs.active == 0 && vs.resets == 0);
 }
 
-/// Clients that have what they came for close without reading our close_notify.
+/// Clients that have what they came for close without reading our `close_notify`.
 #[test]
 fn a_client_that_leaves_after_the_last_word_is_no_fault() {
     let material = Material::new();
