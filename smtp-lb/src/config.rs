@@ -9,6 +9,7 @@ pub mod plan;
 mod check;
 mod diagnostic;
 mod load;
+mod place;
 mod raw;
 mod resolve;
 mod shape;
@@ -19,11 +20,14 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use self::diagnostic::{Diagnostic, Report, Reported};
 pub use self::diagnostic::{Diagnostics, Located, Severity};
 pub use self::load::{ConfigError, MAX_FILE, load};
+pub use self::place::{Finding, Place};
 use self::plan::Plan;
 pub use self::resolve::{Resolve, SystemResolver};
 
@@ -34,6 +38,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What is allowed and yet hardly meant.
     pub warnings: Diagnostics,
+    name: String,
+    text: Arc<str>,
 }
 
 /// Compiles the text of a configuration file. `name` stands for the file in messages.
@@ -45,7 +51,12 @@ pub fn parse(name: &str, text: &str, resolver: &dyn Resolve) -> Result<Loaded, D
     let plan = compile(text, &mut report, resolver);
     let warnings = report.finish(name, text)?;
     match plan {
-        Ok(plan) => Ok(Loaded { plan, warnings }),
+        Ok(plan) => Ok(Loaded {
+            plan,
+            warnings,
+            name: name.to_owned(),
+            text: text.into(),
+        }),
         // Not reached: `Reported` is had only from a report, which then has not finished well.
         Err(_) => Err(warnings),
     }

@@ -9,7 +9,7 @@ use crate::config::raw::{self, At, SecretText};
 use crate::config::value;
 
 /// By preference: AES-128 is as safe as a session needs and cheaper than AES-256; `ChaCha20` is for
-/// peers without AES in hardware, who then prefer it themselves.
+/// peers that have nothing else.
 const CIPHER_SUITES: [CipherSuite; 9] = [
     CipherSuite::Tls13Aes128GcmSha256,
     CipherSuite::Tls13Aes256GcmSha384,
