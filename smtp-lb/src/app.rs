@@ -5,6 +5,7 @@ mod control;
 mod error;
 mod members;
 pub(crate) mod picture;
+mod profiles;
 pub(crate) mod rings;
 mod start;
 
@@ -26,11 +27,13 @@ use crate::pool::Pools;
 use crate::proxy::Proxy;
 use crate::reload::reload;
 use crate::shutdown::{Asked, Signals, shutdown};
+use crate::tls::{Profiles, Watch};
 
 pub(crate) use cause::cause;
 use control::Shared;
 pub use error::AppError;
 pub(crate) use members::targets;
+pub(crate) use profiles::Configuration;
 
 /// The daemon's parts, while it runs.
 pub(crate) struct Running {
@@ -46,7 +49,7 @@ pub(crate) struct Running {
     pub(crate) proxy: Proxy,
     /// Taken by the stop.
     pub(crate) reader: Mutex<Option<Reader>>,
-    bus: Bus,
+    pub(crate) bus: Bus,
     started: Instant,
     stopping: AtomicBool,
 }
@@ -55,6 +58,22 @@ pub(crate) struct Running {
 pub(crate) struct Current {
     pub(crate) plan: Arc<Plan>,
     pub(crate) pools: Arc<Pools>,
+    pub(crate) profiles: Arc<Profiles>,
+    /// Ends with them.
+    _watch: Watch,
+}
+
+impl Current {
+    /// Puts them in force together, and begins to follow the profiles' files.
+    pub(crate) fn new(plan: Arc<Plan>, pools: Arc<Pools>, profiles: Profiles, bus: &Bus) -> Self {
+        let profiles = Arc::new(profiles);
+        Self {
+            plan,
+            pools,
+            _watch: Watch::start(Arc::clone(&profiles), bus.clone()),
+            profiles,
+        }
+    }
 }
 
 impl Running {

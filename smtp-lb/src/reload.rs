@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use crate::admin::api::Reloaded;
 use crate::admin::{Part, Refusal};
-use crate::app::{Current, Running, cause, picture, targets};
+use crate::app::{Configuration, Current, Running, cause, picture, targets};
+use crate::config::ConfigError;
 use crate::config::plan::Plan;
-use crate::config::{self, ConfigError};
 use crate::event::Routes;
 use crate::pool::Pools;
-use crate::tls::Profiles;
 
 /// Takes the configuration file anew. `Refusal` means that nothing was changed.
 pub(crate) async fn reload(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
@@ -48,7 +47,12 @@ async fn attempt(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
 }
 
 fn change(running: &Running) -> Result<Reloaded, Refusal> {
-    let loaded = config::load(&running.config).map_err(|error| invalid(&error))?;
+    let read = Configuration::load(&running.config).map_err(|error| invalid(&error))?;
+    let Configuration {
+        loaded,
+        profiles,
+        warnings,
+    } = read;
     let before = running.current.load_full();
     let settings = fixed(&before.plan, &loaded.plan);
     if !settings.is_empty() {
@@ -65,7 +69,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     };
     let proxy = running
         .proxy
-        .prepare(&plan, &pools, &Profiles::default())
+        .prepare(&plan, &pools, &profiles)
         .map_err(|e| refuse(Part::Proxy)(&e))?;
     let events = running
         .events
@@ -85,10 +89,16 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     running.events.commit(events);
     running.health.reload(targets(&plan, &pools));
     running.proxy.commit(proxy);
-    running.current.store(Arc::new(Current { plan, pools }));
+    // Only now, so that what was counted until here is not lost.
+    profiles.inherit(&before.profiles);
+    let current = Current::new(plan, pools, profiles, &running.bus);
+    running.current.store(Arc::new(current));
     Ok(Reloaded {
         config: running.config.display().to_string(),
-        warnings: picture::warnings(&loaded.warnings),
+        warnings: [&loaded.warnings, &warnings]
+            .into_iter()
+            .flat_map(picture::warnings)
+            .collect(),
     })
 }
 

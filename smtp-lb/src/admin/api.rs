@@ -27,6 +27,9 @@ pub struct Status {
     pub virtual_servers: Vec<VirtualServerStatus>,
     /// Pools, in the order of the file.
     pub pools: Vec<PoolStatus>,
+    /// TLS profiles, in the order of the file, those towards clients first.
+    #[serde(default)]
+    pub tls: Vec<TlsStatus>,
     /// The event pipeline.
     pub log: LogStatus,
 }
@@ -129,6 +132,38 @@ pub struct MemberStatus {
     pub bytes_in: u64,
     /// Octets from the member to clients.
     pub bytes_out: u64,
+}
+
+/// A TLS profile in [`Status`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsStatus {
+    /// `client_tls` or `server_tls`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// What members must prove: `full`, `ca`, `pinned` or `none`. `None` of a client profile.
+    pub verify: Option<String>,
+    /// Our own certificates in force, in the order of the file.
+    pub certificates: Vec<CertificateStatus>,
+    /// Changes of files that could not be taken up, since the start.
+    pub reload_failures: u64,
+    /// Why the files as they are now are not in force.
+    pub failure: Option<String>,
+}
+
+/// A certificate in [`TlsStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// File of its chain.
+    pub file: String,
+    /// Subject.
+    pub subject: String,
+    /// DNS names in it.
+    pub names: Vec<String>,
+    /// Its end, in seconds since the Unix epoch.
+    pub expires: i64,
+    /// Whole days until then; negative: it is over.
+    pub days_left: i64,
 }
 
 /// The event pipeline in [`Status`].

@@ -45,6 +45,7 @@ impl Control for Fake {
             },
             virtual_servers: vec![],
             pools: vec![],
+            tls: vec![],
             log: LogStatus {
                 emitted: 0,
                 lost: 0,

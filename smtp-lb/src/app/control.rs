@@ -1,6 +1,7 @@
 //! The control API's view of the running daemon.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
@@ -42,6 +43,7 @@ impl Control for Shared {
             firewall: picture::firewall(&current.plan, running.firewall.report(), events),
             virtual_servers: picture::virtual_servers(&current.plan, running.proxy.status()),
             pools: picture::pools(current.pools.status()),
+            tls: picture::tls(current.profiles.status(SystemTime::now())),
             log: picture::log(running.events.status()),
         }
     }

@@ -7,11 +7,12 @@ use serde::Serialize;
 pub(crate) use firewall::{firewall, list};
 
 use crate::admin::api::{
-    DestinationStatus, LogStatus, MemberStatus, PoolStatus, VirtualServerStatus,
+    CertificateStatus, DestinationStatus, LogStatus, MemberStatus, PoolStatus, TlsStatus,
+    VirtualServerStatus,
 };
 use crate::config::Diagnostics;
 use crate::config::plan::Plan;
-use crate::{event, pool, proxy};
+use crate::{event, pool, proxy, tls};
 
 /// Each warning on a line of its own.
 pub(crate) fn warnings(diagnostics: &Diagnostics) -> Vec<String> {
@@ -79,6 +80,28 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         .map(|pool| PoolStatus {
             name: pool.name,
             members: pool.members.into_iter().map(member).collect(),
+        })
+        .collect()
+}
+
+/// TLS profiles.
+pub(super) fn tls(profiles: Vec<tls::ProfileStatus>) -> Vec<TlsStatus> {
+    let certificate = |certificate: tls::CertificateStatus| CertificateStatus {
+        file: certificate.file,
+        subject: certificate.subject,
+        names: certificate.names,
+        expires: certificate.expires,
+        days_left: certificate.days_left,
+    };
+    profiles
+        .into_iter()
+        .map(|profile| TlsStatus {
+            kind: profile.kind.to_owned(),
+            name: profile.name,
+            verify: profile.verify.map(str::to_owned),
+            certificates: profile.certificates.into_iter().map(certificate).collect(),
+            reload_failures: profile.reload_failures,
+            failure: profile.failure,
         })
         .collect()
 }

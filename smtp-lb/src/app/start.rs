@@ -9,9 +9,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 
 use super::picture::word;
-use super::{AppError, Current, Running, rings, targets};
+use super::{AppError, Configuration, Current, Running, rings, targets};
 use crate::admin::socket::Claim;
-use crate::config;
 use crate::config::plan::Plan;
 use crate::event::ring::Reader;
 use crate::event::{Bus, Pipeline, Routes};
@@ -25,9 +24,15 @@ use crate::tls::Profiles;
 /// before it touches what the first one holds. Needs a tokio runtime around it.
 pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     let started = Instant::now();
-    let loaded = config::load(config)?;
-    for warning in super::picture::warnings(&loaded.warnings) {
-        tracing::warn!("{warning}");
+    let Configuration {
+        loaded,
+        profiles,
+        warnings,
+    } = Configuration::load(config)?;
+    for warnings in [&loaded.warnings, &warnings] {
+        for warning in super::picture::warnings(warnings) {
+            tracing::warn!("{warning}");
+        }
     }
     let plan = Arc::new(loaded.plan);
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
@@ -42,15 +47,16 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     );
     let firewall = Firewall::start(&plan)?;
     report(&firewall);
-    let (reader, health, proxy) = behind(&plan, &pools, &firewall, &bus).inspect_err(|_| {
-        // A first start that fails leaves no filter behind; one that was there stays in force.
-        if fresh && let Err(error) = firewall::detach(pins) {
-            tracing::error!("cannot detach the firewall again: {error}");
-        }
-    })?;
+    let (reader, health, proxy) =
+        behind(&plan, &pools, &profiles, &firewall, &bus).inspect_err(|_| {
+            // A first start that fails leaves no filter behind; one that was there stays in force.
+            if fresh && let Err(error) = firewall::detach(pins) {
+                tracing::error!("cannot detach the firewall again: {error}");
+            }
+        })?;
     let running = Running {
         config: config.to_path_buf(),
-        current: ArcSwap::from_pointee(Current { plan, pools }),
+        current: ArcSwap::from_pointee(Current::new(plan, pools, profiles, &bus)),
         reloading: tokio::sync::Mutex::new(()),
         events,
         firewall,
@@ -68,6 +74,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
 fn behind(
     plan: &Plan,
     pools: &Pools,
+    profiles: &Profiles,
     firewall: &Firewall,
     bus: &Bus,
 ) -> Result<(Reader, Health, Proxy), AppError> {
@@ -77,7 +84,7 @@ fn behind(
         None => Arc::new(AllowAll),
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
-    let proxy = Proxy::start(plan, pools, &Profiles::default(), filter)?;
+    let proxy = Proxy::start(plan, pools, profiles, filter)?;
     let health = Health::start(targets(plan, pools), bus.clone());
     Ok((reader, health, proxy))
 }

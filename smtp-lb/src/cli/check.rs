@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use super::error::CliError;
 use super::escape;
 use super::output::Output;
+use crate::app::Configuration;
 use crate::app::picture::warnings;
-use crate::config;
+use crate::config::{self, Diagnostics};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,17 +17,21 @@ pub(super) struct Args {
 }
 
 pub(super) fn check(args: &Args, out: Output) -> Result<(), CliError> {
-    match config::load(&args.file) {
-        Ok(loaded) => out.show(&loaded.warnings, |diagnostics| {
-            let mut text = String::new();
-            for warning in warnings(diagnostics) {
-                text = format!("{text}warning: {}\n", escape::line(&warning));
-            }
-            format!(
-                "{text}{}: valid\n",
-                escape::line(&args.file.to_string_lossy())
-            )
-        }),
+    match Configuration::check(&args.file) {
+        Ok(read) => {
+            let all = [&read.loaded.warnings, &read.warnings];
+            let list: Vec<_> = all.into_iter().flat_map(Diagnostics::iter).collect();
+            out.show(&list, |_| {
+                let mut text = String::new();
+                for warning in all.into_iter().flat_map(warnings) {
+                    text = format!("{text}warning: {}\n", escape::line(&warning));
+                }
+                format!(
+                    "{text}{}: valid\n",
+                    escape::line(&args.file.to_string_lossy())
+                )
+            })
+        }
         Err(error) if out.is_json() => {
             out.show(&error, |_| String::new())?;
             Err(CliError::ConfigTold)

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::escape;
 use super::output::{Output, duration, moment, table};
 use crate::admin::api::{
-    FirewallStatus, LogStatus, Phase, PoolStatus, Status, VirtualServerStatus,
+    FirewallStatus, LogStatus, Phase, PoolStatus, Status, TlsStatus, VirtualServerStatus,
 };
 use crate::firewall::{EventCounts, InForce};
 
@@ -34,6 +34,7 @@ fn text(status: &Status) -> String {
         firewall(&status.firewall),
         virtual_servers(&status.virtual_servers),
         pools(&status.pools),
+        tls(&status.tls),
         log(&status.log),
     ];
     parts
@@ -144,6 +145,65 @@ fn pools(pools: &[PoolStatus]) -> String {
             })
         }),
     )
+}
+
+fn tls(profiles: &[TlsStatus]) -> String {
+    let mut text = String::new();
+    for profile in profiles {
+        let title = format!("{} \"{}\"", profile.kind, profile.name);
+        if profile.verify.as_deref() == Some("none") {
+            let warning = format!("warning: {title}: members are not verified\n");
+            text.push_str(&escape::lines(&warning));
+        }
+        if let Some(failure) = &profile.failure {
+            let warning = format!("{title}: changed files are not in force: {failure}");
+            text.push_str("warning: ");
+            text.push_str(&escape::line(&warning));
+            text.push('\n');
+        }
+    }
+    let headings = [
+        "TLS PROFILE",
+        "SIDE",
+        "VERIFY",
+        "CERTIFICATE",
+        "NAMES",
+        "EXPIRES",
+        "#DAYS LEFT",
+        "#FAILED RELOADS",
+    ];
+    text + &table(&headings, profiles.iter().flat_map(profile_rows))
+}
+
+/// One row to a certificate, and one to a profile without any.
+fn profile_rows(profile: &TlsStatus) -> Vec<Vec<String>> {
+    let side = profile.kind.trim_end_matches("_tls");
+    let row = |certificate: [String; 4]| {
+        let verify = profile.verify.clone().unwrap_or_default();
+        let mut row = vec![profile.name.clone(), side.to_owned(), verify];
+        row.extend(certificate);
+        row.push(profile.reload_failures.to_string());
+        row
+    };
+    if profile.certificates.is_empty() {
+        return vec![row(Default::default())];
+    }
+    let certificates = profile.certificates.iter();
+    certificates
+        .map(|certificate| {
+            let names = if certificate.names.is_empty() {
+                certificate.subject.clone()
+            } else {
+                certificate.names.join(",")
+            };
+            row([
+                certificate.file.clone(),
+                names,
+                moment(u64::try_from(certificate.expires).unwrap_or_default()),
+                certificate.days_left.to_string(),
+            ])
+        })
+        .collect()
 }
 
 fn log(log: &LogStatus) -> String {
