@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
-use crate::{firewall, generator, relay, sink, transport};
+use crate::transport::tls::{Server, ServerOptions};
+use crate::{compare, firewall, generator, relay, sink, tls, transport};
 
 #[derive(Parser)]
 #[command(
@@ -22,7 +23,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Measure the plain relay beside HAProxy and nginx, in network namespaces (needs root)
-    Relay(relay::Options),
+    Relay(compare::Options),
+    /// Measure TLS and the gateway beside HAProxy, nginx and stunnel, likewise
+    Tls(compare::Options),
     /// Measure the packet filter
     Firewall(firewall::Options),
     /// Offer load, print what happened as one line of JSON
@@ -32,20 +35,30 @@ enum Command {
         /// Address to listen on
         #[arg(long)]
         listen: SocketAddr,
+        /// Address on which to tell nginx mail where we are
+        #[arg(long)]
+        auth: Option<SocketAddr>,
+        #[command(flatten)]
+        tls: ServerOptions,
     },
 }
 
 /// Runs what the command line asks for.
 pub(crate) fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Relay(options) => relay::run(&options),
+        Command::Relay(options) => relay::BENCH.run(&options),
+        Command::Tls(options) => tls::BENCH.run(&options),
         Command::Firewall(options) => firewall::run(&options),
         Command::Generate(load) => generate(&load),
-        Command::Sink { listen } => {
+        Command::Sink { listen, auth, tls } => {
             let listener = transport::Listener::bind(listen)?;
+            let tls = Server::new(&tls)?;
+            if let Some(address) = auth {
+                sink::auth::serve(address, listen)?;
+            }
             // Whoever started the sink waits for this line before sending mail.
             print_line(&"listening")?;
-            print_line(&sink::serve(listener, io::stdin())?)
+            print_line(&sink::serve(listener, tls, io::stdin())?)
         }
     }
 }

@@ -4,6 +4,7 @@ mod reply;
 mod session;
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -15,13 +16,14 @@ use crate::message::Template;
 use crate::poll::Poll;
 use crate::process;
 use crate::transport::Stream;
+use crate::transport::tls::{Client, ClientOptions};
 use session::{Progress, Session};
 
-/// Replies are small.
-const BUFFER: usize = 4096;
+/// Replies are small; a record of TLS may not be.
+const BUFFER: usize = 64 * 1024;
 
 /// What is offered.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Load {
     /// Address to send to
     #[arg(long)]
@@ -44,6 +46,8 @@ pub(crate) struct Load {
     /// Seconds after which the load has failed
     #[arg(long, default_value_t = 120)]
     pub(crate) limit: u64,
+    #[command(flatten)]
+    pub(crate) tls: ClientOptions,
 }
 
 /// What came of it. Any failed session fails the whole load, so there are no errors to count.
@@ -53,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) opened: u64,
     /// Sessions that ended with a good reply to QUIT.
     pub(crate) finished: u64,
+    /// Of these, in TLS that took up an earlier session.
+    pub(crate) resumed: u64,
     /// Messages to which the other side said yes.
     pub(crate) tally: Tally,
     /// From the first connect to the last reply, in nanoseconds.
@@ -69,11 +75,13 @@ pub(crate) struct Outcome {
 pub(crate) fn run(load: &Load) -> Result<(Outcome, Vec<Stream>)> {
     let generator = Generator {
         load,
+        tls: Client::new(&load.tls)?.map(Rc::new),
         template: Template::new(load.size),
         poll: Poll::new()?,
         sessions: Vec::new(),
         held: Vec::new(),
         opened: 0,
+        resumed: 0,
         latencies: Vec::new(),
         tally: Tally::default(),
     };
@@ -82,12 +90,14 @@ pub(crate) fn run(load: &Load) -> Result<(Outcome, Vec<Stream>)> {
 
 struct Generator<'a> {
     load: &'a Load,
+    tls: Option<Rc<Client>>,
     template: Template,
     poll: Poll,
     /// A token is an index. A place that has no further session to begin is empty.
     sessions: Vec<Option<Session>>,
     held: Vec<Stream>,
     opened: u64,
+    resumed: u64,
     latencies: Vec<u64>,
     tally: Tally,
 }
@@ -119,6 +129,7 @@ impl Generator<'_> {
         let outcome = Outcome {
             opened: self.opened,
             finished: self.latencies.len() as u64,
+            resumed: self.resumed,
             tally: self.tally,
             elapsed_ns,
             p50_ns: percentile(&self.latencies, 50),
@@ -134,14 +145,16 @@ impl Generator<'_> {
 
     fn open(&mut self, token: u64) -> Result<Session> {
         let stream = Stream::connect(self.load.target).context("cannot connect")?;
-        self.poll.add(&stream, token)?;
         let first = self.opened * self.load.messages;
         self.opened += 1;
-        Ok(Session::new(
+        let session = Session::new(
             stream,
+            self.tls.clone(),
             first..first + self.load.messages,
             self.load.hold,
-        ))
+        )?;
+        self.poll.add(session.stream(), token, session.interest())?;
+        Ok(session)
     }
 
     fn attend(&mut self, token: u64, buffer: &mut [u8]) -> Result<()> {
@@ -159,12 +172,19 @@ impl Generator<'_> {
                 }
                 return Ok(());
             }
-            Progress::Finished => self.latencies.push(nanoseconds(session.age())),
+            Progress::Finished => {
+                self.latencies.push(nanoseconds(session.age()));
+                self.resumed += u64::from(session.stream().is_resumed());
+            }
             Progress::Held => self.poll.remove(session.stream())?,
         }
         let ended = self.sessions[place].take();
-        if progress == Progress::Held {
-            self.held.extend(ended.map(Session::into_stream));
+        if let Some(stream) = ended.map(Session::into_stream) {
+            if progress == Progress::Held {
+                self.held.push(stream);
+            } else {
+                stream.close();
+            }
         }
         if self.opened < self.load.sessions {
             self.sessions[place] = Some(self.open(token)?);

@@ -22,14 +22,16 @@ const PREFIX: &str = "slbb-";
 const FOLDER: &str = "/run/netns";
 
 /// Where the proxy listens.
-pub(crate) const PROXY: SocketAddr = address(1, 2);
+pub(crate) const PROXY: SocketAddr = address(1, 2, 2525);
 /// Where the sink listens.
-pub(crate) const SINK: SocketAddr = address(2, 1);
+pub(crate) const SINK: SocketAddr = address(2, 1, 2525);
+/// Where nginx mail asks for the sink.
+pub(crate) const AUTH: SocketAddr = address(2, 1, 8025);
 
-const fn address(network: u8, host: u8) -> SocketAddr {
+const fn address(network: u8, host: u8, port: u16) -> SocketAddr {
     SocketAddr::V4(SocketAddrV4::new(
         Ipv4Addr::new(10, 99, network, host),
-        2525,
+        port,
     ))
 }
 

@@ -1,11 +1,13 @@
 //! Load generator, sink, and the peers that smtp-lb is measured against.
 //!
-//! `relay` and `firewall` are the benchmarks; `sink` and `generate` are the two ends of the
-//! load, which `relay` starts as processes of their own inside network namespaces.
+//! `relay`, `tls` and `firewall` are the benchmarks; `sink` and `generate` are the two ends of
+//! the load, which the first two start as processes of their own inside network namespaces.
 
 #![expect(clippy::cast_precision_loss, reason = "no figure here is near 2^52")]
 
 mod cli;
+mod compare;
+mod credentials;
 mod digest;
 mod firewall;
 mod generator;
@@ -17,6 +19,7 @@ mod poll;
 mod process;
 mod relay;
 mod sink;
+mod tls;
 mod transport;
 
 fn main() -> anyhow::Result<()> {

@@ -37,12 +37,12 @@ impl Poll {
     }
 
     /// Watches a descriptor; `token` comes back with its events.
-    pub(crate) fn add(&self, fd: impl AsFd, token: u64) -> Result<()> {
+    pub(crate) fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<()> {
         Ok(epoll::add(
             &self.epoll,
             fd,
             EventData::new_u64(token),
-            flags(Interest::Receive),
+            flags(interest),
         )?)
     }
 

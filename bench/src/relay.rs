@@ -1,117 +1,91 @@
-//! `smtp-lb-bench relay`: the plain relay beside HAProxy and nginx stream.
-//!
-//! Every measurement has a network, a sink and a proxy of its own, so that none inherits
-//! anything from another. Subjects take turns within each row and round; ratios are taken
-//! between measurements of the same round.
+//! `smtp-lb-bench relay`: the plain relay beside `HAProxy` and nginx stream.
 
-mod measure;
-mod provision;
-mod report;
-mod row;
-pub(crate) mod statistics;
-mod subject;
-mod workload;
+use crate::compare::Bench;
+use crate::compare::row::{Row, Target};
+use crate::compare::subject::{Scenario, Subject};
+use crate::compare::workload::{Shape, Workload};
 
-use std::fs;
-use std::path::PathBuf;
+/// The bench.
+pub(crate) const BENCH: Bench = Bench {
+    name: "relay",
+    title: "Relay beside its peers",
+    note: "",
+    workloads: &[
+        Workload {
+            name: "sessions-20",
+            shape: Shape::small(10_000, 20),
+            warm_up: Shape::small(1_000, 20),
+            rows: &[
+                Row::cpu_per_session(
+                    "CPU, 1 message a session, 20 at once: s per 1,000 sessions",
+                    1.0,
+                ),
+                Row::rate("Sessions a second, 20 at once", BEST),
+                Row::p50("Time of a session, 20 at once, p50: ms", BEST),
+                Row::p99("Time of a session, 20 at once, p99: ms", BEST),
+                Row::proxy_share("Share of its CPU that the proxy used, 20 at once: %"),
+                Row::load_share("Share of theirs that generator and sink used: %"),
+            ],
+            ..RELAY
+        },
+        Workload {
+            name: "sessions-200",
+            shape: Shape::small(10_000, 200),
+            warm_up: Shape::small(1_000, 200),
+            rows: &[Row::cpu_per_session(
+                "CPU, 1 message a session, 200 at once: s per 1,000 sessions",
+                1.0,
+            )],
+            ..RELAY
+        },
+        Workload {
+            name: "messages",
+            shape: Shape::many(1_000),
+            warm_up: Shape::many(100),
+            rows: &[Row::cpu_per_message(
+                "CPU, 1,000 messages a session, 20 at once: s per 1,000 messages",
+                1.0,
+            )],
+            ..RELAY
+        },
+        Workload {
+            name: "bulk",
+            shape: Shape::bulk(200),
+            warm_up: Shape::bulk(20),
+            rows: &[Row::cpu_per_gb(
+                "CPU, messages of 10 MiB, 4 at once: s per GB",
+                0.7,
+            )],
+            ..RELAY
+        },
+        Workload {
+            name: "idle",
+            shape: Shape::idle(5_000),
+            // Sessions held beforehand would be taken for the proxy's own memory.
+            warm_up: Shape::small(20, 1),
+            rows: &[Row::memory(
+                "Memory of an idle session, 5,000 after EHLO: KiB of RSS",
+                3.5,
+            )],
+            ..RELAY
+        },
+    ],
+};
 
-use anyhow::{Context, Result, ensure};
-use clap::Args;
+const BEST: Option<Target> = Some(Target::Ratio(1.0));
 
-use crate::{interrupt, lab, process};
-use measure::{Sample, measure};
-use report::Report;
-use subject::Subject;
-use workload::Workload;
-
-/// Rounds of `--quick`.
-const QUICK: usize = 2;
-
-/// What `relay` takes.
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Times that each measurement is made
-    #[arg(long, default_value_t = 7)]
-    rounds: usize,
-    /// The smtp-lb to measure; if not given, the one beside this program
-    #[arg(long)]
-    smtp_lb: Option<PathBuf>,
-    /// File for the result
-    #[arg(long, default_value = "bench/relay.md")]
-    out: PathBuf,
-    /// Two rounds, printed and not written
-    #[arg(long)]
-    quick: bool,
-    /// Only these workloads, printed and not written
-    #[arg(long, value_name = "WORKLOAD")]
-    only: Vec<Workload>,
-    /// Only these subjects, printed and not written
-    #[arg(long, value_name = "NAME")]
-    subject: Vec<Subject>,
-}
-
-impl Options {
-    fn is_whole(&self) -> bool {
-        !self.quick && self.only.is_empty() && self.subject.is_empty()
-    }
-}
-
-/// Samples of one workload: a list for each round, in the order of the subjects.
-type Rounds = Vec<Vec<Sample>>;
-
-/// Measures everything that is asked for, and tells.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let subjects = chosen(&options.subject, Subject::ALL);
-    let workloads = chosen(&options.only, Workload::ALL);
-    let rounds = if options.quick { QUICK } else { options.rounds };
-    ensure!(rounds > 0, "there must be at least one round");
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "network namespaces need root"
-    );
-
-    let smtp_lb = match &options.smtp_lb {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("smtp-lb"),
-    };
-    provision::provision(&subjects, &smtp_lb)?;
-    process::raise_open_files()?;
-    interrupt::catch()?;
-    lab::sweep();
-
-    let mut report = Report::begin(&subjects, &smtp_lb)?;
-    let mut samples: Vec<Rounds> = vec![Vec::new(); workloads.len()];
-    for round in 1..=rounds {
-        for (&workload, samples) in workloads.iter().zip(&mut samples) {
-            let mut turn = Vec::new();
-            for &subject in &subjects {
-                let sample = measure(subject, workload, &smtp_lb);
-                // Ctrl-C ends the other processes too, which then is not their fault.
-                interrupt::check()?;
-                let sample = sample.with_context(|| format!("{subject} under {workload}"))?;
-                eprintln!("round {round}/{rounds}  {workload:<12}  {subject:<10}  {sample}");
-                turn.push(sample);
-            }
-            samples.push(turn);
-        }
-    }
-    for (&workload, samples) in workloads.iter().zip(&samples) {
-        report.add(workload, samples);
-    }
-    let mut text = report.finish(rounds)?;
-    // What a profile has shown is written by hand, and stays beside the figures.
-    if let Ok(profile) = fs::read_to_string(options.out.with_file_name("relay-profile.md")) {
-        text = text + "\n" + &profile;
-    }
-    if options.is_whole() {
-        fs::write(&options.out, &text).with_context(|| options.out.display().to_string())?;
-        eprintln!("written to {}", options.out.display());
-    }
-    print!("{text}");
-    Ok(())
-}
-
-/// What was asked for, or all.
-fn chosen<T: Copy>(asked: &[T], all: &[T]) -> Vec<T> {
-    if asked.is_empty() { all } else { asked }.to_vec()
-}
+/// What all workloads have in common.
+const RELAY: Workload = Workload {
+    name: "",
+    scenario: Scenario::Plain,
+    resume: false,
+    subjects: &[
+        Subject::SmtpLb,
+        Subject::HaProxy,
+        Subject::Nginx,
+        Subject::Nginx64k,
+    ],
+    shape: Shape::small(0, 0),
+    warm_up: Shape::small(0, 0),
+    rows: &[],
+};

@@ -1,5 +1,6 @@
 //! A mail server that takes everything, remembers checksums only, and costs little.
 
+pub(crate) mod auth;
 mod session;
 
 use std::io::{IoSlice, Result};
@@ -8,7 +9,8 @@ use std::os::fd::AsFd;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Tally;
-use crate::poll::Poll;
+use crate::poll::{Interest, Poll};
+use crate::transport::tls::{Server, Start};
 use crate::transport::{Listener, Stream};
 use session::{Progress, Session};
 
@@ -30,13 +32,14 @@ pub(crate) struct Arrived {
 }
 
 /// Takes mail until `stop` can be read or has ended.
-pub(crate) fn serve(listener: Listener, stop: impl AsFd) -> Result<Arrived> {
+pub(crate) fn serve(listener: Listener, tls: Option<Server>, stop: impl AsFd) -> Result<Arrived> {
     let poll = Poll::new()?;
-    poll.add(&listener, LISTENER)?;
-    poll.add(&stop, STOP)?;
+    poll.add(&listener, LISTENER, Interest::Receive)?;
+    poll.add(&stop, STOP, Interest::Receive)?;
     Sink {
         poll,
         listener,
+        tls,
         sessions: Vec::new(),
         free: Vec::new(),
         buffer: vec![0; BUFFER],
@@ -49,6 +52,7 @@ pub(crate) fn serve(listener: Listener, stop: impl AsFd) -> Result<Arrived> {
 struct Sink {
     poll: Poll,
     listener: Listener,
+    tls: Option<Server>,
     /// A token is an index; places are used again.
     sessions: Vec<Option<(Stream, Session)>>,
     free: Vec<usize>,
@@ -75,19 +79,26 @@ impl Sink {
     }
 
     fn accept(&mut self) -> Result<()> {
-        let Some(stream) = self.listener.accept()? else {
+        let Some(mut stream) = self.listener.accept()? else {
             return Ok(());
         };
         self.arrived.opened += 1;
-        if !send_all(&stream, session::GREETING) {
+        let start = self.tls.as_ref().map(|tls| tls.start);
+        if let Some(tls) = &self.tls
+            && start == Some(Start::Implicit)
+        {
+            stream.begin_tls(tls.begin()?);
+        }
+        if !send_all(&mut stream, session::GREETING) {
             return Ok(());
         }
         let index = self.free.pop().unwrap_or_else(|| {
             self.sessions.push(None);
             self.sessions.len() - 1
         });
-        self.poll.add(&stream, index as u64)?;
-        self.sessions[index] = Some((stream, Session::default()));
+        self.poll.add(&stream, index as u64, Interest::Receive)?;
+        let session = Session::new(start == Some(Start::Starttls));
+        self.sessions[index] = Some((stream, session));
         Ok(())
     }
 
@@ -112,18 +123,27 @@ impl Sink {
         };
         match progress {
             Progress::Open => return,
+            Progress::StartTls => {
+                if let Some(Ok(connection)) = self.tls.as_ref().map(Server::begin) {
+                    stream.begin_tls(connection);
+                    return;
+                }
+            }
             Progress::Finished => self.arrived.finished += 1,
             Progress::Broken => {}
         }
-        self.sessions[index] = None;
+        if let Some((stream, _)) = self.sessions[index].take() {
+            stream.close();
+        }
         self.free.push(index);
     }
 }
 
 /// Replies are small: a client that leaves no room for them does not read its replies.
-fn send_all(stream: &Stream, bytes: &[u8]) -> bool {
-    bytes.is_empty()
+fn send_all(stream: &mut Stream, bytes: &[u8]) -> bool {
+    let sent = bytes.is_empty()
         || stream
             .send(&[IoSlice::new(bytes)])
-            .is_ok_and(|sent| sent == Some(bytes.len()))
+            .is_ok_and(|sent| sent == Some(bytes.len()));
+    sent && !stream.is_waiting()
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 
 use super::case::{Case, Family, MANY};
+use crate::compare::statistics::{Summary, ratios};
 use crate::machine::Machine;
-use crate::relay::statistics::{Summary, ratios};
 
 /// To reach, trie by image.
 const TARGET: f64 = 4.0;

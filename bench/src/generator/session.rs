@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,12 +12,14 @@ use crate::digest::Tally;
 use crate::message::{Header, Template};
 use crate::poll::Interest;
 use crate::transport::Stream;
+use crate::transport::tls::{Client, Start};
 
 /// What the reply that is due answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Connect,
     Hello,
+    StartTls,
     Mail,
     Recipient,
     Data,
@@ -28,7 +31,7 @@ impl Step {
     /// The one code that is a success.
     fn success(self) -> u16 {
         match self {
-            Self::Connect => 220,
+            Self::Connect | Self::StartTls => 220,
             Self::Hello | Self::Mail | Self::Recipient | Self::Message => 250,
             Self::Data => 354,
             Self::Quit => 221,
@@ -50,6 +53,7 @@ pub(crate) enum Progress {
 /// State of a session.
 pub(crate) struct Session {
     stream: Stream,
+    tls: Option<Rc<Client>>,
     began: Instant,
     step: Step,
     replies: Replies,
@@ -62,16 +66,27 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session that is connecting, to send the messages with these numbers.
-    pub(crate) fn new(stream: Stream, messages: Range<u64>, hold: bool) -> Self {
-        Self {
+    pub(crate) fn new(
+        mut stream: Stream,
+        tls: Option<Rc<Client>>,
+        messages: Range<u64>,
+        hold: bool,
+    ) -> Result<Self> {
+        if let Some(client) = &tls
+            && client.start == Start::Implicit
+        {
+            stream.begin_tls(client.begin()?);
+        }
+        Ok(Self {
             stream,
+            tls,
             began: Instant::now(),
             step: Step::Connect,
             replies: Replies::default(),
             hold,
             messages,
             sending: None,
-        }
+        })
     }
 
     /// Its connection, to be watched.
@@ -91,7 +106,7 @@ impl Session {
 
     /// What it waits for.
     pub(crate) fn interest(&self) -> Interest {
-        if self.sending.is_some() {
+        if self.sending.is_some() || self.stream.is_waiting() {
             Interest::Send
         } else {
             Interest::Receive
@@ -116,6 +131,7 @@ impl Session {
         template: &Template,
         tally: &mut Tally,
     ) -> Result<Progress> {
+        self.stream.flush()?;
         if self.sending.is_some() {
             self.send_message(template, tally)?;
             return Ok(Progress::Open);
@@ -136,9 +152,18 @@ impl Session {
             }
         }
         match self.step {
+            Step::Hello if self.tls.is_some() && !self.stream.is_tls() => {
+                self.command(Step::StartTls, b"STARTTLS\r\n")?;
+            }
             Step::Hello if self.hold => return Ok(Progress::Held),
             Step::Quit => return Ok(Progress::Finished),
-            Step::Connect => self.command(Step::Hello, b"EHLO generator.example\r\n")?,
+            Step::Connect => self.hello()?,
+            Step::StartTls => {
+                if let Some(client) = &self.tls {
+                    self.stream.begin_tls(client.begin()?);
+                }
+                self.hello()?;
+            }
             Step::Hello | Step::Message => self.next_message()?,
             Step::Mail => self.command(Step::Recipient, b"RCPT TO:<to@sink.example>\r\n")?,
             Step::Recipient => self.command(Step::Data, b"DATA\r\n")?,
@@ -149,6 +174,10 @@ impl Session {
             }
         }
         Ok(Progress::Open)
+    }
+
+    fn hello(&mut self) -> Result<()> {
+        self.command(Step::Hello, b"EHLO generator.example\r\n")
     }
 
     fn next_message(&mut self) -> Result<()> {

@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 
 use super::*;
+use crate::credentials::Credentials;
 use crate::sink::{self, Arrived};
 use crate::transport::Listener;
+use crate::transport::tls::{Server, ServerOptions, Start};
 
 fn load(target: SocketAddr) -> Load {
     Load {
@@ -17,15 +19,21 @@ fn load(target: SocketAddr) -> Load {
         size: 4096,
         hold: false,
         limit: 20,
+        tls: ClientOptions::default(),
     }
 }
 
 /// Offers a load to a sink of its own.
 fn deliver(shape: impl FnOnce(Load) -> Load) -> (Outcome, Arrived) {
+    deliver_to(None, shape)
+}
+
+/// The same, the sink with TLS.
+fn deliver_to(tls: Option<Server>, shape: impl FnOnce(Load) -> Load) -> (Outcome, Arrived) {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let load = shape(load(listener.address().unwrap()));
     let (stop, stopper) = pipe().unwrap();
-    let sink = thread::spawn(move || sink::serve(listener, stop).unwrap());
+    let sink = thread::spawn(move || sink::serve(listener, tls, stop).unwrap());
     let (outcome, held) = run(&load).unwrap();
     assert_eq!(held.len() as u64, outcome.opened - outcome.finished);
     drop(stopper);
@@ -55,6 +63,41 @@ fn what_is_sent_arrives() {
         assert_eq!((arrived.opened, arrived.finished), (sessions, sessions));
         assert!(0 < outcome.p50_ns && outcome.p50_ns <= outcome.p99_ns);
         assert!(outcome.p99_ns <= outcome.elapsed_ns);
+    }
+}
+
+#[test]
+fn what_is_sent_in_tls_arrives() {
+    let credentials = Credentials::make().unwrap();
+    for start in [Start::Implicit, Start::Starttls] {
+        for (sessions, at_once, messages, size) in
+            [(1, 1, 1, 64), (30, 7, 3, 40_000), (2, 2, 2, 5_000_000)]
+        {
+            let server = ServerOptions {
+                tls: Some(start),
+                certificate: Some(credentials.certificate()),
+                key: Some(credentials.key()),
+            };
+            let tls = ClientOptions {
+                tls: Some(start),
+                ca: Some(credentials.ca()),
+                resume: true,
+            };
+            let (outcome, arrived) = deliver_to(Server::new(&server).unwrap(), |load| Load {
+                sessions,
+                at_once,
+                messages,
+                size,
+                tls,
+                ..load
+            });
+            assert_eq!(outcome.tally.messages, sessions * messages);
+            assert_eq!(outcome.tally.bytes, sessions * messages * size as u64);
+            assert_eq!(outcome.tally, arrived.tally);
+            assert_eq!((arrived.opened, arrived.finished), (sessions, sessions));
+            // The sink gives no tickets.
+            assert_eq!(outcome.resumed, 0);
+        }
     }
 }
 

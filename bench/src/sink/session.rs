@@ -16,6 +16,8 @@ const LINE: usize = 512;
 pub(crate) enum Progress {
     /// It goes on.
     Open,
+    /// TLS begins after the replies.
+    StartTls,
     /// QUIT was answered.
     Finished,
     /// The client does what the generator never does.
@@ -27,6 +29,8 @@ pub(crate) enum Progress {
 pub(crate) struct Session {
     line: Vec<u8>,
     message: Option<Message>,
+    /// Whether TLS is offered.
+    offers_tls: bool,
 }
 
 struct Message {
@@ -36,6 +40,14 @@ struct Message {
 }
 
 impl Session {
+    /// A session that has been greeted.
+    pub(crate) fn new(offers_tls: bool) -> Self {
+        Self {
+            offers_tls,
+            ..Self::default()
+        }
+    }
+
     /// Takes input, adds replies to `replies` and whole messages to `tally`.
     pub(crate) fn feed(
         &mut self,
@@ -77,22 +89,29 @@ impl Session {
 
     fn command(&mut self, replies: &mut Vec<u8>) -> Progress {
         let verb = self.line.get(..4).map(<[u8]>::to_ascii_uppercase);
-        let reply: &[u8] = match verb.as_deref() {
-            Some(b"EHLO") => b"250-sink.example\r\n250-SIZE 33554432\r\n250 8BITMIME\r\n",
-            Some(b"MAIL" | b"RCPT") => b"250 2.1.0 Ok\r\n",
+        let (reply, progress): (&[u8], _) = match verb.as_deref() {
+            Some(b"EHLO") if self.offers_tls => (
+                b"250-sink.example\r\n250-SIZE 33554432\r\n250-STARTTLS\r\n250 8BITMIME\r\n",
+                Progress::Open,
+            ),
+            Some(b"EHLO") => (
+                b"250-sink.example\r\n250-SIZE 33554432\r\n250 8BITMIME\r\n",
+                Progress::Open,
+            ),
+            Some(b"STAR") if self.offers_tls => {
+                self.offers_tls = false;
+                (b"220 2.0.0 Go ahead\r\n", Progress::StartTls)
+            }
+            Some(b"MAIL" | b"RCPT" | b"RSET" | b"NOOP") => (b"250 2.1.0 Ok\r\n", Progress::Open),
             Some(b"DATA") => {
                 self.message = Some(Message::default());
-                b"354 End data with <CR><LF>.<CR><LF>\r\n"
+                (b"354 End data with <CR><LF>.<CR><LF>\r\n", Progress::Open)
             }
-            Some(b"QUIT") => b"221 2.0.0 Bye\r\n",
-            _ => b"502 5.5.2 Not known here\r\n",
+            Some(b"QUIT") => (b"221 2.0.0 Bye\r\n", Progress::Finished),
+            _ => (b"502 5.5.2 Not known here\r\n", Progress::Open),
         };
         replies.extend_from_slice(reply);
-        if verb.as_deref() == Some(b"QUIT") {
-            Progress::Finished
-        } else {
-            Progress::Open
-        }
+        progress
     }
 }
 
@@ -162,6 +181,23 @@ mod tests {
             ];
             assert_eq!(codes, asked);
         }
+    }
+
+    #[test]
+    fn tls_begins_once_and_only_if_offered() {
+        let (mut tally, mut replies) = (Tally::default(), Vec::new());
+        let mut session = Session::new(true);
+        let mut say = |line| session.feed(line, &mut tally, &mut replies);
+        assert_eq!(say(b"EHLO me\r\n"), Progress::Open);
+        assert_eq!(say(b"STARTTLS\r\n"), Progress::StartTls);
+        assert_eq!(say(b"STARTTLS\r\n"), Progress::Open);
+        let replies = String::from_utf8(replies).unwrap();
+        assert!(replies.contains("250-STARTTLS\r\n"));
+        assert!(replies.ends_with("\r\n220 2.0.0 Go ahead\r\n502 5.5.2 Not known here\r\n"));
+        assert_eq!(
+            talk(&[b"STARTTLS\r\n"], 9).2,
+            "502 5.5.2 Not known here\r\n"
+        );
     }
 
     #[test]

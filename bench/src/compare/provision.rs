@@ -24,15 +24,12 @@ pub(crate) fn provision(subjects: &[Subject], smtp_lb: &Path) -> Result<()> {
     }
     let mut missing = Vec::new();
     for subject in subjects {
-        let packages: &[&str] = match subject {
-            Subject::SmtpLb => continue,
-            Subject::HaProxy => &["haproxy"],
-            Subject::Nginx | Subject::Nginx64k => &["nginx", "libnginx-mod-stream"],
-        };
-        if !subject.program(smtp_lb).exists() {
+        let (packages, file) = subject.packages();
+        if !Path::new(file).exists() {
             missing.extend_from_slice(packages);
         }
     }
+    missing.sort_unstable();
     missing.dedup();
     if missing.is_empty() {
         Ok(())
