@@ -165,3 +165,23 @@ impl Bench {
         Ok(with_subjects.filter(|(_, them)| !them.is_empty()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use crate::{relay, tls};
+
+    #[test]
+    fn workloads_have_names_of_their_own_and_all_are_for_us() {
+        for bench in [relay::BENCH, tls::BENCH] {
+            let names: HashSet<&str> = bench.workloads.iter().map(|it| it.name).collect();
+            assert_eq!(names.len(), bench.workloads.len());
+            for workload in bench.workloads {
+                assert!(workload.subjects.contains(&super::Subject::SmtpLb));
+                assert!(!workload.rows.is_empty());
+                assert!(workload.shape.sessions > 0 && workload.warm_up.sessions > 0);
+            }
+        }
+    }
+}

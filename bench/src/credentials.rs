@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    PKCS_ECDSA_P256_SHA256,
 };
 use tempfile::TempDir;
 
@@ -20,6 +21,9 @@ impl Credentials {
     pub(crate) fn make() -> Result<Self> {
         let mut authority = CertificateParams::new([])?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // OpenSSL takes a certificate whose issuer has its own name for a self-signed one.
+        let name = &mut authority.distinguished_name;
+        name.push(DnType::CommonName, "authority.example");
         let key = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
         let authority = CertifiedIssuer::self_signed(authority, key()?)?;
         let key = key()?;

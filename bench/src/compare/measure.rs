@@ -275,7 +275,8 @@ fn check(shape: Shape, sent: &[Outcome], arrived: Arrived, by_session: bool) -> 
 /// The first sessions have nothing to take up; all later ones must, or none may.
 fn check_resumption(workload: &Workload, outcome: Outcome) -> Result<()> {
     let (least, most) = if workload.resume {
-        (outcome.finished - workload.shape.at_once, outcome.finished)
+        let first = workload.shape.at_once;
+        (outcome.finished.saturating_sub(first), outcome.finished)
     } else {
         (0, 0)
     };

@@ -186,8 +186,9 @@ fn version(program: &Path, option: &str) -> Result<String> {
     // nginx and stunnel tell their versions on standard error.
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let mut lines = text.lines().filter(|line| !line.starts_with('['));
-    Ok(lines.next().context("no version")?.trim().to_owned())
+    // stunnel says more before it.
+    let first = text.lines().find(|line| line.contains('.'));
+    Ok(first.context("no version")?.trim().to_owned())
 }
 
 #[cfg(test)]
