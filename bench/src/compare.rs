@@ -4,6 +4,7 @@
 //! anything from another. Subjects take turns within each workload and round; ratios are taken
 //! between measurements of the same round.
 
+mod check;
 mod measure;
 mod provision;
 mod report;

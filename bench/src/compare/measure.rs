@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::check;
 use super::subject::{self, Setup, Subject};
 use super::workload::{Shape, Workload};
-use crate::digest::Tally;
 use crate::generator::{self, Load, Outcome};
 use crate::lab::{self, AUTH, Lab, Namespace, PROXY, SINK};
 use crate::machine;
@@ -103,8 +103,8 @@ pub(crate) fn measure(setup: &Setup<'_>, workload: &Workload) -> Result<Sample> 
     sink.stop();
     let arrived: Arrived = sink.told().context("the sink does not answer")?;
     let sent = [greeted, warm_up, outcome];
-    check(shape, &sent, arrived, setup.passes_sessions_on())?;
-    check_resumption(workload, outcome)?;
+    check::deliveries(shape, &sent, arrived, setup.passes_sessions_on())?;
+    check::handshakes(shape, workload.resume, outcome)?;
     sink.finish()?;
     generator.finish()?;
 
@@ -232,176 +232,6 @@ impl<'a> Client<'a> {
                 Err(_) => proxy.as_mut().map_or(Ok(()), |proxy| proxy.must_run())?,
             }
             thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-/// What arrived must be what was sent, and what was sent must be all that was asked for. The
-/// sink must have seen the same sessions if `by_session`, else only the same messages.
-fn check(shape: Shape, sent: &[Outcome], arrived: Arrived, by_session: bool) -> Result<()> {
-    let mut expected = if by_session {
-        Arrived::default()
-    } else {
-        Arrived {
-            tally: Tally::default(),
-            ..arrived
-        }
-    };
-    for load in sent {
-        expected.tally = expected.tally.plus(load.tally);
-        if by_session {
-            expected.opened += load.opened;
-            expected.finished += load.finished;
-        }
-    }
-    ensure!(
-        expected == arrived,
-        "sent {expected:?}, arrived {arrived:?}"
-    );
-    let messages = if shape.hold {
-        0
-    } else {
-        shape.sessions * shape.messages
-    };
-    let bytes = messages * shape.size as u64;
-    let whole = sent.last().is_some_and(|load| {
-        load.opened == shape.sessions
-            && (load.tally.messages, load.tally.bytes) == (messages, bytes)
-    });
-    ensure!(whole, "asked for {shape:?}, sent {sent:?}");
-    Ok(())
-}
-
-/// The first sessions have nothing to take up; all later ones must, or none may.
-fn check_resumption(workload: &Workload, outcome: Outcome) -> Result<()> {
-    let (least, most) = if workload.resume {
-        let first = workload.shape.at_once;
-        (outcome.finished.saturating_sub(first), outcome.finished)
-    } else {
-        (0, 0)
-    };
-    let resumed = outcome.resumed;
-    ensure!(
-        (least..=most).contains(&resumed),
-        "{resumed} of {} handshakes were resumed, not {least} to {most}",
-        outcome.finished
-    );
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHAPE: Shape = Shape {
-        sessions: 2,
-        at_once: 1,
-        messages: 3,
-        size: 10,
-        hold: false,
-    };
-
-    fn sent() -> Outcome {
-        let tally = Tally {
-            messages: 6,
-            bytes: 60,
-            digest: 7,
-        };
-        Outcome {
-            opened: 2,
-            finished: 2,
-            resumed: 0,
-            tally,
-            elapsed_ns: 1,
-            p50_ns: 1,
-            p99_ns: 1,
-            cpu_ns: 1,
-        }
-    }
-
-    fn arrived(sent: &[Outcome]) -> Arrived {
-        let tally = sent
-            .iter()
-            .fold(Tally::default(), |sum, load| sum.plus(load.tally));
-        let finished = sent.iter().map(|load| load.finished).sum::<u64>();
-        let opened = sent.iter().map(|load| load.opened).sum::<u64>();
-        Arrived {
-            opened,
-            finished,
-            tally,
-        }
-    }
-
-    #[test]
-    fn what_arrived_whole_passes() {
-        let loads = [sent(), sent()];
-        check(SHAPE, &loads, arrived(&loads), true).unwrap();
-        let held = Outcome {
-            finished: 0,
-            tally: Tally::default(),
-            ..sent()
-        };
-        check(
-            Shape {
-                hold: true,
-                ..SHAPE
-            },
-            &[held],
-            arrived(&[held]),
-            true,
-        )
-        .unwrap();
-    }
-
-    #[test]
-    fn any_difference_fails() {
-        let changes: [fn(&mut Arrived); 5] = [
-            |it| it.opened += 1,
-            |it| it.finished -= 1,
-            |it| it.tally.messages -= 1,
-            |it| it.tally.bytes += 1,
-            |it| it.tally.digest ^= 1,
-        ];
-        for change in changes {
-            let mut arrived = arrived(&[sent()]);
-            change(&mut arrived);
-            assert!(
-                check(SHAPE, &[sent()], arrived, true).is_err(),
-                "{arrived:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn who_reads_smtp_may_have_other_sessions_but_no_other_messages() {
-        let more = Arrived {
-            opened: 9,
-            finished: 8,
-            ..arrived(&[sent()])
-        };
-        check(SHAPE, &[sent()], more, false).unwrap();
-        let mut less = more;
-        less.tally.messages -= 1;
-        assert!(check(SHAPE, &[sent()], less, false).is_err());
-    }
-
-    #[test]
-    fn less_than_asked_for_fails() {
-        for shape in [
-            Shape {
-                sessions: 3,
-                ..SHAPE
-            },
-            Shape {
-                messages: 4,
-                ..SHAPE
-            },
-            Shape { size: 11, ..SHAPE },
-        ] {
-            assert!(
-                check(shape, &[sent()], arrived(&[sent()]), true).is_err(),
-                "{shape:?}"
-            );
         }
     }
 }
