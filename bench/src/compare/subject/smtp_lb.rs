@@ -84,6 +84,6 @@ resumption = false
 
 /// What the peers are told as well.
 const PROFILE: &str = r#"min_version = "1.3"
-cipher_suites = ["TLS13_AES_128_GCM_SHA256"]
+cipher_suites = ["TLS_AES_128_GCM_SHA256"]
 groups = ["X25519"]
 "#;
