@@ -1,6 +1,7 @@
 //! A certificate authority and one P-256 certificate, which all servers of a run share.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -35,6 +36,9 @@ impl Credentials {
         fs::write(credentials.certificate(), &certificate)?;
         fs::write(credentials.key(), &key)?;
         fs::write(credentials.both(), certificate + &key)?;
+        for secret in [credentials.key(), credentials.both()] {
+            fs::set_permissions(secret, Permissions::from_mode(0o600))?;
+        }
         Ok(credentials)
     }
 
