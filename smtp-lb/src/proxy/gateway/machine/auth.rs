@@ -32,6 +32,7 @@ impl Machine {
             replies::MECHANISM
         } else if self.held == Held::InVain {
             self.held = Held::No;
+            self.fresh = true;
             self.tell(replies::NO_AUTH_NOW, out);
             return true;
         } else if !self.has_ready_leg(Extensions::AUTH) {

@@ -261,6 +261,10 @@ impl Machine {
             Phase::Auth(Exchange::Cancelled(_)) => self.phase = Phase::Auth(Exchange::Asked),
             phase => self.phase = phase,
         }
+        if self.envelope.chunks.is_some() {
+            // What was sent of the message is not kept.
+            self.envelope.failed.get_or_insert(replies::LOST);
+        }
         if matches!(self.phase, Phase::Command) && self.envelope.mail_refused() {
             self.tell_rest(replies::MAIL_FIRST, out);
             self.envelope.clear();
@@ -301,6 +305,7 @@ impl Machine {
             } else {
                 replies::NO_MEMBER
             };
+            self.held = Held::No;
             self.envelope.failed = Some(reply);
             self.tell_rest(reply, out);
         } else if matches!(self.held, Held::For(_)) {

@@ -42,6 +42,7 @@ impl Machine {
             return self.out_of_turn(out);
         }
         self.reset();
+        self.fresh = true;
         self.greeted = true;
         if self.name.as_deref() != Some(name) {
             self.name = Some(name.into());
@@ -56,10 +57,7 @@ impl Machine {
             Some(offer) => self.answer_ehlo(offer, out),
             // Before TLS there is nothing that an offer is good for.
             None if self.needs_tls_first() => self.answer_ehlo(Offer::default(), out),
-            None => {
-                self.fresh = true;
-                self.phase = Phase::Ehlo;
-            }
+            None => self.phase = Phase::Ehlo,
         }
     }
 
@@ -77,6 +75,7 @@ impl Machine {
             offer.extensions = offer.extensions.with(Extensions::STARTTLS);
         }
         self.phase = Phase::Command;
+        self.fresh = true;
         self.client_since = self.now;
         offer.render(&self.settings.plan.hostname, &mut out.to_client);
         self.offered = offer;

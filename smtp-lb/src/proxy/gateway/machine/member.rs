@@ -55,14 +55,8 @@ impl Machine {
             State::Helo if first == 2 => self.learned(Offer::default(), out),
             State::StartTls if reply.code == 220 => open.state = State::GoAhead,
             State::Reset if first == 2 => open.state = State::Served,
-            State::StartTls | State::Ehlo | State::Helo => {
-                open.state = State::Served;
-                self.unfit(out);
-            }
-            State::Greeting | State::Reset => {
-                open.state = State::Served;
-                self.leave(out);
-            }
+            State::StartTls | State::Ehlo | State::Helo => self.unfit(out),
+            State::Greeting | State::Reset => self.part(out),
             State::Ready(cursor) if cursor.awaited > 0 => self.line_answered(cursor, &reply, out),
             State::DataAsked => self.data_answered(&reply, out),
             State::Text => self.answered_early(reply, out),
@@ -74,14 +68,24 @@ impl Machine {
 
     /// `421`: the member ends the session. Whoever is bound to it hears so; else another may do.
     fn member_closes(&mut self, reply: &Reply, out: &mut Output) {
+        if self.sticky {
+            self.relay(reply, out);
+            self.answered();
+            return self.finish(out);
+        }
+        self.part(out);
+    }
+
+    /// Leaves a member that has answered, and so will understand QUIT.
+    fn part(&mut self, out: &mut Output) {
+        self.answered();
+        self.leave(out);
+    }
+
+    fn answered(&mut self) {
         if let Leg::Open(open) = &mut self.leg {
             open.state = State::Served;
         }
-        if self.sticky {
-            self.relay(reply, out);
-            return self.finish(out);
-        }
-        self.leave(out);
     }
 
     fn offered(&mut self, offer: &Offer, out: &mut Output) {
@@ -112,7 +116,7 @@ impl Machine {
 
     fn unfit(&mut self, out: &mut Output) {
         out.acts.push_back(Act::Count(Count::MemberUnfit));
-        self.leave(out);
+        self.part(out);
     }
 
     /// The leg's handshake is done: what was heard in the clear is forgotten.

@@ -100,6 +100,7 @@ impl Machine {
         self.phase = Phase::Command;
         if last {
             self.junk = 0;
+            self.fresh = true;
             self.envelope.clear();
         }
         if accepted && last {

@@ -221,10 +221,8 @@ fn the_members_death_ends_an_authenticated_session() {
     secure(|s| {
         s.authenticated()
             .client("MAIL FROM:<a@a>\r\nRCPT TO:<b@b>\r\nDATA\r\n");
-        s.member("250 m\r\n250 r\r\n354 go\r\n")
-            .client("x\r\n")
-            .gone()
-            .client(".\r\n");
+        s.member("250 m\r\n250 r\r\n").member("354 go\r\n");
+        s.client("x\r\n").gone().client(".\r\n");
         let said = "250 m\r\n250 r\r\n354 go\r\n\
              451 4.4.2 Connection to the mail server was lost, try again\r\n";
         let heard = "MAIL FROM:<a@a>\r\nRCPT TO:<b@b>\r\nDATA\r\nx\r\n";
