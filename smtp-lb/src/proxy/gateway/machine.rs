@@ -15,6 +15,7 @@ mod end;
 mod envelope;
 mod hello;
 mod leg;
+mod loss;
 mod mail;
 mod member;
 mod outcome;
@@ -47,6 +48,10 @@ const BULK: usize = 64 * 1024;
 
 /// One client's session.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, true from some time on"
+)]
 pub(crate) struct Machine {
     settings: Arc<Settings>,
     phase: Phase,

@@ -44,11 +44,15 @@ impl Machine {
 
     /// All is said: the member hears QUIT, or is cut off.
     pub(super) fn finish(&mut self, out: &mut Output) {
+        self.end(out);
+        out.acts.push_back(Act::CloseClient);
+    }
+
+    fn end(&mut self, out: &mut Output) {
         self.end_leg(out);
         self.leg = Leg::None;
         self.envelope.clear();
         self.phase = Phase::Closed;
-        out.acts.push_back(Act::CloseClient);
     }
 
     /// At the end of every call: a client that has gone, and would have to speak, has ended the
@@ -59,10 +63,14 @@ impl Machine {
         }
         let handshaking = matches!(self.phase, Phase::Handshake);
         if self.is_clients_turn() || handshaking {
-            if matches!(self.phase, Phase::Text(_) | Phase::Chunk(_)) {
+            let midway = matches!(self.phase, Phase::Text(_) | Phase::Chunk(_));
+            self.end(out);
+            if midway {
                 out.acts.push_back(Act::Count(Count::ClientGone));
+                out.acts.push_back(Act::AbortClient);
+            } else {
+                out.acts.push_back(Act::CloseClient);
             }
-            self.finish(out);
         }
     }
 }

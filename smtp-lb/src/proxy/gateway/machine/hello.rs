@@ -117,6 +117,8 @@ impl Machine {
             return;
         }
         self.tls = true;
+        self.inbox.clear();
+        self.skipping = false;
         self.greeted = false;
         self.offered = Offer::default();
         self.client_since = self.now;

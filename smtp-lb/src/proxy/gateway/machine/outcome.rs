@@ -96,6 +96,14 @@ impl Machine {
             4 | 5 => false,
             _ => return self.member_fault(out),
         };
+        if !out.to_member.is_empty() {
+            // Not all of it has gone out: whatever this is about, it is not the whole.
+            if accepted {
+                return self.member_fault(out);
+            }
+            Self::push_abort(out);
+            self.leg = Leg::None;
+        }
         let last = !matches!(self.phase, Phase::ChunkEnded { last: false });
         self.phase = Phase::Command;
         if last {

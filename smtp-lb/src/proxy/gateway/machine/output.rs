@@ -16,8 +16,9 @@ pub(crate) trait World {
 
 /// What the machine wants done: octets first, then acts, in their order.
 ///
-/// The driver hands the same one in again, and takes out what it has done: octets that are left in
-/// `to_member` tell the machine that the member, and not the client, is slow.
+/// The driver does all acts before it calls again. It hands the same one in, without what it has
+/// done and sent: octets that are left in `to_member` tell the machine that it is the member who
+/// is slow, and that a reply cannot be to what has not gone out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     /// For the client.

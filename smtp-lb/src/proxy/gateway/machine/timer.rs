@@ -8,7 +8,7 @@ use super::phase::{Held, Phase};
 use super::{Act, Count, Machine, Output, World, replies};
 
 /// Over how long the rate is averaged.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// How fast a client sends a message.
 #[derive(Debug, Clone, Copy, Default)]

@@ -50,7 +50,7 @@ fn without_pipelining_a_member_gets_one_line_at_a_time() {
 }
 
 #[test]
-fn pipelined_messages_wait_for_the_end_of_the_first() {
+fn point_10_what_follows_the_true_end_waits_for_its_reply() {
     usual(|s| {
         s.text();
         s.client("x\r\n.\r\nMAIL FROM:<c@c>\r\nRCPT TO:<d@d>\r\nQUIT\r\n");

@@ -1,6 +1,6 @@
 //! Points 19 to 21: members and clients that fail.
 
-use super::super::Count;
+use super::super::{Act, Count};
 use super::stage::{ABORT, CLOSE, EHLO, FRESH, OTHER, PARK, QUIT, every_split, settings, usual};
 
 const LOST: &str = "451 4.4.2 Connection to the mail server was lost, try again\r\n";
@@ -166,25 +166,40 @@ fn point_20_an_early_refusal_is_told_after_the_true_end() {
 }
 
 #[test]
+fn point_20_a_reply_before_the_end_has_gone_out_is_early() {
+    usual(|s| {
+        s.message().member_while_stuck("250 ok\r\n");
+        s.expect(LOST, "", ABORT).counted(Count::MessageAccepted, 0);
+    });
+    usual(|s| {
+        s.message().member_while_stuck("552 big\r\n");
+        s.expect("552 big\r\n", "", ABORT)
+            .counted(Count::MessageRefused, 1);
+    });
+}
+
+#[test]
 fn point_21_a_client_gone_in_a_message_cuts_the_member_off() {
     usual(|s| {
         s.text()
             .client("half a mess")
             .expect("", "half a mess", &[]);
-        s.client_ended().expect("", "", &[ABORT, CLOSE].concat());
+        s.client_ended()
+            .expect("", "", &[Act::Abort, Act::AbortClient]);
         s.closed().counted(Count::ClientGone, 1);
     });
     usual(|s| {
         s.envelope()
             .client("BDAT 10\r\nhal")
             .expect("", "BDAT 10\r\nhal", &[]);
-        s.client_ended().expect("", "", &[ABORT, CLOSE].concat());
+        s.client_ended()
+            .expect("", "", &[Act::Abort, Act::AbortClient]);
     });
     usual(|s| {
         s.envelope().client("DATA\r\n").expect("", "DATA\r\n", &[]);
         s.client_ended().expect("", "", &[]);
         s.member("354 go\r\n")
-            .expect("354 go\r\n", "", &[ABORT, CLOSE].concat());
+            .expect("354 go\r\n", "", &[Act::Abort, Act::AbortClient]);
     });
 }
 

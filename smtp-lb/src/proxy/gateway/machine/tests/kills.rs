@@ -104,7 +104,7 @@ fn point_20_killed_after_the_dot_nothing_is_replayed() {
 fn point_20_killed_after_a_refused_sender() {
     usual(|s| {
         s.hello()
-            .client(&[ENVELOPE, "DATA\r\n"].concat())
+            .client([ENVELOPE, "DATA\r\n"].concat())
             .expect("", "", FRESH);
         s.join(0).expect("", ENVELOPE, &[]);
         s.member("550 no\r\n").expect("550 no\r\n", "", &[]);

@@ -195,7 +195,7 @@ impl Stage {
     }
 
     pub(super) fn start(&mut self) -> &mut Self {
-        self.call(|m, w, o| m.start(w, o));
+        self.call(super::super::Machine::start);
         self
     }
 
@@ -238,7 +238,7 @@ impl Stage {
     }
 
     pub(super) fn no_member(&mut self) -> &mut Self {
-        self.call(|m, w, o| m.no_member(w, o));
+        self.call(super::super::Machine::no_member);
         self.pump();
         self
     }
@@ -262,24 +262,24 @@ impl Stage {
     }
 
     pub(super) fn member_tls(&mut self) -> &mut Self {
-        self.call(|m, w, o| m.member_tls(w, o));
+        self.call(super::super::Machine::member_tls);
         self.pump();
         self
     }
 
     pub(super) fn client_tls(&mut self) -> &mut Self {
-        self.call(|m, w, o| m.client_tls(w, o));
+        self.call(super::super::Machine::client_tls);
         self.pump();
         self
     }
 
     pub(super) fn client_ended(&mut self) -> &mut Self {
-        self.call(|m, w, o| m.client_ended(w, o));
+        self.call(super::super::Machine::client_ended);
         self
     }
 
     pub(super) fn shut_down(&mut self) -> &mut Self {
-        self.call(|m, w, o| m.shut_down(w, o));
+        self.call(super::super::Machine::shut_down);
         self
     }
 
@@ -289,7 +289,7 @@ impl Stage {
         while let Some(deadline) = self.machine.deadline().filter(|&at| at <= end) {
             let before = self.world.now();
             self.world.pass(deadline.saturating_sub(before));
-            self.call(|m, w, o| m.timed_out(w, o));
+            self.call(super::super::Machine::timed_out);
             self.pump();
             let next = self.machine.deadline();
             assert_ne!(next, Some(deadline), "a timer that has fired is set anew");
@@ -303,7 +303,14 @@ impl Stage {
     pub(super) fn pass_while_stuck(&mut self, time: Duration) -> &mut Self {
         self.out.to_member.extend_from_slice(b"stuck");
         self.world.pass(time);
-        self.call(|m, w, o| m.timed_out(w, o));
+        self.call(super::super::Machine::timed_out);
+        self
+    }
+
+    /// The end of the message has not gone out yet when this comes.
+    pub(super) fn member_while_stuck(&mut self, octets: &str) -> &mut Self {
+        self.out.to_member.extend_from_slice(b"stuck");
+        self.call(|m, w, o| m.member_input(octets.as_bytes(), w, o));
         self
     }
 
