@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// `GET /v1/firewall/counters`, and `POST /v1/firewall/explain` with its answer.
 pub use crate::firewall::{Counters, ExplainRequest, Explanation};
 use crate::firewall::{EventCounts, InForce, InterfaceReport};
+pub use crate::proxy::GatewayStatus;
 
 /// `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +99,8 @@ pub struct VirtualServerStatus {
     pub bytes_in: u64,
     /// Octets from members to clients.
     pub bytes_out: u64,
+    /// What was read of SMTP, if it is.
+    pub gateway: Option<GatewayStatus>,
 }
 
 /// A pool in [`Status`].

@@ -56,6 +56,7 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
                 panics: server.panics,
                 bytes_in: server.bytes_in,
                 bytes_out: server.bytes_out,
+                gateway: server.gateway,
             }
         })
         .collect()

@@ -16,66 +16,106 @@ pub(super) async fn to_member(
     server: &VirtualServer,
     timer: Pin<&mut Sleep>,
 ) -> Option<(TcpStream, Lease)> {
-    let (stream, lease) = Attempts::new(server).next(timer).await?;
+    let (stream, lease) = Attempts::new(server).next(server, timer).await?;
     lease.connected();
     Some((stream, lease))
 }
 
 /// Members tried for one purpose, and how many more may be.
-pub(super) struct Attempts<'a> {
-    server: &'a VirtualServer,
+#[derive(Debug)]
+pub(super) struct Attempts {
     tried: Tried,
     left: usize,
 }
 
-impl<'a> Attempts<'a> {
-    pub(super) fn new(server: &'a VirtualServer) -> Self {
+impl Attempts {
+    pub(super) fn new(server: &VirtualServer) -> Self {
         Self {
-            server,
             tried: Tried::default(),
             left: server.limits.connect_attempts,
         }
     }
 
+    /// A member that was not tried.
+    pub(super) fn choose(&self, server: &VirtualServer) -> Option<Lease> {
+        if self.left == 0 {
+            return None;
+        }
+        server.pool.pick(&self.tried)
+    }
+
     /// Does not choose this member again.
-    pub(super) fn failed(&mut self, lease: &Lease) {
+    pub(super) fn tried(&mut self, lease: &Lease) {
         self.tried.insert(lease.index());
     }
 
-    /// The next member that takes a connection. Whoever is content with it says so to the lease.
-    pub(super) async fn next(&mut self, mut timer: Pin<&mut Sleep>) -> Option<(TcpStream, Lease)> {
-        let server = self.server;
-        while self.left > 0 {
-            self.left -= 1;
-            let lease = server.pool.pick(&self.tried)?;
-            timer
-                .as_mut()
-                .reset(Instant::now() + server.limits.connect_timeout);
-            let address = lease.member().address();
-            let socket = match socket(address) {
-                Ok(socket) => socket,
-                // Out of files or memory: no fault of the member's, and no better at the next one.
-                Err(error) => {
-                    tracing::warn!(server = server.name, %error, "cannot make a socket");
-                    return None;
-                }
-            };
-            let outcome = tokio::select! {
-                biased;
-                outcome = socket.connect(address) => outcome,
-                () = timer.as_mut() => Err(io::ErrorKind::TimedOut.into()),
-            };
-            match outcome {
-                Ok(stream) => return Some((stream, lease)),
-                Err(error) => {
-                    tracing::debug!(server = server.name, %address, %error, "cannot connect");
-                    lease.member().count_connect_failure();
-                    server.counters.connect_failures.add(1);
-                    self.failed(&lease);
-                }
+    /// Connects to a chosen member. Whoever is content with it says so to the lease.
+    pub(super) async fn connect(
+        &mut self,
+        server: &VirtualServer,
+        lease: &Lease,
+        timer: Pin<&mut Sleep>,
+    ) -> Option<TcpStream> {
+        self.left = self.left.saturating_sub(1);
+        let address = lease.member().address();
+        let socket = match socket(address) {
+            Ok(socket) => socket,
+            // Out of files or memory: no fault of the member's, and no better at the next one.
+            Err(error) => {
+                tracing::warn!(server = server.name, %error, "cannot make a socket");
+                self.left = 0;
+                return None;
+            }
+        };
+        match within(socket, address, server, timer).await {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                tracing::debug!(server = server.name, %address, %error, "cannot connect");
+                lease.member().count_connect_failure();
+                server.counters.connect_failures.add(1);
+                self.tried(lease);
+                None
             }
         }
-        None
+    }
+
+    /// The next member that takes a connection.
+    pub(super) async fn next(
+        &mut self,
+        server: &VirtualServer,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Option<(TcpStream, Lease)> {
+        loop {
+            let lease = self.choose(server)?;
+            if let Some(stream) = self.connect(server, &lease, timer.as_mut()).await {
+                return Some((stream, lease));
+            }
+        }
+    }
+}
+
+/// Connects to one address, not on behalf of a session.
+pub(super) async fn to(
+    address: SocketAddr,
+    server: &VirtualServer,
+    timer: Pin<&mut Sleep>,
+) -> io::Result<TcpStream> {
+    within(socket(address)?, address, server, timer).await
+}
+
+async fn within(
+    socket: TcpSocket,
+    address: SocketAddr,
+    server: &VirtualServer,
+    mut timer: Pin<&mut Sleep>,
+) -> io::Result<TcpStream> {
+    timer
+        .as_mut()
+        .reset(Instant::now() + server.limits.connect_timeout);
+    tokio::select! {
+        biased;
+        outcome = socket.connect(address) => outcome,
+        () = timer => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 

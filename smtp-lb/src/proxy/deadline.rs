@@ -72,6 +72,51 @@ impl Deadline {
     }
 }
 
+/// A timer that is brought forward when what it is for comes earlier, and set anew when it goes
+/// off too early.
+#[derive(Debug, Default)]
+pub(super) struct Alarm {
+    /// When the timer goes off, which has promised to wake this task then.
+    set: Option<Duration>,
+}
+
+impl Alarm {
+    /// Somebody else has used the timer.
+    pub(super) fn forget(&mut self) {
+        self.set = None;
+    }
+
+    /// Ready when `due` has come, by [`clock::coarse`].
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        due: Option<Duration>,
+    ) -> Poll<()> {
+        let Some(due) = due else {
+            return Poll::Pending;
+        };
+        if self.set.is_some_and(|set| set <= due) && !timer.is_elapsed() {
+            return Poll::Pending;
+        }
+        loop {
+            let left = due.saturating_sub(clock::coarse());
+            if left.is_zero() {
+                self.set = None;
+                return Poll::Ready(());
+            }
+            let Some(at) = Instant::now().checked_add(left) else {
+                return Poll::Pending;
+            };
+            timer.as_mut().reset(at);
+            if timer.as_mut().poll(cx).is_pending() {
+                self.set = Some(due);
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,4 +2,54 @@
 //!
 //! The machine decides, without a socket or a clock; the driver does what it says.
 
+mod counts;
+mod driver;
+mod learn;
+mod legs;
 mod machine;
+mod offers;
+mod quit;
+mod spare;
+
+use std::sync::Arc;
+
+use crate::config::plan::{Plan, VirtualServerPlan};
+use crate::pool::Pool;
+use counts::Counts;
+pub use counts::GatewayStatus;
+pub(super) use driver::run;
+pub(super) use learn::Learner;
+use machine::Settings;
+use offers::Offers;
+
+/// What sessions of a virtual server share.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    settings: Arc<Settings>,
+    offers: Offers,
+    counts: Arc<Counts>,
+}
+
+impl Gateway {
+    /// None if SMTP is not read. What is known `before` of members that stay is known on.
+    pub(super) fn new(
+        plan: &VirtualServerPlan,
+        all: &Plan,
+        pool: &Pool,
+        before: Option<(&Self, &Pool)>,
+    ) -> Option<Self> {
+        let server_tls = plan.server_tls.and_then(|id| all.server_tls.get(id.0));
+        let settings = Settings::new(plan.gateway.as_ref()?, plan.mode, server_tls);
+        let offers = before.map(|(gateway, pool)| (&gateway.offers, pool));
+        Some(Self {
+            settings: Arc::new(settings),
+            offers: Offers::new(pool, offers),
+            counts: before.map_or_else(Arc::default, |(gateway, _)| Arc::clone(&gateway.counts)),
+        })
+    }
+
+    /// What an operator sees.
+    pub(super) fn status(&self) -> GatewayStatus {
+        self.counts.status()
+    }
+}

@@ -3,7 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use super::counters::Counters;
+use super::draining::Draining;
+use super::gateway::Gateway;
 use super::tls::MemberTls;
 use crate::config::plan::{LimitsPlan, Plan, VirtualServerPlan};
 use crate::pool::{Pool, Pools};
@@ -20,7 +24,12 @@ pub(super) struct VirtualServer {
     pub(super) client_tls: Option<Arc<Acceptor>>,
     /// TLS that we begin with towards members.
     pub(super) member_tls: Option<MemberTls>,
+    /// What it takes to read SMTP, if it does.
+    pub(super) gateway: Option<Gateway>,
     pub(super) counters: Arc<Counters>,
+    /// All that must have ended before the daemon does.
+    pub(super) tasks: TaskTracker,
+    pub(super) draining: Arc<Draining>,
 }
 
 impl VirtualServer {
@@ -31,7 +40,11 @@ impl VirtualServer {
         pools: &Pools,
         profiles: &Profiles,
         before: Option<&Arc<Self>>,
+        (tasks, draining): (&TaskTracker, &Arc<Draining>),
     ) -> Self {
+        let pool = pools.get(plan.pool);
+        let gateway_before =
+            before.and_then(|before| Some((before.gateway.as_ref()?, &*before.pool)));
         let member_tls = plan.server_tls.and_then(|id| {
             let pool = all.pools.get(plan.pool.0)?;
             Some(MemberTls::new(profiles.server(id), pool))
@@ -40,10 +53,13 @@ impl VirtualServer {
             name: plan.name.clone(),
             listen: plan.listen.clone(),
             limits: plan.limits,
-            pool: Arc::clone(pools.get(plan.pool)),
+            pool: Arc::clone(pool),
             client_tls: plan.client_tls.map(|id| Arc::clone(profiles.client(id))),
             member_tls,
+            gateway: Gateway::new(plan, all, pool, gateway_before),
             counters: before.map_or_else(Arc::default, |before| Arc::clone(&before.counters)),
+            tasks: tasks.clone(),
+            draining: Arc::clone(draining),
         }
     }
 

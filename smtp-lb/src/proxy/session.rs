@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::connect;
 use super::counters::Counters;
+use super::gateway;
 use super::leg::Leg;
 use super::relay::{Legs, Relay};
 use super::server::Place;
@@ -23,6 +24,9 @@ pub(super) async fn run(client: TcpStream, place: Place) {
 }
 
 async fn serve(client: TcpStream, place: Place) {
+    if place.gateway.is_some() {
+        return Box::pin(gateway::run(client, place)).await;
+    }
     if place.client_tls.is_some() || place.member_tls.is_some() {
         // Apart, so that the state of handshakes costs plain sessions nothing.
         return Box::pin(tls::run(client, place)).await;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::gateway::{Gateway, GatewayStatus};
 use super::server::VirtualServer;
 
 /// The whole data plane.
@@ -50,6 +51,8 @@ pub struct VirtualServerStatus {
     pub bytes_in: u64,
     /// Bytes from members to clients.
     pub bytes_out: u64,
+    /// What was read of SMTP, if it is.
+    pub gateway: Option<GatewayStatus>,
 }
 
 impl VirtualServerStatus {
@@ -72,6 +75,7 @@ impl VirtualServerStatus {
             panics: counters.panics.get(),
             bytes_in: counters.bytes_in.get(),
             bytes_out: counters.bytes_out.get(),
+            gateway: server.gateway.as_ref().map(Gateway::status),
         }
     }
 }

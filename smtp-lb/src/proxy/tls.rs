@@ -7,9 +7,12 @@ mod buffers;
 mod channel;
 mod connection;
 mod flow;
-mod handshake;
+pub(super) mod handshake;
+pub(super) mod linger;
 mod member;
 mod session;
 
+pub(super) use buffers::{PLAIN, READ};
+pub(super) use channel::Channel;
 pub(super) use member::MemberTls;
 pub(super) use session::run;

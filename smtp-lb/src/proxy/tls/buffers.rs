@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 /// Octets taken by one read: four records of the largest size.
-pub(super) const READ: usize = 64 * 1024;
+pub(in crate::proxy) const READ: usize = 64 * 1024;
 
 /// Octets of records that could not be digested yet, before those that a read adds: of a large
 /// certificate chain in a handshake, else of one record (RFC 5246 6.2.3: 16 KiB + 2,053).
@@ -13,7 +13,7 @@ thread_local! {
     /// Records as they come, what was kept of earlier ones before them: reads begin at [`KEPT`].
     pub(super) static INCOMING: RefCell<Box<[u8]>> = RefCell::new(vec![0; KEPT + READ].into());
     /// What one read brought, decrypted.
-    pub(super) static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    pub(in crate::proxy) static PLAIN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     /// Records to be sent.
     pub(super) static OUTGOING: RefCell<Outgoing> = const { RefCell::new(Outgoing::new()) };
 }

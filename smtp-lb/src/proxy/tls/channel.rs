@@ -37,6 +37,8 @@ pub(in crate::proxy) struct Channel {
     may_wait: bool,
     /// The end of our direction is in `unsent` or sent.
     closed: bool,
+    /// A FIN, too.
+    shut: bool,
     /// Octets were sent since this was last asked for.
     active: bool,
 }
@@ -52,6 +54,7 @@ impl Channel {
             sent: 0,
             may_wait: false,
             closed: false,
+            shut: false,
             active: false,
         }
     }
@@ -303,7 +306,7 @@ impl Channel {
             }
         }
         let ended = ready!(self.poll_flush(cx)).and_then(|()| {
-            if closing {
+            if closing || std::mem::replace(&mut self.shut, true) {
                 return Ok(());
             }
             SockRef::from(&*self.leg).shutdown(Shutdown::Write)
@@ -315,24 +318,26 @@ impl Channel {
         })
     }
 
-    /// Ends our direction in the clear, and reads what still comes until the end, at most so
-    /// many times. Ready when that is done, or failed.
-    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>, reads: usize) -> Poll<()> {
-        if !self.closed {
-            self.closed = true;
-            let _ = SockRef::from(&*self.leg).shutdown(Shutdown::Write);
-        }
+    /// Goes on without the TLS that failed: nothing but the end can follow.
+    pub(super) fn forsake(&mut self) {
+        self.tls = None;
+        self.may_wait = false;
+    }
+
+    /// Reads what still comes, for nothing. Ready at the end.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         INCOMING.with_borrow_mut(|incoming| {
-            for _ in 0..reads {
+            for _ in 0..READS {
                 let read = self.source.poll(cx, &self.leg, |socket| {
                     let (_, count) = recv(socket, &mut incoming[..], RecvFlags::empty())?;
                     Ok(count)
                 });
                 if !matches!(ready!(read), Ok(1..)) {
-                    break;
+                    return Poll::Ready(());
                 }
             }
-            Poll::Ready(())
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
     }
 

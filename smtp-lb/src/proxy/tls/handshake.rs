@@ -12,6 +12,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::channel::Channel;
+use super::linger;
 use super::member::MemberTls;
 use crate::proxy::server::VirtualServer;
 use crate::smtp::show;
@@ -19,25 +20,19 @@ use crate::smtp::show;
 /// Characters of a cause that are logged.
 const SHOWN: usize = 300;
 
-/// Time for a client to hear why its handshake failed.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// What a client may still send in that time, in reads.
-const LINGER_READS: usize = 16;
-
-/// Shakes hands with a client. `None`: it failed, is counted and the connection is done with.
+/// Shakes hands with a client. If that fails it is counted, and the connection is done with.
 pub(in crate::proxy) async fn with_client(
     server: &VirtualServer,
-    mut client: Channel,
+    client: &mut Channel,
     config: Arc<ServerConfig>,
     mut timer: Pin<&mut Sleep>,
-) -> Option<Channel> {
+) -> io::Result<()> {
     let outcome = match client.accept(config) {
-        Ok(()) => complete(&mut client, server.limits.handshake_timeout, timer.as_mut()).await,
+        Ok(()) => complete(client, server.limits.handshake_timeout, timer.as_mut()).await,
         Err(error) => Err(error),
     };
-    let Err(error) = outcome else {
-        return Some(client);
+    let Err(error) = &outcome else {
+        return outcome;
     };
     server.counters.handshake_failures.add(1);
     let peer = client.socket().peer_addr().ok();
@@ -49,11 +44,14 @@ pub(in crate::proxy) async fn with_client(
     );
     match error.kind() {
         // An alert was sent.
-        io::ErrorKind::InvalidData => linger(&mut client, timer).await,
+        io::ErrorKind::InvalidData => {
+            client.forsake();
+            linger::close(client, timer).await;
+        }
         io::ErrorKind::UnexpectedEof => client.end_well(),
         _ => {}
     }
-    None
+    outcome
 }
 
 /// Shakes hands with the member at `index` of the pool.
@@ -110,18 +108,4 @@ async fn complete(
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }))
     .await
-}
-
-/// Ends a connection so that what was said last is heard: closing at once would reset it if the
-/// client has sent more.
-async fn linger(client: &mut Channel, mut timer: Pin<&mut Sleep>) {
-    timer.as_mut().reset(Instant::now() + LINGER);
-    let ended = unconstrained(poll_fn(|cx| {
-        if client.poll_drain(cx, LINGER_READS).is_ready() {
-            return Poll::Ready(());
-        }
-        timer.as_mut().poll(cx)
-    }));
-    ended.await;
-    client.end_well();
 }

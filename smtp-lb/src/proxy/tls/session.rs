@@ -21,9 +21,9 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
     let mut timer = pin!(tokio::time::sleep(place.limits.handshake_timeout));
     if let Some(acceptor) = &place.client_tls {
         let config = acceptor.config();
-        match handshake::with_client(&place, client, config, timer.as_mut()).await {
-            Some(ready) => client = ready,
-            None => return,
+        let shaken = handshake::with_client(&place, &mut client, config, timer.as_mut());
+        if shaken.await.is_err() {
+            return;
         }
     }
     let Some((member, lease)) = member(&place, timer.as_mut()).await else {
@@ -39,13 +39,13 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
 async fn member(place: &Place, mut timer: Pin<&mut Sleep>) -> Option<(Channel, Lease)> {
     let mut attempts = Attempts::new(place);
     loop {
-        let (member, lease) = attempts.next(timer.as_mut()).await?;
+        let (member, lease) = attempts.next(place, timer.as_mut()).await?;
         let mut member = Channel::new(Leg::new(member));
         if let Some(tls) = &place.member_tls {
             let index = lease.index();
             let shaken = handshake::with_member(place, tls, index, &mut member, timer.as_mut());
             if shaken.await.is_err() {
-                attempts.failed(&lease);
+                attempts.tried(&lease);
                 continue;
             }
         }

@@ -1,0 +1,436 @@
+//! One session: what the machine asks for is done, and what happens is told to it.
+
+use std::future::poll_fn;
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::futures::OwnedNotified;
+use tokio::task::coop::unconstrained;
+use tokio::time::{Instant, Sleep};
+
+use super::legs::{Legs, Open};
+use super::machine::{Act, Machine, MemberGone, Output, World};
+use super::{Gateway, spare};
+use crate::pool::Pool;
+use crate::proxy::clock;
+use crate::proxy::deadline::Alarm;
+use crate::proxy::leg::Leg;
+use crate::proxy::server::Place;
+use crate::proxy::tls::{Channel, PLAIN, READ, handshake, linger};
+use crate::smtp::ehlo::Offer;
+
+/// Happenings in one go, so that a busy session does not keep the others waiting.
+const TURNS: usize = 16;
+
+/// Octets that are read of a member at once.
+const REPLIES: usize = 16 * 1024;
+
+/// Time for a client to take a last reply, or the go-ahead to a handshake.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// Serves one client.
+pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
+    let Some(gateway) = &place.gateway else {
+        return;
+    };
+    let machine = Machine::new(std::sync::Arc::clone(&gateway.settings));
+    let implicit = gateway.settings.implicit_tls;
+    let mut client = Channel::new(Leg::new(client));
+    // The session's only timer, for one thing after the other.
+    let mut timer = pin!(tokio::time::sleep(place.limits.handshake_timeout));
+    if let Some(acceptor) = place.client_tls.as_ref().filter(|_| implicit) {
+        let config = acceptor.config();
+        let shaken = handshake::with_client(&place, &mut client, config, timer.as_mut());
+        if shaken.await.is_err() {
+            return;
+        }
+    }
+    let draining = pin!(place.draining.heard());
+    let end = place.limits.session_timeout;
+    let mut session = Session {
+        legs: Legs::new(&place),
+        end: end.and_then(|age| clock::coarse().checked_add(age)),
+        client,
+        client_ended: false,
+        client_lost: false,
+        machine,
+        out: Output::default(),
+        handed: false,
+        stopping: false,
+        waits_for_drain: false,
+        alarm: Alarm::default(),
+        bytes_in: 0,
+        bytes_out: 0,
+        place,
+    };
+    session.converse(timer, draining).await;
+}
+
+struct Session {
+    client: Channel,
+    /// It will send nothing more.
+    client_ended: bool,
+    /// Nothing reaches it any more.
+    client_lost: bool,
+    legs: Legs,
+    machine: Machine,
+    out: Output,
+    /// What the member is to hear was given to its channel, which has not sent all of it: one
+    /// octet is left in `out.to_member` to say so.
+    handed: bool,
+    /// When the session is too old.
+    end: Option<Duration>,
+    /// The machine knows that the session shall end.
+    stopping: bool,
+    waits_for_drain: bool,
+    alarm: Alarm,
+    bytes_in: u64,
+    bytes_out: u64,
+    place: Place,
+}
+
+/// What the machine may ask.
+struct Outlook<'a> {
+    gateway: &'a Gateway,
+    pool: &'a Pool,
+}
+
+impl World for Outlook<'_> {
+    fn now(&self) -> Duration {
+        clock::coarse()
+    }
+
+    fn pool_offer(&self) -> Option<Offer> {
+        self.gateway.offers.common(self.pool)
+    }
+}
+
+impl Session {
+    async fn converse(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        mut draining: Pin<&mut OwnedNotified>,
+    ) {
+        self.tell(|machine, world, out| machine.start(world, out));
+        loop {
+            let act = unconstrained(poll_fn(|cx| {
+                self.poll(cx, timer.as_mut(), draining.as_mut())
+            }));
+            let act = act.await;
+            if self.perform(act, timer.as_mut()).await.is_break() {
+                break;
+            }
+        }
+        self.legs.retire(&self.place);
+    }
+
+    /// Lets the machine hear of something.
+    fn tell(&mut self, what: impl FnOnce(&mut Machine, &Outlook<'_>, &mut Output)) {
+        // A session without a gateway would not be here.
+        if let Some(gateway) = &self.place.gateway {
+            let pool = &self.place.pool;
+            what(&mut self.machine, &Outlook { gateway, pool }, &mut self.out);
+        }
+    }
+
+    /// Ready with the next act, when all that was to be sent before it is on its way.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+        draining: Pin<&mut OwnedNotified>,
+    ) -> Poll<Act> {
+        spare::lend(&mut self.out);
+        let act = self.poll_turns(cx, timer, draining);
+        spare::give_back(&mut self.out);
+        act
+    }
+
+    fn poll_turns(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        mut draining: Pin<&mut OwnedNotified>,
+    ) -> Poll<Act> {
+        for _ in 0..TURNS {
+            let client_waits = self.poll_client_flush(cx).is_pending();
+            let member_waits = self.poll_member_flush(cx).is_pending();
+            if let Some(act) = self.out.acts.pop_front() {
+                return Poll::Ready(act);
+            }
+            if !self.stopping && self.shall_stop(cx, draining.as_mut()) {
+                self.stopping = true;
+                self.tell(|machine, world, out| machine.shut_down(world, out));
+                continue;
+            }
+            if !client_waits && self.poll_member(cx).is_ready() {
+                continue;
+            }
+            if !client_waits && !member_waits && self.poll_client(cx).is_ready() {
+                continue;
+            }
+            let end = self.end.filter(|_| !self.stopping);
+            let due = self.machine.deadline().into_iter().chain(end).min();
+            ready!(self.alarm.poll(cx, timer.as_mut(), due));
+            self.tell(|machine, world, out| machine.timed_out(world, out));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether the session is to end: the daemon stops, or it has lasted too long.
+    fn shall_stop(&mut self, cx: &mut Context<'_>, draining: Pin<&mut OwnedNotified>) -> bool {
+        if !self.waits_for_drain {
+            self.waits_for_drain = true;
+            let _ = draining.poll(cx);
+        }
+        let too_old = self.end.is_some_and(|end| end <= clock::coarse());
+        if too_old {
+            self.place.counters.timeouts.add(1);
+        }
+        too_old || self.place.draining.has_begun()
+    }
+
+    /// Ready when the client has, as far as we know, all that it is to hear.
+    fn poll_client_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.client_lost {
+            self.out.to_client.clear();
+            return Poll::Ready(());
+        }
+        let outcome = self.poll_to_client(cx);
+        if let Poll::Ready(Err(error)) = &outcome {
+            self.lose_client(error);
+        }
+        outcome.map(|_| ())
+    }
+
+    fn poll_to_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.client.poll_flush(cx))?;
+        if !self.out.to_client.is_empty() {
+            self.bytes_out += self.out.to_client.len() as u64;
+            let sent = self.client.send(cx, &self.out.to_client);
+            self.out.to_client.clear();
+            sent?;
+        }
+        self.client.poll_flush(cx)
+    }
+
+    fn lose_client(&mut self, error: &io::Error) {
+        tracing::debug!(server = self.place.name, %error, "client lost");
+        self.client_lost = true;
+        self.place.counters.resets.add(1);
+        self.out.to_client.clear();
+        self.end_client();
+    }
+
+    fn end_client(&mut self) {
+        if !self.client_ended {
+            self.client_ended = true;
+            self.tell(|machine, world, out| machine.client_ended(world, out));
+        }
+    }
+
+    /// Ready when the member has all that it is to hear. A fault in sending shows in reading:
+    /// there may be a last word.
+    fn poll_member_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(Open { channel, claim }) = &mut self.legs.open else {
+            return Poll::Ready(());
+        };
+        if channel.poll_flush(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if std::mem::take(&mut self.handed) {
+            self.out.to_member.drain(..1);
+        }
+        if self.out.to_member.is_empty() {
+            return Poll::Ready(());
+        }
+        claim.sent += self.out.to_member.len() as u64;
+        let _ = channel.send(cx, &self.out.to_member);
+        if channel.poll_flush(cx).is_pending() {
+            self.handed = true;
+            self.out.to_member.truncate(1);
+            return Poll::Pending;
+        }
+        self.out.to_member.clear();
+        Poll::Ready(())
+    }
+
+    /// Ready when something came from the member, or its end.
+    fn poll_member(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.machine.member_wanted() {
+            return Poll::Pending;
+        }
+        PLAIN.with_borrow_mut(|plain| {
+            let Some(Open { channel, claim }) = &mut self.legs.open else {
+                return Poll::Pending;
+            };
+            plain.clear();
+            let read = ready!(channel.poll_read(cx, REPLIES, plain));
+            claim.received += plain.len() as u64;
+            if read.is_err() || plain.is_empty() {
+                self.lose_member(MemberGone::Closed);
+            } else {
+                self.tell(|machine, world, out| machine.member_input(plain, world, out));
+            }
+            Poll::Ready(())
+        })
+    }
+
+    fn lose_member(&mut self, why: MemberGone) {
+        self.drop_member();
+        self.tell(|machine, world, out| machine.member_gone(why, world, out));
+    }
+
+    /// Resets the open leg.
+    fn drop_member(&mut self) {
+        self.legs.open = None;
+        self.handed = false;
+        self.out.to_member.clear();
+    }
+
+    /// Ready when something came from the client, or its end.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let appetite = self.machine.client_appetite();
+        if self.client_ended || appetite == 0 {
+            return Poll::Pending;
+        }
+        PLAIN.with_borrow_mut(|plain| {
+            plain.clear();
+            match ready!(self.client.poll_read(cx, appetite.min(READ), plain)) {
+                Err(error) => self.lose_client(&error),
+                Ok(()) if plain.is_empty() => self.end_client(),
+                Ok(()) => {
+                    self.bytes_in += plain.len() as u64;
+                    self.tell(|machine, world, out| machine.client_input(plain, world, out));
+                }
+            }
+            Poll::Ready(())
+        })
+    }
+
+    /// Does what the machine asks for.
+    async fn perform(&mut self, act: Act, timer: Pin<&mut Sleep>) -> ControlFlow<()> {
+        match act {
+            Act::Count(count) => {
+                if let Some(gateway) = &self.place.gateway {
+                    gateway.counts.add(count);
+                }
+            }
+            Act::Learned(offer) => {
+                if let (Some(gateway), Some(open)) = (&self.place.gateway, &self.legs.open) {
+                    gateway.offers.set(open.claim.lease.index(), offer);
+                }
+            }
+            Act::Park => self.legs.park(&self.place),
+            Act::Quit => self.quit().await,
+            Act::Abort => self.drop_member(),
+            // What follows takes time, and its state is not to be held by sessions that idle.
+            Act::Pick { fresh } => Box::pin(self.pick(fresh, timer)).await,
+            Act::MemberTls => Box::pin(self.shake_member(timer)).await,
+            Act::ClientTls => Box::pin(self.shake_client(timer)).await,
+            Act::CloseClient => {
+                if !self.client_lost {
+                    Box::pin(self.close_client(timer)).await;
+                }
+                return ControlFlow::Break(());
+            }
+            Act::AbortClient => return ControlFlow::Break(()),
+        }
+        self.report();
+        ControlFlow::Continue(())
+    }
+
+    async fn pick(&mut self, fresh: bool, timer: Pin<&mut Sleep>) {
+        self.alarm.forget();
+        let picked = self.legs.pick(&self.place, fresh, timer).await;
+        match picked {
+            Some((index, parked)) => self
+                .tell(|machine, world, out| machine.member_connected(index, parked, world, out)),
+            None => {
+                self.place.counters.no_member.add(1);
+                self.tell(|machine, world, out| machine.no_member(world, out));
+            }
+        }
+    }
+
+    async fn quit(&mut self) {
+        unconstrained(poll_fn(|cx| {
+            // All of it goes to the channel, whatever the member has taken.
+            let handed = std::mem::take(&mut self.handed);
+            let rest = self.out.to_member.get(usize::from(handed)..);
+            if let (Some(open), Some(rest @ [_, ..])) = (&mut self.legs.open, rest) {
+                open.claim.sent += rest.len() as u64;
+                let _ = open.channel.send(cx, rest);
+            }
+            self.out.to_member.clear();
+            Poll::Ready(())
+        }))
+        .await;
+        self.legs.quit(&self.place);
+    }
+
+    async fn shake_member(&mut self, timer: Pin<&mut Sleep>) {
+        self.alarm.forget();
+        let (Some(open), Some(tls)) = (&mut self.legs.open, &self.place.member_tls) else {
+            return self.lose_member(MemberGone::Tls);
+        };
+        let index = open.claim.lease.index();
+        let channel = &mut open.channel;
+        match handshake::with_member(&self.place, tls, index, channel, timer).await {
+            Ok(()) => self.tell(|machine, world, out| machine.member_tls(world, out)),
+            Err(_) => self.lose_member(MemberGone::Tls),
+        }
+    }
+
+    async fn shake_client(&mut self, mut timer: Pin<&mut Sleep>) {
+        self.alarm.forget();
+        let flushed = self.flush_client(timer.as_mut()).await;
+        let Some(acceptor) = self.place.client_tls.as_ref().filter(|_| flushed) else {
+            self.client_lost = true;
+            return self.end_client();
+        };
+        let config = acceptor.config();
+        let client = &mut self.client;
+        match handshake::with_client(&self.place, client, config, timer.as_mut()).await {
+            Ok(()) => self.tell(|machine, world, out| machine.client_tls(world, out)),
+            Err(_) => {
+                self.client_lost = true;
+                self.end_client();
+            }
+        }
+    }
+
+    /// Waits until the client has taken what it is to hear. False if it does not.
+    async fn flush_client(&mut self, mut timer: Pin<&mut Sleep>) -> bool {
+        timer.as_mut().reset(Instant::now() + FLUSH);
+        unconstrained(poll_fn(|cx| {
+            if self.poll_client_flush(cx).is_ready() {
+                return Poll::Ready(!self.client_lost);
+            }
+            timer.as_mut().poll(cx).map(|()| false)
+        }))
+        .await
+    }
+
+    async fn close_client(&mut self, mut timer: Pin<&mut Sleep>) {
+        if self.flush_client(timer.as_mut()).await {
+            linger::close(&mut self.client, timer).await;
+        }
+    }
+
+    fn report(&mut self) {
+        self.place.counters.bytes_in.add(std::mem::take(&mut self.bytes_in));
+        self.place.counters.bytes_out.add(std::mem::take(&mut self.bytes_out));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.report();
+    }
+}

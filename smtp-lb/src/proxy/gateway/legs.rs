@@ -1,0 +1,156 @@
+//! A session's legs to members: the open one, and those that wait to be used again.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use tokio::task::coop::unconstrained;
+use tokio::time::Sleep;
+
+use super::quit;
+use crate::config::plan::Start;
+use crate::pool::Lease;
+use crate::proxy::connect::Attempts;
+use crate::proxy::leg;
+use crate::proxy::server::VirtualServer;
+use crate::proxy::tls::{Channel, PLAIN, READ, handshake};
+
+/// Legs that one session parks.
+const PARKED: usize = 8;
+
+/// All legs of a session.
+#[derive(Debug)]
+pub(super) struct Legs {
+    pub(super) open: Option<Open>,
+    parked: Vec<(usize, Channel)>,
+    attempts: Attempts,
+}
+
+/// The leg in use.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) channel: Channel,
+    pub(super) claim: Claim,
+}
+
+/// A lease, and what moved under it.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) lease: Lease,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.lease.member().count_bytes(self.sent, self.received);
+    }
+}
+
+impl Legs {
+    pub(super) fn new(server: &VirtualServer) -> Self {
+        Self {
+            open: None,
+            parked: Vec::new(),
+            attempts: Attempts::new(server),
+        }
+    }
+
+    /// Opens a leg to a member, and says which one and whether it was parked. It is not one that
+    /// was connected to since the last `fresh` choice.
+    pub(super) async fn pick(
+        &mut self,
+        server: &VirtualServer,
+        fresh: bool,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Option<(usize, bool)> {
+        if fresh {
+            self.attempts = Attempts::new(server);
+        }
+        loop {
+            let lease = self.attempts.choose(server)?;
+            let index = lease.index();
+            if let Some(channel) = self.unpark(index).await {
+                self.begin(channel, lease);
+                return Some((index, true));
+            }
+            // It shall not be asked again, however this ends.
+            self.attempts.tried(&lease);
+            let Some(stream) = self.attempts.connect(server, &lease, timer.as_mut()).await else {
+                continue;
+            };
+            let mut channel = Channel::new(leg::Leg::new(stream));
+            if let Some(tls) = &server.member_tls
+                && tls.connector.start() == Start::Implicit
+            {
+                let shaken =
+                    handshake::with_member(server, tls, index, &mut channel, timer.as_mut());
+                if shaken.await.is_err() {
+                    continue;
+                }
+            }
+            lease.connected();
+            self.begin(channel, lease);
+            return Some((index, false));
+        }
+    }
+
+    fn begin(&mut self, channel: Channel, lease: Lease) {
+        let claim = Claim {
+            lease,
+            sent: 0,
+            received: 0,
+        };
+        self.open = Some(Open { channel, claim });
+    }
+
+    /// The leg that is parked with the member at `index`, unless something came on it: it would
+    /// be its end.
+    async fn unpark(&mut self, index: usize) -> Option<Channel> {
+        let at = self.parked.iter().position(|(parked, _)| *parked == index)?;
+        let (_, mut channel) = self.parked.swap_remove(at);
+        let quiet = unconstrained(poll_fn(|cx| {
+            Poll::Ready(PLAIN.with_borrow_mut(|plain| {
+                plain.clear();
+                channel.poll_read(cx, READ, plain).is_pending()
+            }))
+        }));
+        quiet.await.then_some(channel)
+    }
+
+    /// Keeps the open leg for later. Its claim on the member ends.
+    pub(super) fn park(&mut self, server: &VirtualServer) {
+        let Some(Open { channel, claim }) = self.open.take() else {
+            return;
+        };
+        if self.parked.len() >= PARKED {
+            let (_, oldest) = self.parked.remove(0);
+            retire(server, oldest);
+        }
+        self.parked.push((claim.lease.index(), channel));
+    }
+
+    /// Ends the open leg, on which QUIT was said.
+    pub(super) fn quit(&mut self, server: &VirtualServer) {
+        if let Some(open) = self.open.take() {
+            server.tasks.spawn(quit::politely(open.channel));
+        }
+    }
+
+    /// Ends all that are parked.
+    pub(super) fn retire(&mut self, server: &VirtualServer) {
+        for (_, channel) in self.parked.drain(..) {
+            retire(server, channel);
+        }
+    }
+}
+
+/// Says QUIT on a leg, and ends it.
+fn retire(server: &VirtualServer, mut channel: Channel) {
+    server.tasks.spawn(async move {
+        let said = unconstrained(poll_fn(|cx| Poll::Ready(channel.send(cx, b"QUIT\r\n"))));
+        if said.await.is_ok() {
+            quit::politely(channel).await;
+        }
+    });
+}
