@@ -10,6 +10,7 @@ mod connect;
 mod counters;
 mod deadline;
 mod direction;
+mod draining;
 mod error;
 mod filter;
 mod gateway;
@@ -35,11 +36,14 @@ use tokio_util::task::TaskTracker;
 
 pub use error::{ProxyError, ReloadWarning};
 pub use filter::{AcceptFilter, AllowAll};
+pub use gateway::GatewayStatus;
 pub use status::{DrainReport, ProxyStatus, VirtualServerStatus};
 
 use crate::config::plan::Plan;
 use crate::pool::Pools;
 use crate::tls::Profiles;
+use draining::Draining;
+use gateway::Learner;
 use listener::{Door, Sockets};
 use server::VirtualServer;
 use worker::Worker;
@@ -49,6 +53,7 @@ pub struct Proxy {
     filter: Arc<dyn AcceptFilter>,
     workers: Mutex<Vec<Worker>>,
     sessions: TaskTracker,
+    draining: Arc<Draining>,
     state: Mutex<State>,
 }
 
@@ -58,6 +63,7 @@ struct State {
     servers: Vec<Arc<VirtualServer>>,
     /// By address as configured.
     doors: BTreeMap<SocketAddr, Arc<Door>>,
+    learners: Vec<Learner>,
 }
 
 /// A plan whose new addresses are bound already, so that [`Proxy::commit`] cannot fail. Dropping
@@ -85,6 +91,7 @@ impl Proxy {
             filter,
             workers: Mutex::new(workers),
             sessions: TaskTracker::new(),
+            draining: Arc::default(),
             state: Mutex::default(),
         };
         let prepared = proxy.prepare(plan, pools, profiles)?;
@@ -103,12 +110,15 @@ impl Proxy {
     ) -> Result<Prepared, ProxyError> {
         let workers = self.workers();
         let state = self.state();
+        let common = (&self.sessions, &self.draining);
         let servers: Vec<_> = plan
             .virtual_servers
             .iter()
             .map(|server| {
                 let before = state.servers.iter().find(|old| old.name == server.name);
-                Arc::new(VirtualServer::new(server, plan, pools, profiles, before))
+                Arc::new(VirtualServer::new(
+                    server, plan, pools, profiles, before, common,
+                ))
             })
             .collect();
         let own: Vec<_> = state.doors.values().map(|door| door.local).collect();
@@ -156,6 +166,12 @@ impl Proxy {
         for door in before.values() {
             door.close();
         }
+        state.learners = workers.first().map_or_else(Vec::new, |worker| {
+            let learners = servers.iter();
+            learners
+                .filter_map(|server| Learner::start(server, worker.runtime()))
+                .collect()
+        });
         state.servers = servers;
         warnings
     }
@@ -178,12 +194,21 @@ impl Proxy {
         }
     }
 
-    /// Stops accepting at once, gives sessions in flight `grace` to end, and resets what is left
+    /// Stops accepting at once, asks gateway sessions to end at the next message boundary, gives sessions in flight `grace` to end, and resets what is left
     /// then. Returns when every worker has ended.
     pub async fn drain(&self, grace: Duration) -> DrainReport {
-        for door in std::mem::take(&mut self.state().doors).into_values() {
+        let (doors, learners) = {
+            let mut state = self.state();
+            (
+                std::mem::take(&mut state.doors),
+                std::mem::take(&mut state.learners),
+            )
+        };
+        for door in doors.values() {
             door.close();
         }
+        drop(learners);
+        self.draining.begin();
         let in_flight = self.sessions.len();
         self.sessions.close();
         // Time running out is no error: the rest is reset below.

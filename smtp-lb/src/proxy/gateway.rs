@@ -4,6 +4,7 @@
 
 mod counts;
 mod driver;
+mod ending;
 mod learn;
 mod legs;
 mod machine;

@@ -3,6 +3,7 @@
 mod control;
 mod faults;
 mod fixture;
+mod gateway;
 mod limits;
 mod relay;
 mod tls;

@@ -12,6 +12,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep};
 
+use super::ending::Ending;
 use super::legs::{Legs, Open};
 use super::machine::{Act, Machine, MemberGone, Output, World};
 use super::{Gateway, spare};
@@ -24,7 +25,7 @@ use crate::proxy::tls::{Channel, PLAIN, READ, handshake, linger};
 use crate::smtp::ehlo::Offer;
 
 /// Happenings in one go, so that a busy session does not keep the others waiting.
-const TURNS: usize = 16;
+const TURNS: usize = 8;
 
 /// Octets that are read of a member at once.
 const REPLIES: usize = 16 * 1024;
@@ -50,18 +51,14 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
         }
     }
     let draining = pin!(place.draining.heard());
-    let end = place.limits.session_timeout;
     let mut session = Session {
         legs: Legs::new(&place),
-        end: end.and_then(|age| clock::coarse().checked_add(age)),
         client,
-        client_ended: false,
-        client_lost: false,
+        presence: Presence::Present,
         machine,
         out: Output::default(),
         handed: false,
-        stopping: false,
-        waits_for_drain: false,
+        ending: Ending::new(place.limits.session_timeout),
         alarm: Alarm::default(),
         bytes_in: 0,
         bytes_out: 0,
@@ -72,25 +69,28 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
 
 struct Session {
     client: Channel,
-    /// It will send nothing more.
-    client_ended: bool,
-    /// Nothing reaches it any more.
-    client_lost: bool,
+    presence: Presence,
     legs: Legs,
     machine: Machine,
     out: Output,
     /// What the member is to hear was given to its channel, which has not sent all of it: one
     /// octet is left in `out.to_member` to say so.
     handed: bool,
-    /// When the session is too old.
-    end: Option<Duration>,
-    /// The machine knows that the session shall end.
-    stopping: bool,
-    waits_for_drain: bool,
+    ending: Ending,
     alarm: Alarm,
     bytes_in: u64,
     bytes_out: u64,
     place: Place,
+}
+
+/// Whether the client is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Presence {
+    Present,
+    /// It will send nothing more.
+    Ended,
+    /// Nothing reaches it any more, either.
+    Lost,
 }
 
 /// What the machine may ask.
@@ -133,6 +133,7 @@ impl Session {
         // A session without a gateway would not be here.
         if let Some(gateway) = &self.place.gateway {
             let pool = &self.place.pool;
+            spare::lend(&mut self.out);
             what(&mut self.machine, &Outlook { gateway, pool }, &mut self.out);
         }
     }
@@ -144,7 +145,6 @@ impl Session {
         timer: Pin<&mut Sleep>,
         draining: Pin<&mut OwnedNotified>,
     ) -> Poll<Act> {
-        spare::lend(&mut self.out);
         let act = self.poll_turns(cx, timer, draining);
         spare::give_back(&mut self.out);
         act
@@ -162,8 +162,7 @@ impl Session {
             if let Some(act) = self.out.acts.pop_front() {
                 return Poll::Ready(act);
             }
-            if !self.stopping && self.shall_stop(cx, draining.as_mut()) {
-                self.stopping = true;
+            if self.ending.is_due(cx, draining.as_mut(), &self.place) {
                 self.tell(|machine, world, out| machine.shut_down(world, out));
                 continue;
             }
@@ -173,8 +172,8 @@ impl Session {
             if !client_waits && !member_waits && self.poll_client(cx).is_ready() {
                 continue;
             }
-            let end = self.end.filter(|_| !self.stopping);
-            let due = self.machine.deadline().into_iter().chain(end).min();
+            let deadline = self.machine.deadline().into_iter();
+            let due = deadline.chain(self.ending.comes()).min();
             ready!(self.alarm.poll(cx, timer.as_mut(), due));
             self.tell(|machine, world, out| machine.timed_out(world, out));
         }
@@ -182,22 +181,9 @@ impl Session {
         Poll::Pending
     }
 
-    /// Whether the session is to end: the daemon stops, or it has lasted too long.
-    fn shall_stop(&mut self, cx: &mut Context<'_>, draining: Pin<&mut OwnedNotified>) -> bool {
-        if !self.waits_for_drain {
-            self.waits_for_drain = true;
-            let _ = draining.poll(cx);
-        }
-        let too_old = self.end.is_some_and(|end| end <= clock::coarse());
-        if too_old {
-            self.place.counters.timeouts.add(1);
-        }
-        too_old || self.place.draining.has_begun()
-    }
-
     /// Ready when the client has, as far as we know, all that it is to hear.
     fn poll_client_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.client_lost {
+        if self.presence == Presence::Lost {
             self.out.to_client.clear();
             return Poll::Ready(());
         }
@@ -221,15 +207,14 @@ impl Session {
 
     fn lose_client(&mut self, error: &io::Error) {
         tracing::debug!(server = self.place.name, %error, "client lost");
-        self.client_lost = true;
         self.place.counters.resets.add(1);
         self.out.to_client.clear();
-        self.end_client();
+        self.end_client(Presence::Lost);
     }
 
-    fn end_client(&mut self) {
-        if !self.client_ended {
-            self.client_ended = true;
+    fn end_client(&mut self, presence: Presence) {
+        let before = std::mem::replace(&mut self.presence, presence);
+        if before == Presence::Present {
             self.tell(|machine, world, out| machine.client_ended(world, out));
         }
     }
@@ -296,14 +281,14 @@ impl Session {
     /// Ready when something came from the client, or its end.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let appetite = self.machine.client_appetite();
-        if self.client_ended || appetite == 0 {
+        if self.presence > Presence::Present || appetite == 0 {
             return Poll::Pending;
         }
         PLAIN.with_borrow_mut(|plain| {
             plain.clear();
             match ready!(self.client.poll_read(cx, appetite.min(READ), plain)) {
                 Err(error) => self.lose_client(&error),
-                Ok(()) if plain.is_empty() => self.end_client(),
+                Ok(()) if plain.is_empty() => self.end_client(Presence::Ended),
                 Ok(()) => {
                     self.bytes_in += plain.len() as u64;
                     self.tell(|machine, world, out| machine.client_input(plain, world, out));
@@ -334,7 +319,9 @@ impl Session {
             Act::MemberTls => Box::pin(self.shake_member(timer)).await,
             Act::ClientTls => Box::pin(self.shake_client(timer)).await,
             Act::CloseClient => {
-                if !self.client_lost {
+                // Members need not wait for the client.
+                self.legs.retire(&self.place);
+                if self.presence < Presence::Lost {
                     Box::pin(self.close_client(timer)).await;
                 }
                 return ControlFlow::Break(());
@@ -347,14 +334,11 @@ impl Session {
 
     async fn pick(&mut self, fresh: bool, timer: Pin<&mut Sleep>) {
         self.alarm.forget();
-        let picked = self.legs.pick(&self.place, fresh, timer).await;
-        match picked {
-            Some((index, parked)) => self
-                .tell(|machine, world, out| machine.member_connected(index, parked, world, out)),
-            None => {
-                self.place.counters.no_member.add(1);
-                self.tell(|machine, world, out| machine.no_member(world, out));
-            }
+        if let Some((index, parked)) = self.legs.pick(&self.place, fresh, timer).await {
+            self.tell(|machine, world, out| machine.member_connected(index, parked, world, out));
+        } else {
+            self.place.counters.no_member.add(1);
+            self.tell(|machine, world, out| machine.no_member(world, out));
         }
     }
 
@@ -391,17 +375,15 @@ impl Session {
         self.alarm.forget();
         let flushed = self.flush_client(timer.as_mut()).await;
         let Some(acceptor) = self.place.client_tls.as_ref().filter(|_| flushed) else {
-            self.client_lost = true;
-            return self.end_client();
+            return self.end_client(Presence::Lost);
         };
         let config = acceptor.config();
         let client = &mut self.client;
-        match handshake::with_client(&self.place, client, config, timer.as_mut()).await {
-            Ok(()) => self.tell(|machine, world, out| machine.client_tls(world, out)),
-            Err(_) => {
-                self.client_lost = true;
-                self.end_client();
-            }
+        let shaken = handshake::with_client(&self.place, client, config, timer);
+        if shaken.await.is_ok() {
+            self.tell(|machine, world, out| machine.client_tls(world, out));
+        } else {
+            self.end_client(Presence::Lost);
         }
     }
 
@@ -410,7 +392,7 @@ impl Session {
         timer.as_mut().reset(Instant::now() + FLUSH);
         unconstrained(poll_fn(|cx| {
             if self.poll_client_flush(cx).is_ready() {
-                return Poll::Ready(!self.client_lost);
+                return Poll::Ready(self.presence < Presence::Lost);
             }
             timer.as_mut().poll(cx).map(|()| false)
         }))
@@ -424,8 +406,14 @@ impl Session {
     }
 
     fn report(&mut self) {
-        self.place.counters.bytes_in.add(std::mem::take(&mut self.bytes_in));
-        self.place.counters.bytes_out.add(std::mem::take(&mut self.bytes_out));
+        self.place
+            .counters
+            .bytes_in
+            .add(std::mem::take(&mut self.bytes_in));
+        self.place
+            .counters
+            .bytes_out
+            .add(std::mem::take(&mut self.bytes_out));
     }
 }
 

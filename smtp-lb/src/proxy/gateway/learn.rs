@@ -68,11 +68,7 @@ async fn learn(server: Arc<VirtualServer>) {
 }
 
 /// Asks the members that are `wanted` and usable. Whether all of them answered.
-async fn round(
-    server: &VirtualServer,
-    gateway: &Gateway,
-    wanted: impl Fn(usize) -> bool,
-) -> bool {
+async fn round(server: &VirtualServer, gateway: &Gateway, wanted: impl Fn(usize) -> bool) -> bool {
     let mut all = true;
     for (index, member) in server.pool.members().iter().enumerate() {
         if !wanted(index) {
@@ -88,7 +84,12 @@ async fn round(
                 all = false;
                 let error = show(error.to_string().as_bytes(), SHOWN);
                 let member = member.name();
-                tracing::debug!(server = server.name, member, error, "cannot ask what it offers");
+                tracing::debug!(
+                    server = server.name,
+                    member,
+                    error,
+                    "cannot ask what it offers"
+                );
             }
         }
     }

@@ -107,7 +107,10 @@ impl Legs {
     /// The leg that is parked with the member at `index`, unless something came on it: it would
     /// be its end.
     async fn unpark(&mut self, index: usize) -> Option<Channel> {
-        let at = self.parked.iter().position(|(parked, _)| *parked == index)?;
+        let at = self
+            .parked
+            .iter()
+            .position(|(parked, _)| *parked == index)?;
         let (_, mut channel) = self.parked.swap_remove(at);
         let quiet = unconstrained(poll_fn(|cx| {
             Poll::Ready(PLAIN.with_borrow_mut(|plain| {

@@ -16,7 +16,10 @@ impl Offers {
     pub(super) fn new(pool: &Pool, before: Option<(&Self, &Pool)>) -> Self {
         let known = pool.members().iter().map(|member| {
             let (offers, pool) = before?;
-            let at = pool.members().iter().position(|old| Arc::ptr_eq(old, member));
+            let at = pool
+                .members()
+                .iter()
+                .position(|old| Arc::ptr_eq(old, member));
             offers.0.get(at?)?.load_full()
         });
         Self(known.map(ArcSwapOption::new).collect())
@@ -35,18 +38,21 @@ impl Offers {
 
     /// Whether it is known what the member at `index` offers.
     pub(super) fn is_known(&self, index: usize) -> bool {
-        self.0.get(index).is_some_and(|known| known.load().is_some())
+        self.0
+            .get(index)
+            .is_some_and(|known| known.load().is_some())
     }
 
     /// What all usable members offer of which that is known.
     pub(super) fn common(&self, pool: &Pool) -> Option<Offer> {
         let usable = pool.members().iter().zip(&self.0);
         let usable = usable.filter(|(member, _)| pool.is_usable(member));
-        usable
-            .filter_map(|(_, known)| known.load_full())
-            .fold(None, |common: Option<Offer>, offer| match common {
+        usable.filter_map(|(_, known)| known.load_full()).fold(
+            None,
+            |common: Option<Offer>, offer| match common {
                 Some(common) => Some(common.intersection(&offer)),
                 None => Some((*offer).clone()),
-            })
+            },
+        )
     }
 }

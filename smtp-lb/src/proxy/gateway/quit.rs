@@ -15,8 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Octets that an answer to QUIT takes at most.
 const ANSWER: usize = 4096;
 
-/// Ends a leg on which QUIT is the last that was said: when the answer has come, in order.
+/// Ends a leg on which QUIT is the last that was said: when the answer has come, in order. A task of
+/// its own.
 pub(super) async fn politely(mut member: Channel) {
+    member.adopt();
     let answered = unconstrained(poll_fn(|cx| {
         if ready!(member.poll_flush(cx)).is_err() {
             return Poll::Ready(());
@@ -28,9 +30,10 @@ pub(super) async fn politely(mut member: Channel) {
         })
     }));
     if timeout(PATIENCE, answered).await.is_ok() {
-        let _ = unconstrained(poll_fn(|cx| match member.poll_end(cx, true) {
-            Poll::Pending => Poll::Ready(Ok(())),
-            ended => ended,
+        // As far as the socket takes it now.
+        unconstrained(poll_fn(|cx| {
+            let _ = member.poll_end(cx, true);
+            Poll::Ready(())
         }))
         .await;
         member.end_well();

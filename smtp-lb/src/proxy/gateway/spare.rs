@@ -40,7 +40,7 @@ pub(super) fn give_back(out: &mut Output) {
 fn keep(buffer: &mut Vec<u8>, spare: &mut Vec<u8>) {
     if buffer.is_empty() {
         let buffer = std::mem::take(buffer);
-        if buffer.capacity() <= KEPT {
+        if (spare.capacity()..=KEPT).contains(&buffer.capacity()) {
             *spare = buffer;
         }
     } else {

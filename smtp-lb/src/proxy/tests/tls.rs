@@ -2,7 +2,7 @@
 
 mod faults;
 mod handshake;
-mod peer;
+pub(super) mod peer;
 mod relay;
 
 use std::net::SocketAddr;
@@ -18,17 +18,17 @@ use crate::config::plan::{ClientTlsId, Mode, ServerTlsId, Start};
 use crate::tls::{Acceptor, Connector};
 
 /// A certificate for `localhost` and 127.0.0.1, and who trusts it.
-struct Material {
-    server: Arc<ServerConfig>,
-    client: Arc<ClientConfig>,
+pub(super) struct Material {
+    pub(super) server: Arc<ServerConfig>,
+    pub(super) client: Arc<ClientConfig>,
 }
 
 impl Material {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::of(rustls::DEFAULT_VERSIONS)
     }
 
-    fn of(versions: &[&'static SupportedProtocolVersion]) -> Self {
+    pub(super) fn of(versions: &[&'static SupportedProtocolVersion]) -> Self {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).expect("certificate");
         let certificate = made.cert.der().clone();
@@ -49,8 +49,8 @@ impl Material {
         }
     }
 
-    fn profiles(&self) -> Profiles {
-        let connector = Connector::new(Arc::clone(&self.client), Start::Implicit, None);
+    pub(super) fn profiles(&self, start: Start) -> Profiles {
+        let connector = Connector::new(Arc::clone(&self.client), start, None);
         Profiles::new(
             vec![Arc::new(Acceptor::new(Arc::clone(&self.server)))],
             vec![Arc::new(connector)],
@@ -68,7 +68,7 @@ fn legs(mode: Mode) -> (bool, bool) {
     }
 }
 
-fn tls_plan(mode: Mode, members: &[SocketAddr]) -> Plan {
+pub(super) fn tls_plan(mode: Mode, members: &[SocketAddr]) -> Plan {
     let mut plan = plan_for(&[V4], members);
     let server = &mut plan.virtual_servers[0];
     let (client, member) = legs(mode);
@@ -79,10 +79,14 @@ fn tls_plan(mode: Mode, members: &[SocketAddr]) -> Plan {
 }
 
 fn start(mode: Mode, material: &Material, members: &[SocketAddr]) -> Fixture {
-    Fixture::with(&tls_plan(mode, members), &material.profiles(), AllowAll)
+    Fixture::with(
+        &tls_plan(mode, members),
+        &material.profiles(Start::Implicit),
+        AllowAll,
+    )
 }
 
-fn until(fixture: &Fixture, wanted: impl Fn(&VirtualServerStatus) -> bool) {
+pub(super) fn until(fixture: &Fixture, wanted: impl Fn(&VirtualServerStatus) -> bool) {
     let begun = Instant::now();
     while !wanted(&fixture.status()) {
         assert!(

@@ -21,6 +21,16 @@ use crate::proxy::socket::{self, Source};
 /// Reads in one go that may bring nothing to tell, such as tickets.
 const READS: usize = 4;
 
+/// How far our direction has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sending {
+    Open,
+    /// `close_notify`, if there is TLS, is in `unsent` or sent.
+    Ended,
+    /// A FIN, too.
+    Shut,
+}
+
 /// A socket, TLS over it once it began, and what the peer has not taken yet. As with
 /// [`Source`], it must be polled outside of tokio's cooperative budget.
 #[derive(Debug)]
@@ -35,10 +45,7 @@ pub(in crate::proxy) struct Channel {
     sent: usize,
     /// What is unsent can wait for what comes next.
     may_wait: bool,
-    /// The end of our direction is in `unsent` or sent.
-    closed: bool,
-    /// A FIN, too.
-    shut: bool,
+    sending: Sending,
     /// Octets were sent since this was last asked for.
     active: bool,
 }
@@ -53,14 +60,18 @@ impl Channel {
             unsent: Vec::new(),
             sent: 0,
             may_wait: false,
-            closed: false,
-            shut: false,
+            sending: Sending::Open,
             active: false,
         }
     }
 
     pub(in crate::proxy) fn socket(&self) -> &TcpStream {
         &self.leg
+    }
+
+    /// From now on another task polls it, whom nobody has promised to wake yet.
+    pub(in crate::proxy) fn adopt(&mut self) {
+        self.source = Source::default();
     }
 
     /// Close in order, with a FIN, when dropped.
@@ -203,7 +214,7 @@ impl Channel {
             let count = match ready!(read) {
                 // Who has heard our end may close without reading it, which the kernel tells by a
                 // reset.
-                Err(error) if self.closed && is_gone(&error) => 0,
+                Err(error) if self.sending > Sending::Open && is_gone(&error) => 0,
                 other => other?,
             };
             if count == 0 {
@@ -295,8 +306,8 @@ impl Channel {
         cx: &mut Context<'_>,
         closing: bool,
     ) -> Poll<io::Result<()>> {
-        if !self.closed {
-            self.closed = true;
+        if self.sending == Sending::Open {
+            self.sending = Sending::Ended;
             if self.tls.is_some() {
                 OUTGOING.with_borrow_mut(|out| {
                     self.encode(out, Connection::close)?;
@@ -306,9 +317,10 @@ impl Channel {
             }
         }
         let ended = ready!(self.poll_flush(cx)).and_then(|()| {
-            if closing || std::mem::replace(&mut self.shut, true) {
+            if closing || self.sending == Sending::Shut {
                 return Ok(());
             }
+            self.sending = Sending::Shut;
             SockRef::from(&*self.leg).shutdown(Shutdown::Write)
         });
         Poll::Ready(match ended {

@@ -64,7 +64,7 @@ fn a_stalled_handshake_times_out() {
     let (address, _peers) = member(None);
     let mut plan = tls_plan(Mode::Offload, &[address]);
     plan.virtual_servers[0].limits.handshake_timeout = Duration::from_millis(100);
-    let fixture = Fixture::with(&plan, &material.profiles(), AllowAll);
+    let fixture = Fixture::with(&plan, &material.profiles(Start::Implicit), AllowAll);
     for sent in [&[][..], &[22], &[22, 3, 1, 0, 200, 1]] {
         let mut client = TcpStream::connect(fixture.address()).expect("connect");
         client.write_all(sent).expect("write");
@@ -81,7 +81,7 @@ fn a_dribbled_handshake_times_out() {
     let (address, _peers) = member(None);
     let mut plan = tls_plan(Mode::Offload, &[address]);
     plan.virtual_servers[0].limits.handshake_timeout = Duration::from_millis(200);
-    let fixture = Fixture::with(&plan, &material.profiles(), AllowAll);
+    let fixture = Fixture::with(&plan, &material.profiles(Start::Implicit), AllowAll);
     let mut client = TcpStream::connect(fixture.address()).expect("connect");
     client
         .write_all(&[22, 3, 1, 64, 0, 1, 0, 63])
@@ -138,7 +138,7 @@ fn a_member_that_does_not_shake_hands_is_given_up() {
     let (good, _kinds) = echo(Some(&material.server));
     let mut plan = tls_plan(Mode::Bridge, &[silent, good]);
     plan.virtual_servers[0].limits.handshake_timeout = Duration::from_secs(1);
-    let fixture = Fixture::with(&plan, &material.profiles(), AllowAll);
+    let fixture = Fixture::with(&plan, &material.profiles(Start::Implicit), AllowAll);
     for _ in 0..2 {
         let mut client = Peer::connect(fixture.address(), Some(&material.client));
         client.exchange(b"NOOP").expect("echo");

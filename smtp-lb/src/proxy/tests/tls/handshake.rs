@@ -72,7 +72,7 @@ fn a_member_is_known_by_its_host_name() {
     ] {
         let mut plan = tls_plan(Mode::EncryptServerSide, &[address]);
         plan.pools[0].members[0].host = host.map(str::to_owned);
-        let fixture = Fixture::with(&plan, &material.profiles(), AllowAll);
+        let fixture = Fixture::with(&plan, &material.profiles(Start::Implicit), AllowAll);
         let mut client = Peer::connect(fixture.address(), None);
         let mut server = peers.recv().expect("connected");
         assert_eq!(

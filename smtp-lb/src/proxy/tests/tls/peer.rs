@@ -17,19 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Plaintext that a peer holds before it waits for the other side to take some.
 const MOST: usize = 256 * 1024;
 
-pub(super) struct Peer {
-    pub(super) socket: TcpStream,
-    pub(super) tls: Option<Connection>,
+pub(in super::super) struct Peer {
+    pub(in super::super) socket: TcpStream,
+    pub(in super::super) tls: Option<Connection>,
     /// For sockets without TLS.
     unsent: Vec<u8>,
-    pub(super) inbox: Vec<u8>,
-    pub(super) ended: bool,
+    pub(in super::super) inbox: Vec<u8>,
+    pub(in super::super) ended: bool,
     /// Octets of one write to the socket.
-    pub(super) stride: usize,
+    pub(in super::super) stride: usize,
 }
 
 impl Peer {
-    pub(super) fn new(socket: TcpStream, tls: Option<Connection>) -> Self {
+    pub(in super::super) fn new(socket: TcpStream, tls: Option<Connection>) -> Self {
         socket.set_nonblocking(true).expect("nonblocking");
         socket.set_nodelay(true).expect("nodelay");
         Self {
@@ -42,7 +42,10 @@ impl Peer {
         }
     }
 
-    pub(super) fn connect(address: SocketAddr, config: Option<&Arc<ClientConfig>>) -> Self {
+    pub(in super::super) fn connect(
+        address: SocketAddr,
+        config: Option<&Arc<ClientConfig>>,
+    ) -> Self {
         let socket = TcpStream::connect(address).expect("connect");
         let name = ServerName::try_from("localhost").expect("name");
         let tls = config.map(|config| {
@@ -54,12 +57,12 @@ impl Peer {
     }
 
     /// Sends and reads what can be now. Whether anything was.
-    pub(super) fn step(&mut self) -> io::Result<bool> {
+    pub(in super::super) fn step(&mut self) -> io::Result<bool> {
         let sent = self.flush()?;
         Ok(self.take()? || sent)
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<bool> {
+    pub(in super::super) fn flush(&mut self) -> io::Result<bool> {
         let mut socket = Stride(&self.socket, self.stride);
         let mut any = false;
         loop {
@@ -122,7 +125,7 @@ impl Peer {
     }
 
     /// Steps until it is so.
-    pub(super) fn until(&mut self, done: impl Fn(&Self) -> bool) -> io::Result<()> {
+    pub(in super::super) fn until(&mut self, done: impl Fn(&Self) -> bool) -> io::Result<()> {
         let begun = Instant::now();
         while !done(self) {
             if !self.step()? {
@@ -135,7 +138,7 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn handshake(&mut self) -> io::Result<()> {
+    pub(in super::super) fn handshake(&mut self) -> io::Result<()> {
         self.until(|peer| {
             let shaken = peer.tls.as_ref().is_none_or(|tls| !tls.is_handshaking());
             shaken && peer.is_flushed()
@@ -144,7 +147,9 @@ impl Peer {
 
     /// Takes what the buffers have room for.
     fn offer(&mut self, octets: &[u8]) -> usize {
-        if let Some(tls) = &mut self.tls { tls.writer().write(octets).expect("buffered") } else {
+        if let Some(tls) = &mut self.tls {
+            tls.writer().write(octets).expect("buffered")
+        } else {
             let count = octets.len().min(MOST.saturating_sub(self.unsent.len()));
             self.unsent.extend_from_slice(&octets[..count]);
             count
@@ -156,7 +161,7 @@ impl Peer {
         !waits && self.unsent.is_empty()
     }
 
-    pub(super) fn send(&mut self, mut octets: &[u8]) -> io::Result<()> {
+    pub(in super::super) fn send(&mut self, mut octets: &[u8]) -> io::Result<()> {
         self.handshake()?;
         while !octets.is_empty() {
             let count = self.offer(octets);
@@ -168,8 +173,18 @@ impl Peer {
         self.until(Self::is_flushed)
     }
 
+    /// Sends without reading: what comes then is not for this layer.
+    pub(in super::super) fn put(&mut self, octets: &[u8]) -> io::Result<()> {
+        let taken = self.offer(octets);
+        assert_eq!(taken, octets.len());
+        while !self.is_flushed() {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
     /// Sends without end; the octets that went out before nothing moved for a while.
-    pub(super) fn flood(&mut self, most: usize) -> io::Result<usize> {
+    pub(in super::super) fn flood(&mut self, most: usize) -> io::Result<usize> {
         let chunk = vec![7; 64 * 1024];
         let (mut sent, mut moved) = (0, Instant::now());
         self.handshake()?;
@@ -185,7 +200,7 @@ impl Peer {
         Ok(sent)
     }
 
-    pub(super) fn expect(&mut self, octets: &[u8]) -> io::Result<()> {
+    pub(in super::super) fn expect(&mut self, octets: &[u8]) -> io::Result<()> {
         self.until(|peer| peer.inbox.len() >= octets.len() || peer.ended)?;
         let got = self.inbox.len().min(octets.len());
         assert_eq!(
@@ -196,18 +211,48 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn exchange(&mut self, octets: &[u8]) -> io::Result<()> {
+    pub(in super::super) fn exchange(&mut self, octets: &[u8]) -> io::Result<()> {
         self.send(octets)?;
         self.expect(octets)
     }
 
-    pub(super) fn rest(&mut self) -> io::Result<Vec<u8>> {
+    /// A line without its end; none at the end of the stream.
+    pub(in super::super) fn line(&mut self) -> io::Result<Option<String>> {
+        let end = |inbox: &[u8]| inbox.windows(2).position(|two| two == b"\r\n");
+        self.until(|peer| peer.ended || end(&peer.inbox).is_some())?;
+        let Some(at) = end(&self.inbox) else {
+            return Ok(None);
+        };
+        let line: Vec<u8> = self.inbox.drain(..at + 2).collect();
+        Ok(Some(String::from_utf8_lossy(&line[..at]).into_owned()))
+    }
+
+    /// Octets up to and with `mark`; all of them at the end of the stream.
+    pub(in super::super) fn take_until(&mut self, mark: &[u8]) -> io::Result<Vec<u8>> {
+        let seen = std::cell::Cell::new(0);
+        let end = |inbox: &[u8]| {
+            let from = seen.replace(inbox.len().saturating_sub(mark.len()));
+            let found = inbox[from..]
+                .windows(mark.len())
+                .position(|part| part == mark);
+            found.map(|at| from + at + mark.len())
+        };
+        let at = std::cell::Cell::new(None);
+        self.until(|peer| {
+            at.set(end(&peer.inbox));
+            peer.ended || at.get().is_some()
+        })?;
+        let at = at.get().unwrap_or(self.inbox.len());
+        Ok(self.inbox.drain(..at).collect())
+    }
+
+    pub(in super::super) fn rest(&mut self) -> io::Result<Vec<u8>> {
         self.until(|peer| peer.ended)?;
         Ok(std::mem::take(&mut self.inbox))
     }
 
     /// Ends its direction in order.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(in super::super) fn finish(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
         }
@@ -216,7 +261,7 @@ impl Peer {
     }
 
     /// Sends `octets` while it reads all until the end.
-    pub(super) fn duplex(&mut self, octets: &[u8]) -> io::Result<Vec<u8>> {
+    pub(in super::super) fn duplex(&mut self, octets: &[u8]) -> io::Result<Vec<u8>> {
         self.handshake()?;
         let (mut sent, mut finished) = (0, false);
         let begun = Instant::now();
@@ -260,7 +305,7 @@ impl Peer {
     }
 
     /// What the handshake was like.
-    pub(super) fn kind(&self) -> Option<HandshakeKind> {
+    pub(in super::super) fn kind(&self) -> Option<HandshakeKind> {
         self.tls.as_ref().and_then(|tls| tls.handshake_kind())
     }
 }
@@ -280,7 +325,7 @@ impl Write for Stride<'_> {
 }
 
 /// A member, whose connections are given away as they come.
-pub(super) fn member(config: Option<&Arc<ServerConfig>>) -> (SocketAddr, Receiver<Peer>) {
+pub(in super::super) fn member(config: Option<&Arc<ServerConfig>>) -> (SocketAddr, Receiver<Peer>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address = listener.local_addr().expect("bound");
     let config = config.cloned();

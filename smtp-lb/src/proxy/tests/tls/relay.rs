@@ -78,7 +78,11 @@ fn after_one_side_ends_the_other_may_still_speak() {
             let mut server = peers.recv().expect("connected");
             server.handshake().expect("handshake");
             let client = shaking.join().expect("shaken");
-            let (mut first, mut last) = if client_ends { (client, server) } else { (server, client) };
+            let (mut first, mut last) = if client_ends {
+                (client, server)
+            } else {
+                (server, client)
+            };
             first.send(b"QUIT").expect("send");
             first.finish().expect("end");
             assert_eq!(last.rest().expect("orderly end"), b"QUIT");
@@ -203,7 +207,7 @@ fn silence_ends_a_session_on_both_sides() {
     let (address, peers) = member(Some(&material.server));
     let mut plan = tls_plan(Mode::Bridge, &[address]);
     plan.virtual_servers[0].limits.idle_timeout = Duration::from_millis(300);
-    let fixture = Fixture::with(&plan, &material.profiles(), AllowAll);
+    let fixture = Fixture::with(&plan, &material.profiles(Start::Implicit), AllowAll);
     let mut client = Peer::connect(fixture.address(), Some(&material.client));
     let shaking = std::thread::spawn(move || {
         client.handshake().expect("handshake");

@@ -1,0 +1,133 @@
+//! Members that die, and clients that go.
+
+use super::member::Manner;
+use super::*;
+
+fn one_dies_at(when: &'static str) -> (Member, Member, Fixture) {
+    let mut manner = Manner::of("dying");
+    manner.dies_at = when;
+    let (dying, good) = (manner.start(), Manner::of("good").start());
+    let fixture = start(&gateway_plan(Mode::Plain, &[&dying, &good]));
+    (dying, good, fixture)
+}
+
+#[test]
+fn a_member_that_dies_before_354_is_replaced_unseen() {
+    for when in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"] {
+        let (dying, good, fixture) = one_dies_at(when);
+        let mut client = Client::connect(&fixture);
+        client.ehlo();
+        for _ in 0..6 {
+            assert_eq!(client.send("text\r\n"), "250 2.0.0 good has it", "{when}");
+        }
+        client.quit();
+        drop(client);
+        assert_eq!(good.memory().messages.len(), 6);
+        assert_eq!(dying.memory().messages.len(), 0);
+        assert_eq!(counts(&fixture).messages_lost, 0, "{when}");
+        ended_well(&fixture);
+    }
+}
+
+/// After 354 nothing is said again to another member, and the session goes on.
+#[test]
+fn a_member_that_dies_later_costs_its_message() {
+    for when in ["354", "."] {
+        let (dying, good, fixture) = one_dies_at(when);
+        let mut client = Client::connect(&fixture);
+        client.ehlo();
+        let mut replies = Vec::new();
+        for _ in 0..6 {
+            replies.push(client.send("text\r\n")[..3].to_owned());
+        }
+        client.quit();
+        drop(client);
+        let lost = replies.iter().filter(|reply| *reply == "451").count();
+        let taken = replies.iter().filter(|reply| *reply == "250").count();
+        assert!(lost > 0 && lost + taken == 6, "{when}: {replies:?}");
+        assert_eq!(good.memory().messages.len(), taken);
+        assert_eq!(dying.memory().messages.len(), 0);
+        assert_eq!(counts(&fixture).messages_lost, lost as u64);
+        ended_well(&fixture);
+    }
+}
+
+/// A leg that its member closed while it was parked costs nothing, even if there is no other
+/// member.
+#[test]
+fn a_parked_leg_that_died_is_replaced() {
+    let mut manner = Manner::of("a");
+    manner.messages = 1;
+    let member = manner.start();
+    let fixture = start(&gateway_plan(Mode::Plain, &[&member]));
+    let mut client = Client::connect(&fixture);
+    client.ehlo();
+    for _ in 0..10 {
+        assert_eq!(client.send("text\r\n"), "250 2.0.0 a has it");
+    }
+    client.quit();
+    drop(client);
+    assert_eq!(member.memory().sessions, 10);
+    ended_well(&fixture);
+}
+
+#[test]
+fn without_a_member_the_client_hears_451() {
+    let mut manner = Manner::of("a");
+    manner.dies_at = "CONNECT";
+    let member = manner.start();
+    let fixture = start(&gateway_plan(Mode::Plain, &[&member]));
+    let mut client = Client::connect(&fixture);
+    assert_eq!(client.ehlo(), ["250 mx.example.org"]);
+    assert_eq!(&client.say("MAIL FROM:<a@example.org>")[..3], "451");
+    client.quit();
+    drop(client);
+    assert!(fixture.status().no_member > 0);
+}
+
+#[test]
+fn a_client_that_goes_in_the_middle_of_a_message_takes_it_along() {
+    let member = Manner::of("a").start();
+    let fixture = start(&gateway_plan(Mode::Plain, &[&member]));
+    let mut client = Client::connect(&fixture);
+    client.ehlo();
+    client.envelope();
+    assert_eq!(&client.say("DATA")[..3], "354");
+    client.0.send(b"half of it\r\n").expect("send");
+    drop(client);
+    until(&fixture, |vs| vs.active == 0);
+    assert_eq!(counts(&fixture).clients_gone, 1);
+    assert_eq!(member.memory().messages.len(), 0);
+    let active = fixture.pools.status()[0].members[0].active;
+    assert_eq!(active, 0);
+}
+
+#[test]
+fn a_client_that_ends_after_the_dot_hears_the_reply() {
+    let member = Manner::of("a").start();
+    let fixture = start(&gateway_plan(Mode::Plain, &[&member]));
+    let mut client = Client::connect(&fixture);
+    client.ehlo();
+    client.envelope();
+    assert_eq!(&client.say("DATA")[..3], "354");
+    client.0.send(b"text\r\n.\r\n").expect("send");
+    client.0.finish().expect("half-close");
+    assert_eq!(client.hear(), "250 2.0.0 a has it");
+    assert_eq!(client.0.rest().expect("orderly end"), b"");
+    drop(client);
+    ended_well(&fixture);
+}
+
+#[test]
+fn a_silent_client_is_told_and_closed() {
+    let member = Manner::of("a").start();
+    let mut plan = gateway_plan(Mode::Plain, &[&member]);
+    let gateway = plan.virtual_servers[0].gateway.as_mut().expect("gateway");
+    gateway.command_timeout = Duration::from_millis(200);
+    let fixture = start(&plan);
+    let mut client = Client::connect(&fixture);
+    assert_eq!(&client.hear()[..3], "421");
+    assert_eq!(client.0.rest().expect("orderly end"), b"");
+    until(&fixture, |vs| vs.active == 0);
+    assert_eq!(counts(&fixture).client_timeouts, 1);
+}
