@@ -3,9 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::server::VirtualServer;
 use crate::pool::{Lease, Tried};
@@ -14,11 +15,16 @@ use crate::pool::{Lease, Tried};
 /// us. `timer` is the session's.
 pub(super) async fn to_member(
     server: &VirtualServer,
-    timer: Pin<&mut Sleep>,
+    mut timer: Pin<&mut Sleep>,
 ) -> Option<(TcpStream, Lease)> {
-    let (stream, lease) = Attempts::new(server).next(server, timer).await?;
-    lease.connected();
-    Some((stream, lease))
+    let mut attempts = Attempts::new(server);
+    loop {
+        let lease = attempts.choose(server)?;
+        if let Some(stream) = attempts.connect(server, &lease, timer.as_mut()).await {
+            lease.connected();
+            return Some((stream, lease));
+        }
+    }
 }
 
 /// Members tried for one purpose, and how many more may be.
@@ -54,7 +60,7 @@ impl Attempts {
         &mut self,
         server: &VirtualServer,
         lease: &Lease,
-        timer: Pin<&mut Sleep>,
+        mut timer: Pin<&mut Sleep>,
     ) -> Option<TcpStream> {
         self.left = self.left.saturating_sub(1);
         let address = lease.member().address();
@@ -67,7 +73,15 @@ impl Attempts {
                 return None;
             }
         };
-        match within(socket, address, server, timer).await {
+        timer
+            .as_mut()
+            .reset(Instant::now() + server.limits.connect_timeout);
+        let outcome = tokio::select! {
+            biased;
+            outcome = socket.connect(address) => outcome,
+            () = timer => Err(io::ErrorKind::TimedOut.into()),
+        };
+        match outcome {
             Ok(stream) => Some(stream),
             Err(error) => {
                 tracing::debug!(server = server.name, %address, %error, "cannot connect");
@@ -78,45 +92,11 @@ impl Attempts {
             }
         }
     }
-
-    /// The next member that takes a connection.
-    pub(super) async fn next(
-        &mut self,
-        server: &VirtualServer,
-        mut timer: Pin<&mut Sleep>,
-    ) -> Option<(TcpStream, Lease)> {
-        loop {
-            let lease = self.choose(server)?;
-            if let Some(stream) = self.connect(server, &lease, timer.as_mut()).await {
-                return Some((stream, lease));
-            }
-        }
-    }
 }
 
 /// Connects to one address, not on behalf of a session.
-pub(super) async fn to(
-    address: SocketAddr,
-    server: &VirtualServer,
-    timer: Pin<&mut Sleep>,
-) -> io::Result<TcpStream> {
-    within(socket(address)?, address, server, timer).await
-}
-
-async fn within(
-    socket: TcpSocket,
-    address: SocketAddr,
-    server: &VirtualServer,
-    mut timer: Pin<&mut Sleep>,
-) -> io::Result<TcpStream> {
-    timer
-        .as_mut()
-        .reset(Instant::now() + server.limits.connect_timeout);
-    tokio::select! {
-        biased;
-        outcome = socket.connect(address) => outcome,
-        () = timer => Err(io::ErrorKind::TimedOut.into()),
-    }
+pub(super) async fn to(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    timeout(limit, socket(address)?.connect(address)).await?
 }
 
 fn socket(address: SocketAddr) -> io::Result<TcpSocket> {

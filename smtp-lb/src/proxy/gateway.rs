@@ -20,6 +20,7 @@ use counts::Counts;
 pub use counts::GatewayStatus;
 pub(super) use driver::run;
 pub(super) use learn::Learner;
+pub(super) use legs::PARKED;
 use machine::Settings;
 use offers::Offers;
 

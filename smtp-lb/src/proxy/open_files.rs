@@ -2,10 +2,14 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use super::gateway;
 use crate::config::plan::Plan;
 
 /// A session holds the client's socket and the member's, and a pipe's two ends under bulk.
 const FILES_PER_SESSION: u64 = 4;
+
+/// With a gateway: the client's, the open leg's, and those of the legs that are parked.
+const FILES_PER_GATEWAY_SESSION: u64 = 2 + gateway::PARKED as u64;
 
 /// Listeners, logs, maps, the control socket, runtimes.
 const FILES_BESIDES: u64 = 512;
@@ -22,11 +26,14 @@ pub(super) fn raise_limit(plan: &Plan) {
         tracing::warn!(%error, "cannot raise the limit of open files");
         limit.current = before;
     }
-    let sessions = plan.virtual_servers.iter();
-    let sessions: u64 = sessions.map(|s| s.limits.connections as u64).sum();
-    let wanted = sessions
-        .saturating_mul(FILES_PER_SESSION)
-        .saturating_add(FILES_BESIDES);
+    let servers = plan.virtual_servers.iter();
+    let wanted = servers.fold(FILES_BESIDES, |sum, server| {
+        let each = match server.gateway {
+            Some(_) => FILES_PER_GATEWAY_SESSION,
+            None => FILES_PER_SESSION,
+        };
+        sum.saturating_add(each.saturating_mul(server.limits.connections as u64))
+    });
     if let Some(limit) = limit.current.filter(|limit| *limit < wanted) {
         tracing::warn!(
             limit,

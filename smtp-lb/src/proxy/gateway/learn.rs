@@ -102,8 +102,8 @@ async fn ask(
     index: usize,
     address: SocketAddr,
 ) -> io::Result<Offer> {
-    let mut timer = pin!(sleep(PATIENCE));
-    let stream = connect::to(address, server, timer.as_mut()).await?;
+    let timer = pin!(sleep(PATIENCE));
+    let stream = connect::to(address, server.limits.connect_timeout).await?;
     let mut member = Dialogue {
         channel: Channel::new(Leg::new(stream)),
         parser: ReplyParser::default(),

@@ -16,7 +16,7 @@ use crate::proxy::server::VirtualServer;
 use crate::proxy::tls::{Channel, PLAIN, READ, handshake};
 
 /// Legs that one session parks.
-const PARKED: usize = 8;
+pub(in crate::proxy) const PARKED: usize = 8;
 
 /// All legs of a session.
 #[derive(Debug)]

@@ -39,7 +39,10 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
 async fn member(place: &Place, mut timer: Pin<&mut Sleep>) -> Option<(Channel, Lease)> {
     let mut attempts = Attempts::new(place);
     loop {
-        let (member, lease) = attempts.next(place, timer.as_mut()).await?;
+        let lease = attempts.choose(place)?;
+        let Some(member) = attempts.connect(place, &lease, timer.as_mut()).await else {
+            continue;
+        };
         let mut member = Channel::new(Leg::new(member));
         if let Some(tls) = &place.member_tls {
             let index = lease.index();

@@ -2,6 +2,9 @@
 
 use super::member::Manner;
 use super::*;
+use crate::proxy::tests::tls::peer;
+
+const LINE: &[u8] = b"the quick brown fox jumps over the lazy dog, again and again\r\n";
 
 fn one_dies_at(when: &'static str) -> (Member, Member, Fixture) {
     let mut manner = Manner::of("dying");
@@ -130,4 +133,70 @@ fn a_silent_client_is_told_and_closed() {
     assert_eq!(client.0.rest().expect("orderly end"), b"");
     until(&fixture, |vs| vs.active == 0);
     assert_eq!(counts(&fixture).client_timeouts, 1);
+}
+
+/// A client in the middle of a message, and the member's side of it, which reads no more.
+fn stalled(plan: impl FnOnce(&mut GatewayPlan)) -> (Client, Peer, Fixture) {
+    let (address, peers) = peer::member(None);
+    let mut whole = gateway_plan(Mode::Plain, &[]);
+    whole.pools[0].members = plan_for(&[V4], &[address]).pools.swap_remove(0).members;
+    plan(whole.virtual_servers[0].gateway.as_mut().expect("gateway"));
+    let fixture = start(&whole);
+    let serving = std::thread::spawn(move || {
+        for mut peer in peers {
+            let mut lines = peer.send(b"220 slow ESMTP\r\n").map(|()| 0).expect("send");
+            while let Ok(Some(line)) = peer.line() {
+                lines += 1;
+                if line == "DATA" {
+                    peer.send(b"354 go ahead\r\n").expect("send");
+                    return peer;
+                }
+                if line == "QUIT" {
+                    break;
+                }
+                peer.send(b"250 ok\r\n").expect("send");
+            }
+            assert!(lines > 0);
+        }
+        unreachable!("no DATA");
+    });
+    let mut client = Client::connect(&fixture);
+    client.ehlo();
+    client.envelope();
+    assert_eq!(&client.say("DATA")[..3], "354");
+    (client, serving.join().expect("asked for DATA"), fixture)
+}
+
+#[test]
+fn a_member_that_does_not_read_holds_back_its_client() {
+    const MOST: usize = 256 * 1024 * 1024;
+    let (mut client, mut server, fixture) = stalled(|_| {});
+    let sent = client.0.flood_with(LINE, MOST).expect("no fault");
+    assert!(sent < MOST, "{MOST} went into a member that does not read");
+    let reading = std::thread::spawn(move || {
+        let text = server.take_until(b"\r\n.\r\n").expect("whole");
+        server.send(b"250 has it\r\n").expect("send");
+        let _ = server.rest();
+        text.len()
+    });
+    let rest = std::str::from_utf8(&LINE[sent % LINE.len()..]).expect("ASCII");
+    assert_eq!(&client.text(rest)[..3], "250");
+    client.quit();
+    drop(client);
+    assert_eq!(reading.join().expect("read"), sent + rest.len() + 3);
+    until(&fixture, |vs| vs.active == 0);
+}
+
+#[test]
+fn a_member_that_takes_nothing_is_the_one_who_is_late() {
+    let (mut client, server, fixture) =
+        stalled(|gateway| gateway.data_timeout = Duration::from_millis(500));
+    let sent = client.0.flood_with(LINE, 64 * 1024 * 1024);
+    let sent = sent.expect("swallowed");
+    let rest = std::str::from_utf8(&LINE[sent % LINE.len()..]).expect("ASCII");
+    assert_eq!(&client.text(rest)[..3], "451");
+    drop(server);
+    client.quit();
+    let counted = counts(&fixture);
+    assert_eq!((counted.member_timeouts, counted.client_timeouts), (1, 0));
 }

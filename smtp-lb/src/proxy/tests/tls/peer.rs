@@ -185,11 +185,16 @@ impl Peer {
 
     /// Sends without end; the octets that went out before nothing moved for a while.
     pub(in super::super) fn flood(&mut self, most: usize) -> io::Result<usize> {
-        let chunk = vec![7; 64 * 1024];
+        self.flood_with(&[7; 1024], most)
+    }
+
+    /// As [`flood`](Self::flood), with `part` over and over. The last may have been begun only.
+    pub(in super::super) fn flood_with(&mut self, part: &[u8], most: usize) -> io::Result<usize> {
+        let chunk = part.repeat(64 * 1024 / part.len());
         let (mut sent, mut moved) = (0, Instant::now());
         self.handshake()?;
         while sent < most && moved.elapsed() < Duration::from_millis(700) {
-            let count = self.offer(&chunk);
+            let count = self.offer(&chunk[sent % part.len()..]);
             sent += count;
             if self.flush()? || count > 0 {
                 moved = Instant::now();
