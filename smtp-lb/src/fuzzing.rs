@@ -15,6 +15,7 @@ mod command;
 mod data;
 mod ehlo;
 mod line;
+mod machine;
 mod reply;
 #[cfg(test)]
 pub(crate) mod strategy;
@@ -26,6 +27,7 @@ pub use command::command;
 pub use data::data;
 pub use ehlo::ehlo;
 pub use line::line;
+pub use machine::machine;
 pub use reply::reply;
 
 /// `input` cut up: in one piece, in pieces of a few sizes, and, if it is short, in two at each

@@ -37,6 +37,8 @@ use tokio_util::task::TaskTracker;
 pub use error::{ProxyError, ReloadWarning};
 pub use filter::{AcceptFilter, AllowAll};
 pub use gateway::GatewayStatus;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use gateway::hostile;
 pub use status::{DrainReport, ProxyStatus, VirtualServerStatus};
 
 use crate::config::plan::Plan;

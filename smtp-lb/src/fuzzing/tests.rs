@@ -11,13 +11,14 @@ type Check = fn(&[u8]);
 /// Whatever the fuzzer begins with, and whatever it once found, holds without it.
 #[test]
 fn seeds() {
-    let targets: [(&str, Check); 6] = [
+    let targets: [(&str, Check); 7] = [
         ("line", super::line),
         ("command", super::command),
         ("reply", super::reply),
         ("ehlo", super::ehlo),
         ("data", super::data),
         ("bdat", super::bdat),
+        ("machine", super::machine),
     ];
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     for (target, check) in targets {
@@ -39,6 +40,15 @@ proptest! {
     #[test]
     fn line(input in text()) {
         super::line(&input);
+    }
+
+    #[test]
+    fn machine(settings in any::<[u8; 2]>(), steps in of(&[
+        "cA", "cB", "cC", "cD", "cE", "cF", "cG", "cH", "cI", "cM", "cN", "cP", "cR", "cS", "j",
+        "j", "p", "mA", "mB", "mC", "mC", "mC", "mD", "mE", "mG", "mO", "g", "s", "S", "t", "n",
+        "jmAmBmC", "cAcBjmAmBmCcCmCcDmDcE",
+    ])) {
+        super::machine(&[&settings[..], &steps].concat());
     }
 
     #[test]

@@ -55,3 +55,6 @@ impl Gateway {
         self.counts.status()
     }
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use machine::hostile;

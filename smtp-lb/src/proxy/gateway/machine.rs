@@ -14,6 +14,8 @@ mod drive;
 mod end;
 mod envelope;
 mod hello;
+#[cfg(any(test, feature = "fuzzing"))]
+mod hostile;
 mod leg;
 mod loss;
 mod mail;
@@ -34,6 +36,8 @@ use crate::smtp::reply::Reply;
 
 use client::Step;
 use envelope::Envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use hostile::hostile;
 use leg::{Leg, State, Terms};
 pub(crate) use output::{Act, Count, MemberGone, Output, World};
 use phase::{Held, Phase};
