@@ -222,12 +222,14 @@ impl Play {
         };
         let now = self.world.now().max(due);
         self.world.now.set(now);
-        self.call(Machine::timed_out);
-        let next = self.machine.deadline();
-        assert!(
-            next.is_none_or(|next| next > now),
-            "the timer fires for ever"
-        );
+        // Client and member may be late at the same time, and each is seen to on its own.
+        for _ in 0..4 {
+            self.call(Machine::timed_out);
+            if self.machine.deadline().is_none_or(|next| next > now) {
+                return;
+            }
+        }
+        panic!("the timer fires for ever");
     }
 
     /// Has the machine do something, does what it wants, and looks at it.
