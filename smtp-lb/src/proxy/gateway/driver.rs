@@ -229,7 +229,9 @@ impl Session {
             return Poll::Pending;
         }
         if std::mem::take(&mut self.handed) {
-            self.out.to_member.drain(..1);
+            // The machine may have emptied it since.
+            let handed = self.out.to_member.len().min(1);
+            self.out.to_member.drain(..handed);
         }
         if self.out.to_member.is_empty() {
             return Poll::Ready(());

@@ -252,11 +252,6 @@ impl Machine {
         self.settle(world, out);
     }
 
-    /// Nothing is half read: the buffers of the driver can be given back.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.inbox.is_empty() && self.client_appetite() < BULK
-    }
-
     /// Reads what can be read by now of what was kept.
     fn settle(&mut self, world: &impl World, out: &mut Output) {
         let mut inbox = std::mem::take(&mut self.inbox);
