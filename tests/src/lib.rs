@@ -5,10 +5,16 @@
 //! removed by the next one.
 
 pub mod bpffs;
+pub mod certs;
+pub mod clients;
+pub mod corpus;
 pub mod daemon;
 pub mod digest;
+pub mod exim;
+
 pub mod flood;
 pub mod folder;
+pub mod mailbox;
 pub mod netns;
 pub mod postfix;
 pub mod process;
@@ -18,4 +24,6 @@ pub mod smtp_client;
 pub mod smtp_server;
 pub mod syslog_server;
 pub mod tap;
+pub mod tls_client;
+mod user;
 pub mod wait;

@@ -1,21 +1,82 @@
 //! A real Postfix, with a configuration, a queue and a mailbox of its own.
 
+mod sasl;
+
+use std::fmt::Write;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::certs::Leaf;
 use crate::folder::temporary;
+use crate::mailbox::{self, Delivered};
 use crate::netns::Netns;
 use crate::process::Process;
+use crate::user::user;
 use crate::wait::{LONG, until};
 
 /// What it is for: mail to this domain, any user, goes to one mailbox.
 pub const DOMAIN: &str = "inside.example";
+
+/// How an instance is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    name: String,
+    tls: Option<Leaf>,
+    users: Vec<(String, String)>,
+    settings: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// Port 25, without TLS and without authentication, under this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// STARTTLS on port 25, and TLS from the first octet on port 465.
+    #[must_use]
+    pub fn tls(mut self, leaf: &Leaf) -> Self {
+        self.tls = Some(leaf.clone());
+        self
+    }
+
+    /// Asks clients for a certificate of this authority and serves nobody without one.
+    #[must_use]
+    pub fn client_ca(self, ca: &Path) -> Self {
+        self.set("smtpd_tls_CAfile", &ca.display().to_string())
+            .set("smtpd_tls_ask_ccert", "yes")
+            .set("smtpd_tls_req_ccert", "yes")
+            .set("smtpd_tls_security_level", "encrypt")
+    }
+
+    /// A user of [`DOMAIN`] who may authenticate by PLAIN, LOGIN or CRAM-MD5, in the clear too.
+    #[must_use]
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.users.push((name.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// A line of `main.cf`; the last one of a name counts.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it on every address of the namespace.
+    pub fn start(&self, netns: &Arc<Netns>) -> Result<Postfix> {
+        Postfix::begin(netns, self)
+    }
+}
 
 /// An instance. It has its namespace to itself. Dropped, it is killed.
 #[derive(Debug)]
@@ -28,21 +89,30 @@ pub struct Postfix {
 impl Postfix {
     /// Starts it on port 25 of every address of the namespace, under this name.
     pub fn start(netns: &Arc<Netns>, name: &str) -> Result<Self> {
+        Setup::new(name).start(netns)
+    }
+
+    fn begin(netns: &Arc<Netns>, setup: &Setup) -> Result<Self> {
         let folder = temporary("postfix")?;
         // Its parts run as several users, all of which must get through.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let path = folder.path();
-        let mailbox = nobody()?;
-        for part in ["queue", "data", "mail", "log"] {
+        let mailbox = user("nobody")?;
+        for part in ["queue", "data", "mail", "log", "sasl"] {
             fs::create_dir(path.join(part))?;
         }
         chown(path.join("data"), Some(user("postfix")?.0), None)?;
         chown(path.join("mail"), Some(mailbox.0), Some(mailbox.1))?;
-        fs::write(
-            path.join("main.cf"),
-            main_cf(&path.display().to_string(), name, mailbox),
-        )?;
-        fs::write(path.join("master.cf"), MASTER_CF)?;
+        let folder_name = path.display().to_string();
+        fs::write(path.join("main.cf"), main_cf(&folder_name, setup, mailbox))?;
+        let mut master_cf = MASTER_CF.to_owned();
+        if setup.tls.is_some() {
+            master_cf.push_str(MASTER_CF_TLS);
+        }
+        fs::write(path.join("master.cf"), master_cf)?;
+        if !setup.users.is_empty() {
+            sasl::write(&path.join("sasl"), &setup.users, user("postfix")?)?;
+        }
         // Makes the queue's folders, with the owners that Postfix wants.
         let check = Command::new("postfix")
             .arg("-c")
@@ -85,25 +155,21 @@ impl Postfix {
         fs::read_to_string(self.folder.path().join("log/mail.log")).unwrap_or_default()
     }
 
-    /// The messages in its mailbox, as delivered.
-    pub fn mailbox(&self) -> Result<Vec<String>> {
-        let folder = self.folder.path().join("mail/box/new");
-        if !folder.exists() {
-            return Ok(Vec::new());
-        }
-        fs::read_dir(folder)?
-            .map(|entry| Ok(fs::read_to_string(entry?.path())?))
-            .collect()
+    /// Its maildir.
+    #[must_use]
+    pub fn maildir(&self) -> PathBuf {
+        self.folder.path().join("mail/box")
+    }
+
+    /// The messages in its mailbox.
+    pub fn delivered(&self) -> Result<Vec<Delivered>> {
+        mailbox::read(&self.maildir())
     }
 
     /// The subjects of the messages in its mailbox.
     pub fn subjects(&self) -> Result<Vec<String>> {
-        Ok(self
-            .mailbox()?
-            .iter()
-            .filter_map(|mail| mail.lines().find_map(|line| line.strip_prefix("Subject: ")))
-            .map(str::to_owned)
-            .collect())
+        let delivered = self.delivered()?;
+        Ok(delivered.iter().filter_map(Delivered::subject).collect())
     }
 
     /// `kill -9` of all its processes.
@@ -120,8 +186,9 @@ impl Drop for Postfix {
     }
 }
 
-fn main_cf(folder: &str, name: &str, (uid, gid): (u32, u32)) -> String {
-    format!(
+fn main_cf(folder: &str, setup: &Setup, (uid, gid): (u32, u32)) -> String {
+    let name = &setup.name;
+    let mut text = format!(
         "compatibility_level = 3.6
 queue_directory = {folder}/queue
 data_directory = {folder}/data
@@ -138,13 +205,42 @@ local_recipient_maps =
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = static:box/
+virtual_mailbox_limit = 0
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
+message_size_limit = 52428800
+smtputf8_enable = yes
+local_header_rewrite_clients =
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 "
-    )
+    );
+    if let Some(leaf) = &setup.tls {
+        let (chain, key) = (leaf.chain.display(), leaf.key.display());
+        let _ = write!(
+            text,
+            "smtpd_tls_security_level = may
+smtpd_tls_chain_files = {key}, {chain}
+smtpd_tls_received_header = yes
+smtpd_tls_loglevel = 1
+"
+        );
+    }
+    if !setup.users.is_empty() {
+        let _ = write!(
+            text,
+            "smtpd_sasl_auth_enable = yes
+smtpd_sasl_local_domain = {DOMAIN}
+smtpd_sasl_authenticated_header = yes
+cyrus_sasl_config_path = {folder}/sasl
+"
+        );
+    }
+    for (key, value) in &setup.settings {
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    text
 }
 
 /// Only what delivery to a mailbox takes.
@@ -162,24 +258,11 @@ anvil     unix  -       -       n       -       1       anvil
 postlog   unix-dgram n  -       n       -       1       postlogd
 ";
 
-fn nobody() -> Result<(u32, u32)> {
-    user("nobody")
-}
-
-/// User and group of a name, from `/etc/passwd`.
-fn user(name: &str) -> Result<(u32, u32)> {
-    let passwd = fs::read_to_string("/etc/passwd")?;
-    let mut fields = passwd
-        .lines()
-        .map(|line| line.split(':'))
-        .find_map(|mut fields| (fields.next() == Some(name)).then_some(fields))
-        .with_context(|| format!("no user {name}"))?
-        .skip(1);
-    let mut id = || -> Option<u32> { fields.next()?.parse().ok() };
-    let uid = id().with_context(|| format!("{name} has no id"))?;
-    let gid = id().with_context(|| format!("{name} has no group"))?;
-    Ok((uid, gid))
-}
+/// What TLS takes besides.
+const MASTER_CF_TLS: &str = "\
+smtps     inet  n       -       n       -       -       smtpd -o smtpd_tls_wrappermode=yes
+tlsmgr    unix  -       -       n       1000?   1       tlsmgr
+";
 
 #[cfg(test)]
 mod tests {

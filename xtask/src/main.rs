@@ -27,7 +27,7 @@ struct Args {
 enum Task {
     /// Find or fetch what the kernel program's build needs, into `target/ebpf-toolchain`.
     Provision {
-        /// Also install the Debian packages that the end-to-end tests need.
+        /// Also install the Debian packages that the end-to-end tests need, and unpack Exim.
         #[arg(long)]
         tests: bool,
     },
@@ -75,7 +75,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Provision { tests } => {
             provision::ebpf()?;
             if tests {
-                provision::debian::packages(provision::debian::FOR_TESTS)?;
+                provision::tests()?;
             }
             Ok(())
         }

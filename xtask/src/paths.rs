@@ -16,6 +16,11 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
+/// Exim, unpacked, where `tests/src/exim.rs` looks for it.
+pub(crate) fn exim() -> PathBuf {
+    target().join("exim")
+}
+
 /// Parts of the eBPF toolchain. In `target/`, so that removing it leaves nothing behind.
 pub(crate) fn toolchain() -> PathBuf {
     root().join("target/ebpf-toolchain")

@@ -5,6 +5,7 @@
 
 mod bpf_linker;
 pub(crate) mod debian;
+mod exim;
 mod rust_src;
 mod rustc;
 
@@ -29,4 +30,10 @@ pub(crate) fn ebpf() -> Result<Ebpf> {
         library: rust_src::library(&rustc)?,
         linker: bpf_linker::linker(&rustc)?,
     })
+}
+
+/// Makes sure that the servers and clients are there that the end-to-end tests run.
+pub(crate) fn tests() -> Result<()> {
+    debian::packages(debian::FOR_TESTS)?;
+    exim::unpacked()
 }

@@ -2,12 +2,11 @@
 
 use anyhow::Result;
 
-use crate::provision::debian;
-use crate::{build, sh};
+use crate::{build, provision, sh};
 
 /// Provisions, builds, tests. Filters go to the runner.
 pub(crate) fn run(filter: &[String]) -> Result<()> {
-    debian::packages(debian::FOR_TESTS)?;
+    provision::tests()?;
     build::ebpf()?;
     let mut cargo = sh::cargo();
     if sh::read(sh::cargo().args(["nextest", "--version"])).is_ok() {

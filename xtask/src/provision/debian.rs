@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::sh;
 
-/// A package and a program that shows that it is there.
+/// A package and a program (or, where it has none, a file) that shows that it is there.
 pub(crate) type Package = (&'static str, &'static str);
 
 /// What the tests run besides smtp-lb.
@@ -19,6 +19,15 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("socat", "socat"),
     ("postfix", "postfix"),
     ("rsyslog", "rsyslogd"),
+    ("sasl2-bin", "saslpasswd2"),
+    ("libsasl2-modules", "/usr/share/doc/libsasl2-modules/copyright"),
+    ("openssl", "openssl"),
+    ("curl", "curl"),
+    ("python3", "python3"),
+    ("swaks", "swaks"),
+    // Without them, swaks has neither TLS nor IPv6.
+    ("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl/copyright"),
+    ("libio-socket-inet6-perl", "/usr/share/doc/libio-socket-inet6-perl/copyright"),
 ];
 
 /// What the demonstration runs besides smtp-lb.
@@ -63,6 +72,56 @@ fn install(missing: &[&str]) -> Result<()> {
     apt().arg("update").output()?;
     sh::read(apt().arg("install").args(missing))?;
     Ok(())
+}
+
+/// Unpacks a package and those libraries of it that are not installed into a folder, and installs
+/// nothing: for what Debian lets nobody have beside what is there.
+pub(crate) fn unpack(package: &str, into: &Path) -> Result<()> {
+    let scratch = into.with_extension("packages");
+    fs::create_dir_all(&scratch)?;
+    let mut wanted = vec![package.to_owned()];
+    wanted.extend(missing_libraries(package)?);
+    sh::say(&format!("unpacking {} into {}", wanted.join(" "), into.display()));
+    let download = || {
+        sh::read(
+            Command::new("apt-get")
+                .current_dir(&scratch)
+                .args(["-q", "-o", "Acquire::Retries=2", "download"])
+                .args(&wanted),
+        )
+    };
+    if download().is_err() {
+        apt().arg("update").output()?;
+        download().with_context(|| format!("{package} could not be fetched"))?;
+    }
+    for entry in fs::read_dir(&scratch)? {
+        let archive = entry?.path();
+        sh::read(Command::new("dpkg-deb").arg("-x").arg(archive).arg(into))?;
+    }
+    Ok(fs::remove_dir_all(&scratch)?)
+}
+
+/// Libraries that a package needs, by way of others too, and that are not installed.
+fn missing_libraries(package: &str) -> Result<Vec<String>> {
+    let depends = sh::read(Command::new("apt-cache").args(["depends", package]))?;
+    let direct = depends
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "))
+        .filter(|name| name.starts_with("lib"));
+    let mut all = Command::new("apt-cache");
+    all.args(["depends", "--recurse", "--no-recommends", "--no-suggests"])
+        .args(["--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances"])
+        .args(direct);
+    let installed = |name: &str| {
+        sh::read(Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Status}", name]))
+            .is_ok_and(|status| status.contains("installed") && !status.contains("not"))
+    };
+    Ok(sh::read(&mut all)?
+        .lines()
+        .filter(|line| line.starts_with("lib") && !line.contains(':'))
+        .filter(|name| !installed(name))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn apt() -> Command {
