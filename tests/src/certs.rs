@@ -64,7 +64,7 @@ pub struct Leaf {
     pub key: PathBuf,
     /// DER of the certificate.
     pub der: Vec<u8>,
-    /// SHA-256 of its SubjectPublicKeyInfo, in hexadecimal.
+    /// SHA-256 of its `SubjectPublicKeyInfo`, in hexadecimal.
     pub pin: String,
     serial: u64,
 }
@@ -92,9 +92,13 @@ impl Certs {
             KeyUsagePurpose::KeyCertSign,
             KeyUsagePurpose::CrlSign,
         ];
-        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 31));
+        (params.not_before, params.not_after) =
+            (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 31));
         let key = KeyPair::generate()?;
-        fs::write(folder.path().join("ca.pem"), params.self_signed(&key)?.pem())?;
+        fs::write(
+            folder.path().join("ca.pem"),
+            params.self_signed(&key)?.pem(),
+        )?;
         Ok(Self {
             folder,
             issuer: Issuer::new(params, key),
@@ -188,8 +192,16 @@ impl Certs {
     pub fn encrypt(&self, leaf: &Leaf, passphrase: &str) -> Result<PathBuf> {
         let path = leaf.key.with_extension("enc");
         openssl(&[
-            "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", &leaf.key.to_string_lossy(), "-out",
-            &path.to_string_lossy(), "-passout", &format!("pass:{passphrase}"),
+            "pkcs8",
+            "-topk8",
+            "-v2",
+            "aes-256-cbc",
+            "-in",
+            &leaf.key.to_string_lossy(),
+            "-out",
+            &path.to_string_lossy(),
+            "-passout",
+            &format!("pass:{passphrase}"),
         ])?;
         Ok(path)
     }
@@ -219,7 +231,11 @@ fn replace(path: &Path, text: &str) -> Result<()> {
 fn openssl(args: &[&str]) -> Result<String> {
     let output = Command::new("openssl").args(args).output()?;
     if !output.status.success() {
-        bail!("openssl {}: {}", args[0], String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "openssl {}: {}",
+            args[0],
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(String::from_utf8(output.stdout)?)
 }
@@ -231,7 +247,11 @@ mod tests {
     /// openssl's verdict on a leaf.
     fn verify(certs: &Certs, leaf: &super::Leaf, purpose: &str) -> Result<String, String> {
         openssl(&[
-            "verify", "-CAfile", &certs.ca().to_string_lossy(), "-purpose", purpose,
+            "verify",
+            "-CAfile",
+            &certs.ca().to_string_lossy(),
+            "-purpose",
+            purpose,
             &leaf.chain.to_string_lossy(),
         ])
         .map_err(|error| error.to_string())
@@ -242,7 +262,13 @@ mod tests {
         let certs = Certs::new().unwrap();
         for key in [Key::P256, Key::Rsa, Key::Ed25519] {
             let leaf = certs
-                .issue("a", &["a.example", "10.0.0.1", "::1"], key, Valid::Now, Usage::Server)
+                .issue(
+                    "a",
+                    &["a.example", "10.0.0.1", "::1"],
+                    key,
+                    Valid::Now,
+                    Usage::Server,
+                )
                 .unwrap();
             verify(&certs, &leaf, "sslserver").unwrap();
             verify(&certs, &leaf, "sslclient").unwrap_err();
@@ -262,8 +288,13 @@ mod tests {
 
         let list = certs.revoke("list", &[&client]).unwrap();
         let error = openssl(&[
-            "verify", "-CAfile", &certs.ca().to_string_lossy(), "-crl_check", "-CRLfile",
-            &list.to_string_lossy(), &client.chain.to_string_lossy(),
+            "verify",
+            "-CAfile",
+            &certs.ca().to_string_lossy(),
+            "-crl_check",
+            "-CRLfile",
+            &list.to_string_lossy(),
+            &client.chain.to_string_lossy(),
         ])
         .unwrap_err();
         assert!(error.to_string().contains("revoked"), "{error}");

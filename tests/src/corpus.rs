@@ -90,7 +90,9 @@ impl Corpus {
         self.body("line-998-dot", format!(".{}\r\n", &longest[1..]));
         self.body("line-998-dots", format!("{}\r\n", ".".repeat(LINE - 2)));
         self.body("lines-998", format!("{longest}\r\n").repeat(300));
-        let growing: String = (0..LINE - 1).map(|length| "y".repeat(length) + "\r\n").collect();
+        let growing: String = (0..LINE - 1)
+            .map(|length| "y".repeat(length) + "\r\n")
+            .collect();
         self.body("lines-growing", growing);
         self.body("lines-of-one", "z\r\n".repeat(20_000));
         for seed in 1..=3 {
@@ -139,10 +141,16 @@ impl Corpus {
         };
         self.body("latin-1", b"Gr\xfc\xdfe aus M\xfcnchen\r\n");
         self.body("any-octet", [&any(0..=255)[..], b"\r\n"].concat());
-        self.body("control-characters", [&any(0..=31)[..], b"\x7f\r\n"].concat());
+        self.body(
+            "control-characters",
+            [&any(0..=31)[..], b"\x7f\r\n"].concat(),
+        );
         self.body("utf-8-body", "Grüße, привет, 你好, 👋\r\n.ü\r\n");
         self.body("utf-8-line-998", "ü".repeat(499) + "\r\n");
-        self.body("octet-255", [b"\xff".repeat(LINE - 2), b"\r\n".to_vec()].concat());
+        self.body(
+            "octet-255",
+            [b"\xff".repeat(LINE - 2), b"\r\n".to_vec()].concat(),
+        );
     }
 
     fn international(&mut self) {
@@ -150,7 +158,10 @@ impl Corpus {
         self.body("utf-8-sender", "a\r\n").from = "отправитель@почта.example".into();
         let recipient = self.body("utf-8-recipient", "a\r\n");
         recipient.to = vec!["дядя-48@inside.example".into()];
-        let both = self.head("utf-8-both", "From: 用户 <用户@例子.example>\r\nSubject: 你好\r\n");
+        let both = self.head(
+            "utf-8-both",
+            "From: 用户 <用户@例子.example>\r\nSubject: 你好\r\n",
+        );
         both.from = "用户@例子.example".into();
         both.to = vec!["δοκιμή-49@inside.example".into()];
     }
@@ -160,48 +171,93 @@ impl Corpus {
         self.body("quoted-sender", "a\r\n").from = "\"a b\"@outside.example".into();
         self.body("odd-sender", "a\r\n").from = "!#$%&'*+-/=?^_`{|}~@outside.example".into();
         let long = self.body("long-sender", "a\r\n");
-        long.from = format!("{}@{}.example", "l".repeat(64), vec!["d".repeat(60); 3].join("."));
+        long.from = format!(
+            "{}@{}.example",
+            "l".repeat(64),
+            vec!["d".repeat(60); 3].join(".")
+        );
         let recipients = |name: &str, count: usize| -> Vec<String> {
-            (0..count).map(|number| format!("{name}-{number}@inside.example")).collect()
+            (0..count)
+                .map(|number| format!("{name}-{number}@inside.example"))
+                .collect()
         };
         self.body("two-recipients", "a\r\n").to = recipients("pair", 2);
         self.body("hundred-recipients", "a\r\n").to = recipients("hundred", 100);
     }
 
     fn headers(&mut self) {
-        let folded: String = (0..100).map(|line| format!("\tline {line} of it\r\n")).collect();
+        let folded = each(100, |line| format!("\tline {line} of it\r\n"));
         self.head("folded", &format!("Subject: long\r\n{folded}To: b\r\n"));
-        self.head("header-998", &format!("X-Long: {}\r\n", "h".repeat(LINE - 10)));
-        let many: String = (0..500).map(|number| format!("X-{number}: {number}\r\n")).collect();
+        self.head(
+            "header-998",
+            &format!("X-Long: {}\r\n", "h".repeat(LINE - 10)),
+        );
+        let many = each(500, |number| format!("X-{number}: {number}\r\n"));
         self.head("many", &many);
         let hops = "Received: from a by b; Sat, 1 Jan 2000 00:00:00 +0000\r\n".repeat(20);
         self.head("hops", &hops);
-        self.head("signed", "DKIM-Signature: v=1; a=rsa-sha256; b=AAAA\r\n\tBBBB=\r\nSubject:  two  blanks \r\n");
+        self.head(
+            "signed",
+            "DKIM-Signature: v=1; a=rsa-sha256; b=AAAA\r\n\tBBBB=\r\nSubject:  two  blanks \r\n",
+        );
     }
 
     /// What looks like something else.
     fn looks(&mut self) {
-        self.body("commands", "QUIT\r\nRSET\r\nDATA\r\nMAIL FROM:<a@b>\r\nSTARTTLS\r\nBDAT 10 LAST\r\n");
+        self.body(
+            "commands",
+            "QUIT\r\nRSET\r\nDATA\r\nMAIL FROM:<a@b>\r\nSTARTTLS\r\nBDAT 10 LAST\r\n",
+        );
         self.body("replies", "250 2.0.0 ok\r\n354 go on\r\n221 bye\r\n");
-        self.body("from-line", "From someone Sat Jan  1 00:00:00 2000\r\n>From them\r\n");
-        self.body("headers-in-body", "Received: from x\r\nSubject: y\r\n\r\nReturn-Path: <z>\r\n");
-        self.body("html", "<p>=20 &amp; \"quotes\" 'and' \\slashes\\ %s %n ${x} `y`\r\n");
+        self.body(
+            "from-line",
+            "From someone Sat Jan  1 00:00:00 2000\r\n>From them\r\n",
+        );
+        self.body(
+            "headers-in-body",
+            "Received: from x\r\nSubject: y\r\n\r\nReturn-Path: <z>\r\n",
+        );
+        self.body(
+            "html",
+            "<p>=20 &amp; \"quotes\" 'and' \\slashes\\ %s %n ${x} `y`\r\n",
+        );
         self.body("tls-record", "\x16\x03\x01\x02 \x15\x03\x03\r\n");
     }
 
     fn attachments(&mut self) {
         let part = |octets: usize, seed: u64| wrapped(&Random(seed).octets(octets));
-        self.whole("mixed", multipart(&[("text/plain; charset=utf-8", "Grüße\r\n.\r\n"), ("application/octet-stream", &part(10_000, 7))]));
+        self.whole(
+            "mixed",
+            multipart(&[
+                ("text/plain; charset=utf-8", "Grüße\r\n.\r\n"),
+                ("application/octet-stream", &part(10_000, 7)),
+            ]),
+        );
         let inner = multipart(&[("text/plain", "inner\r\n")]);
-        self.whole("nested", multipart(&[("message/rfc822", &inner), ("text/html", "<p>.\r\n")]));
-        self.whole("attachment-1-mb", multipart(&[("application/octet-stream", &part(1 << 20, 8))]));
-        self.whole("attachment-30-mb", multipart(&[("application/octet-stream", &part(ATTACHMENT, 9))]));
+        self.whole(
+            "nested",
+            multipart(&[("message/rfc822", &inner), ("text/html", "<p>.\r\n")]),
+        );
+        self.whole(
+            "attachment-1-mb",
+            multipart(&[("application/octet-stream", &part(1 << 20, 8))]),
+        );
+        self.whole(
+            "attachment-30-mb",
+            multipart(&[("application/octet-stream", &part(ATTACHMENT, 9))]),
+        );
     }
+}
+
+/// So many lines, told apart by their number.
+fn each(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(line).collect()
 }
 
 /// Parts under a boundary; in the parts that are base64, nothing has to be told of it.
 fn multipart(parts: &[(&str, &str)]) -> String {
-    let mut text = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_b\"\r\n\r\n".to_owned();
+    let mut text =
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_b\"\r\n\r\n".to_owned();
     for (kind, part) in parts {
         text.push_str("--=_b\r\nContent-Type: ");
         text.push_str(kind);
@@ -213,7 +269,10 @@ fn multipart(parts: &[(&str, &str)]) -> String {
 
 /// Base64 in lines of 76.
 fn wrapped(octets: &[u8]) -> String {
-    octets.chunks(57).map(|line| base64(line) + "\r\n").collect()
+    octets
+        .chunks(57)
+        .map(|line| base64(line) + "\r\n")
+        .collect()
 }
 
 /// xorshift64*: the same numbers for the same seed, everywhere.
@@ -257,7 +316,11 @@ mod tests {
             for line in message.data.split_inclusive(|octet| *octet == b'\n') {
                 assert!(line.len() <= LINE, "{:?}", message.to);
                 let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-                assert!(!line.iter().any(|octet| b"\r\n\0".contains(octet)), "{:?}", message.to);
+                assert!(
+                    !line.iter().any(|octet| b"\r\n\0".contains(octet)),
+                    "{:?}",
+                    message.to
+                );
             }
         }
         let with = |what: &dyn Fn(&crate::smtp_client::Message) -> bool| {

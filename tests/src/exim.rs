@@ -133,7 +133,10 @@ fn accounts(folder: &Path, (uid, gid): (u32, u32)) -> Result<()> {
         let text = fs::read_to_string(Path::new("/etc").join(file))?;
         Ok(fs::write(folder.join(file), text + &line)?)
     };
-    add("passwd", format!("Debian-exim:x:{uid}:{gid}::/nonexistent:/bin/false\n"))?;
+    add(
+        "passwd",
+        format!("Debian-exim:x:{uid}:{gid}::/nonexistent:/bin/false\n"),
+    )?;
     add("group", format!("Debian-exim:x:{gid}:\n"))
 }
 
@@ -209,7 +212,14 @@ mod tests {
         let mut client = Client::connect(Some(&netns), None, address, LONG).unwrap();
         assert_eq!(client.greeting, "exim.inside.example");
         let offer = client.hello().unwrap();
-        for extension in ["STARTTLS", "CHUNKING", "SMTPUTF8", "8BITMIME", "PIPELINING", "DSN"] {
+        for extension in [
+            "STARTTLS",
+            "CHUNKING",
+            "SMTPUTF8",
+            "8BITMIME",
+            "PIPELINING",
+            "DSN",
+        ] {
             assert!(offer.offers(extension), "{extension}: {offer}");
         }
         let mut client = client.start_tls(&tls).unwrap();

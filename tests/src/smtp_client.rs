@@ -64,7 +64,10 @@ impl Message {
     /// Are there characters outside of ASCII in the envelope or in the headers?
     #[must_use]
     pub fn is_international(&self) -> bool {
-        let headers = self.data.windows(4).position(|octets| octets == b"\r\n\r\n");
+        let headers = self
+            .data
+            .windows(4)
+            .position(|octets| octets == b"\r\n\r\n");
         let headers = &self.data[..headers.unwrap_or(self.data.len())];
         !self.from.is_ascii() || self.to.iter().any(|to| !to.is_ascii()) || !headers.is_ascii()
     }

@@ -183,7 +183,7 @@ impl Shared {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<Socket> {
+pub(crate) fn bind(address: SocketAddr) -> Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {

@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 
 use crate::certs::Leaf;
 
@@ -48,10 +50,9 @@ impl TlsClient {
         for authority in CertificateDer::pem_file_iter(ca)? {
             roots.add(authority?)?;
         }
-        let builder =
-            ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-                .with_protocol_versions(versions)?
-                .with_root_certificates(roots);
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(versions)?
+            .with_root_certificates(roots);
         let config = match own {
             None => builder.with_no_client_auth(),
             Some(own) => builder.with_client_auth_cert(
@@ -68,8 +69,10 @@ impl TlsClient {
     /// Offers these protocols by ALPN (RFC 7301).
     #[must_use]
     pub fn alpn(mut self, protocols: &[&str]) -> Self {
-        Arc::make_mut(&mut self.config).alpn_protocols =
-            protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::make_mut(&mut self.config).alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         self
     }
 

@@ -24,7 +24,13 @@ fn message(number: usize) -> Message {
 
 #[test]
 fn base64_is_right() {
-    for (octets, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+    for (octets, text) in [
+        ("", ""),
+        ("f", "Zg=="),
+        ("fo", "Zm8="),
+        ("foo", "Zm9v"),
+        ("foob", "Zm9vYg=="),
+    ] {
         assert_eq!(base64(octets.as_bytes()), text);
     }
 }
@@ -33,10 +39,16 @@ fn base64_is_right() {
 #[test]
 fn every_client_reaches_postfix_and_exim() {
     let certs = Certs::new().unwrap();
-    let rsa = certs.issue("rsa", &[NAME], Key::Rsa, Valid::Now, Usage::Server).unwrap();
+    let rsa = certs
+        .issue("rsa", &[NAME], Key::Rsa, Valid::Now, Usage::Server)
+        .unwrap();
     let ecdsa = certs.server("ecdsa", &[NAME]).unwrap();
     let postfix_netns = Arc::new(Netns::new("mx").unwrap());
-    let postfix = Setup::new(NAME).tls(&rsa).user("user", "geheim").start(&postfix_netns).unwrap();
+    let postfix = Setup::new(NAME)
+        .tls(&rsa)
+        .user("user", "geheim")
+        .start(&postfix_netns)
+        .unwrap();
     let exim_netns = Arc::new(Netns::new("exim").unwrap());
     let exim = Exim::start(&exim_netns, NAME, &ecdsa).unwrap();
 
@@ -46,7 +58,9 @@ fn every_client_reaches_postfix_and_exim() {
             .into_iter()
             .enumerate()
         {
-            let ip: std::net::IpAddr = if number == 1 { "::1" } else { "127.0.0.1" }.parse().unwrap();
+            let ip: std::net::IpAddr = if number == 1 { "::1" } else { "127.0.0.1" }
+                .parse()
+                .unwrap();
             let mut target = Target::new((ip, port).into(), tls, NAME, &certs.ca());
             if login {
                 target.login = Some(("user@inside.example".into(), "geheim".into()));
@@ -66,7 +80,10 @@ fn every_client_reaches_postfix_and_exim() {
     mailbox::await_all(&sent, &maildirs, LONG).unwrap();
     for mail in postfix.delivered().unwrap() {
         let received = mail.header("Received").unwrap();
-        assert!(received.contains("Authenticated sender: user@inside.example"), "{received}");
+        assert!(
+            received.contains("Authenticated sender: user@inside.example"),
+            "{received}"
+        );
     }
 }
 
@@ -78,18 +95,31 @@ fn clients_and_postfix_verify() {
     let netns = Arc::new(Netns::new("mx").unwrap());
     let leaf = certs.server("mx", &[NAME]).unwrap();
     let own = certs.client("client", &["client.example"]).unwrap();
-    let postfix = Setup::new(NAME).tls(&leaf).client_ca(&certs.ca()).start(&netns).unwrap();
+    let postfix = Setup::new(NAME)
+        .tls(&leaf)
+        .client_ca(&certs.ca())
+        .start(&netns)
+        .unwrap();
     let address = "127.0.0.1:465".parse().unwrap();
     let target = Target::new(address, Tls::Implicit, NAME, &certs.ca());
-    let with_own = Target { certificate: Some(own.clone()), ..target.clone() };
+    let with_own = Target {
+        certificate: Some(own.clone()),
+        ..target.clone()
+    };
     let mut sent = Vec::new();
     for program in Program::ALL {
-        let wrong_name = Target { name: "other.example".into(), ..with_own.clone() };
+        let wrong_name = Target {
+            name: "other.example".into(),
+            ..with_own.clone()
+        };
         // swaks looks at the chain alone.
         if program != Program::Swaks {
             wrong_name.send(&netns, program, &message(0)).unwrap_err();
         }
-        let wrong_ca = Target { ca: strangers.ca(), ..with_own.clone() };
+        let wrong_ca = Target {
+            ca: strangers.ca(),
+            ..with_own.clone()
+        };
         wrong_ca.send(&netns, program, &message(0)).unwrap_err();
         target.send(&netns, program, &message(0)).unwrap_err();
         let message = message(sent.len());

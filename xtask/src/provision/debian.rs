@@ -20,14 +20,23 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("postfix", "postfix"),
     ("rsyslog", "rsyslogd"),
     ("sasl2-bin", "saslpasswd2"),
-    ("libsasl2-modules", "/usr/share/doc/libsasl2-modules/copyright"),
+    (
+        "libsasl2-modules",
+        "/usr/share/doc/libsasl2-modules/copyright",
+    ),
     ("openssl", "openssl"),
     ("curl", "curl"),
     ("python3", "python3"),
     ("swaks", "swaks"),
     // Without them, swaks has neither TLS nor IPv6.
-    ("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl/copyright"),
-    ("libio-socket-inet6-perl", "/usr/share/doc/libio-socket-inet6-perl/copyright"),
+    (
+        "libnet-ssleay-perl",
+        "/usr/share/doc/libnet-ssleay-perl/copyright",
+    ),
+    (
+        "libio-socket-inet6-perl",
+        "/usr/share/doc/libio-socket-inet6-perl/copyright",
+    ),
 ];
 
 /// What the demonstration runs besides smtp-lb.
@@ -81,7 +90,11 @@ pub(crate) fn unpack(package: &str, into: &Path) -> Result<()> {
     fs::create_dir_all(&scratch)?;
     let mut wanted = vec![package.to_owned()];
     wanted.extend(missing_libraries(package)?);
-    sh::say(&format!("unpacking {} into {}", wanted.join(" "), into.display()));
+    sh::say(&format!(
+        "unpacking {} into {}",
+        wanted.join(" "),
+        into.display()
+    ));
     let download = || {
         sh::read(
             Command::new("apt-get")
@@ -110,7 +123,12 @@ fn missing_libraries(package: &str) -> Result<Vec<String>> {
         .filter(|name| name.starts_with("lib"));
     let mut all = Command::new("apt-cache");
     all.args(["depends", "--recurse", "--no-recommends", "--no-suggests"])
-        .args(["--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances"])
+        .args([
+            "--no-conflicts",
+            "--no-breaks",
+            "--no-replaces",
+            "--no-enhances",
+        ])
         .args(direct);
     let installed = |name: &str| {
         sh::read(Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Status}", name]))

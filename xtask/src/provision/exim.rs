@@ -20,6 +20,10 @@ pub(crate) fn unpacked() -> Result<()> {
     }
     debian::unpack("exim4-daemon-light", &fresh)?;
     // It runs from here as an ordinary program, not as one that makes its caller root.
-    sh::run(std::process::Command::new("chmod").arg("u-s").arg(fresh.join("usr/sbin/exim4")))?;
+    sh::run(
+        std::process::Command::new("chmod")
+            .arg("u-s")
+            .arg(fresh.join("usr/sbin/exim4")),
+    )?;
     Ok(fs::rename(fresh, exim)?)
 }
