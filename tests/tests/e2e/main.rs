@@ -20,6 +20,7 @@ mod outlive;
 mod refusal;
 mod reload;
 mod replies;
+mod scenarios;
 mod userspace;
 mod vlan;
 

@@ -1,0 +1,16 @@
+//! The six scenarios, and what the gateway must get right, with real servers and clients.
+
+mod activation;
+mod auth;
+mod balance;
+mod end_of_data;
+mod kills;
+mod member_dies;
+mod member_tls;
+mod modes;
+mod pipelining;
+mod renewal;
+mod shutdown;
+mod slow;
+mod stage;
+mod start_tls;
