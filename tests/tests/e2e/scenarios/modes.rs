@@ -190,7 +190,8 @@ fn deliver(family: Family, way: &Way) {
     let maildirs = servers.each_ref().map(Server::maildir);
     mailbox::await_all(&sent, &maildirs.each_ref().map(PathBuf::as_path), LONG).unwrap();
     // What the member saw of TLS is what the mode promises.
-    let inside = way.server.is_some() || !profiles.contains("client_tls") && way.client != Tls::None;
+    let inside =
+        way.server.is_some() || !profiles.contains("client_tls") && way.client != Tls::None;
     for server in &servers {
         let delivered = server.delivered();
         assert!(!delivered.is_empty(), "one member got nothing");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use smtp_lb_tests::certs::{Certs, Leaf};
 use smtp_lb_tests::clients::{Target, Tls};
@@ -48,8 +49,8 @@ impl Trust {
     /// The profile `public` of `[[client_tls]]`, with further keys.
     pub(super) fn client_tls(&self, more: &str) -> String {
         format!(
-            "[[client_tls]]\nname = \"public\"\ncertificate = {:?}\nkey = \"file:{}\"\n{more}\n",
-            self.public.chain,
+            "[[client_tls]]\nname = \"public\"\ncertificate = {}\nkey = \"file:{}\"\n{more}\n",
+            quoted(&self.public.chain),
             self.public.key.display()
         )
     }
@@ -57,11 +58,16 @@ impl Trust {
     /// The profile `inside` of `[[server_tls]]`.
     pub(super) fn server_tls(&self, start: &str) -> String {
         format!(
-            "[[server_tls]]\nname = \"inside\"\nstart = \"{start}\"\nca = {:?}\n\
+            "[[server_tls]]\nname = \"inside\"\nstart = \"{start}\"\nca = {}\n\
              server_name = \"{INSIDE}\"\n",
-            self.inside.ca()
+            quoted(&self.inside.ca())
         )
     }
+}
+
+/// A path as a string of the configuration. Temporary folders have no characters to escape.
+pub(super) fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display())
 }
 
 /// A virtual server and its pool, `NAME-pool`, whose members are `NAME-1`, `NAME-2`, ….
@@ -76,7 +82,11 @@ pub(super) fn virtual_server(
          {keys}\n\n[[pool]]\nname = \"{name}-pool\"\nmembers = [\n"
     );
     for (number, member) in (1..).zip(members) {
-        writeln!(text, "  {{ name = \"{name}-{number}\", address = \"{member}\" }},").unwrap();
+        writeln!(
+            text,
+            "  {{ name = \"{name}-{number}\", address = \"{member}\" }},"
+        )
+        .unwrap();
     }
     text + "]\n\n"
 }
@@ -128,8 +138,7 @@ pub(super) fn inside(site: &Site, family: Family, tls: &TlsClient) -> Client {
 
 /// A session to the service inside TLS from the first octet, greeted, EHLO said.
 pub(super) fn implicit(site: &Site, family: Family, tls: &TlsClient) -> Client {
-    let socket =
-        smtp_client::connect(Some(&site.outside), None, family.service(), LONG).unwrap();
+    let socket = smtp_client::connect(Some(&site.outside), None, family.service(), LONG).unwrap();
     let mut client = Client::over_tls(socket, tls).unwrap();
     client.greeted().unwrap();
     client.hello().unwrap();
