@@ -9,8 +9,8 @@ use crate::smtp_client::Message;
 /// Longest line with its CRLF (RFC 5321, 4.5.3.1.6).
 const LINE: usize = 1000;
 
-/// Octets of the large attachment, before base64.
-const ATTACHMENT: usize = 22 << 20;
+/// How often the part of 1 MB, as base64, is in the large attachment.
+const ATTACHMENT: usize = 22;
 
 /// All of them, with one of 30 MB among them.
 #[must_use]
@@ -226,26 +226,21 @@ impl Corpus {
 
     fn attachments(&mut self) {
         let part = |octets: usize, seed: u64| wrapped(&Random(seed).octets(octets));
-        self.whole(
-            "mixed",
-            multipart(&[
-                ("text/plain; charset=utf-8", "Grüße\r\n.\r\n"),
-                ("application/octet-stream", &part(10_000, 7)),
-            ]),
-        );
-        let inner = multipart(&[("text/plain", "inner\r\n")]);
-        self.whole(
-            "nested",
-            multipart(&[("message/rfc822", &inner), ("text/html", "<p>.\r\n")]),
-        );
-        self.whole(
-            "attachment-1-mb",
-            multipart(&[("application/octet-stream", &part(1 << 20, 8))]),
-        );
-        self.whole(
-            "attachment-30-mb",
-            multipart(&[("application/octet-stream", &part(ATTACHMENT, 9))]),
-        );
+        let binary = "application/octet-stream";
+        let parts = [("text/plain; charset=utf-8", "Grüße\r\n.\r\n")];
+        let small = part(10_000, 7);
+        let mixed = [parts[0], (binary, small.as_str())];
+        self.whole("mixed", multipart(&mixed));
+        let inner = multipart(&parts);
+        let nested = [
+            ("message/rfc822", inner.as_str()),
+            ("text/html", "<p>.\r\n"),
+        ];
+        self.whole("nested", multipart(&nested));
+        let million = part(1 << 20, 8);
+        self.whole("attachment-1-mb", multipart(&[(binary, &million)]));
+        let large = million.repeat(ATTACHMENT);
+        self.whole("attachment-30-mb", multipart(&[(binary, &large)]));
     }
 }
 
