@@ -194,7 +194,7 @@ over_both! {
             client.command("NOOP", 250).unwrap();
             client.quit().unwrap();
         }
-        for size in ["-1", "99999999999999999999", "18446744073709551615", "1x", ""] {
+        for size in ["-1", "99999999999999999999", "1x", ""] {
             let mut client = hello(&stage.site, family);
             client.envelope(&Message::new("a", 0)).unwrap();
             let reply = client.ask(&format!("BDAT {size} LAST")).unwrap();

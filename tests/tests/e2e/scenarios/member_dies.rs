@@ -1,6 +1,8 @@
 //! A member that dies or talks nonsense, state by state (notes, points 12, 19, 20, 21).
 
 use std::net::{Shutdown, SocketAddr};
+use std::thread;
+use std::time::Duration;
 
 use smtp_lb_tests::faulty_member::{Conduct, Cut, DEATHS, Death, FaultyMember, Step};
 use smtp_lb_tests::site::{Family, Site};
@@ -42,8 +44,13 @@ impl Stage {
         stage
     }
 
-    /// A session with one message: the reply to its end.
+    /// A session with one message: the reply to its end, if it is not the one of success.
     fn message(&self, family: Family, id: &str) -> Result<(), String> {
+        self.message_with_pause(family, id, Duration::ZERO)
+    }
+
+    /// The same, with a pause in the middle of the text.
+    fn message_with_pause(&self, family: Family, id: &str, pause: Duration) -> Result<(), String> {
         let mut client = hello(&self.site, family);
         let message = Message::new(id, 3000);
         client
@@ -52,7 +59,11 @@ impl Stage {
         client
             .command("DATA", 354)
             .map_err(|error| format!("{error:#}"))?;
-        client.write(&message.stuffed()).unwrap();
+        let wire = message.stuffed();
+        let (first, second) = wire.split_at(2000);
+        client.write(first).unwrap();
+        thread::sleep(pause);
+        client.write(second).unwrap();
         let reply = client.reply().unwrap();
         if reply.code != 250 {
             // The session itself goes on.
@@ -176,7 +187,9 @@ over_both! {
             let mut refused = 0;
             for message in 0..4 {
                 let id = format!("early-{number}-{message}");
-                match stage.message(family, &id) {
+                // Long enough for the reply to come before the end has gone out.
+                let pause = Duration::from_millis(100);
+                match stage.message_with_pause(family, &id, pause) {
                     Ok(()) => assert_eq!(stage.copies(&id), 1, "{id}"),
                     Err(reply) => {
                         refused += 1;
