@@ -171,11 +171,9 @@ impl Corpus {
         self.body("quoted-sender", "a\r\n").from = "\"a b\"@outside.example".into();
         self.body("odd-sender", "a\r\n").from = "!#$%&'*+-/=?^_`{|}~@outside.example".into();
         let long = self.body("long-sender", "a\r\n");
-        long.from = format!(
-            "{}@{}.example",
-            "l".repeat(64),
-            vec!["d".repeat(60); 3].join(".")
-        );
+        // 254 octets, which is 256 with the brackets: the longest (RFC 5321, 4.5.3.1.3).
+        let labels = [60, 60, 59].map(|length| "d".repeat(length)).join(".");
+        long.from = format!("{}@{labels}.example", "l".repeat(64));
         let recipients = |name: &str, count: usize| -> Vec<String> {
             (0..count)
                 .map(|number| format!("{name}-{number}@inside.example"))
@@ -308,6 +306,8 @@ mod tests {
         let unique: HashSet<_> = recipients.iter().collect();
         assert_eq!(unique.len(), recipients.len());
         for message in &messages {
+            let paths = message.to.iter().chain([&message.from]);
+            assert!(paths.map(String::len).max() <= Some(254));
             for line in message.data.split_inclusive(|octet| *octet == b'\n') {
                 assert!(line.len() <= LINE, "{:?}", message.to);
                 let line = line.strip_suffix(b"\r\n").unwrap_or(line);
