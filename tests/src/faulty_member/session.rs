@@ -61,7 +61,7 @@ impl Session<'_> {
                         ""
                     };
                     let reply = format!(
-                        "250-faulty.inside.example\r\n{offer}250-PIPELINING\r\n250-8BITMIME\r\n\
+                        "250-faulty.inside.example\r\n{offer}250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n\
                          250-ENHANCEDSTATUSCODES\r\n250 SIZE 50000000"
                     );
                     self.step(Step::Hello, &reply)?

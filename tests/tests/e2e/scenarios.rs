@@ -9,6 +9,7 @@ mod member_dies;
 mod member_tls;
 mod modes;
 mod pipelining;
+mod points;
 mod renewal;
 mod shutdown;
 mod slow;
