@@ -1,6 +1,8 @@
 //! Certificates: an authority and what it signs, as PEM files in a folder of their own.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -222,9 +224,16 @@ fn serial() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
+/// Nobody else may read it, as is right for keys.
 fn replace(path: &Path, text: &str) -> Result<()> {
     let fresh = path.with_extension("new");
-    fs::write(&fresh, text)?;
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
+    file.write_all(text.as_bytes())?;
     Ok(fs::rename(fresh, path)?)
 }
 
