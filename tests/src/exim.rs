@@ -42,12 +42,13 @@ impl Exim {
             fs::create_dir(path.join(part))?;
             chown(path.join(part), Some(nobody.0), Some(nobody.1))?;
         }
-        // Its own copy of the key is readable for it, and for nobody else.
-        let key = path.join("tls.key");
-        fs::copy(&tls.key, &key)?;
-        fs::set_permissions(&key, Permissions::from_mode(0o600))?;
-        chown(&key, Some(nobody.0), Some(nobody.1))?;
-        fs::copy(&tls.chain, path.join("tls.pem"))?;
+        // Its own copies are readable for it, and for nobody else.
+        for (from, to) in [(&tls.key, "tls.key"), (&tls.chain, "tls.pem")] {
+            let to = path.join(to);
+            fs::copy(from, &to)?;
+            fs::set_permissions(&to, Permissions::from_mode(0o600))?;
+            chown(&to, Some(nobody.0), Some(nobody.1))?;
+        }
         fs::write(path.join("exim.conf"), configuration(path, name, &program))?;
         accounts(path, nobody)?;
 
