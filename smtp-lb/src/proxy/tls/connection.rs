@@ -129,10 +129,19 @@ impl Connection {
                 Step::Ended => self.ended = true,
                 Step::Blocked | Step::Done => break,
                 Step::Failed(error) => {
-                    // One step more for the alert. None after it: rustls would take up again what
-                    // it failed on.
-                    let rest = input.get_mut(used..).unwrap_or_default();
-                    let _ = self.step(rest, &Wish::Nothing, plain, out);
+                    // What is queued goes out still: at most a ServerHello and a change of cipher
+                    // (types 22 and 20), then the alert. No step after the alert: rustls would
+                    // take up again what it failed on.
+                    loop {
+                        let before = out.filled().len();
+                        let rest = input.get_mut(used..).unwrap_or_default();
+                        let (discard, step) = self.step(rest, &Wish::Nothing, plain, out);
+                        used += discard;
+                        let kind = out.filled().get(before);
+                        if !matches!((step, kind), (Step::More, Some(20 | 22))) {
+                            break;
+                        }
+                    }
                     if is_old(&error, input) {
                         out.amend(PROTOCOL_VERSION);
                     }
