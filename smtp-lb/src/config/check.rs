@@ -61,7 +61,7 @@ pub(crate) fn compile(
     let monitors = all(raw
         .monitor
         .iter()
-        .map(|monitor| monitor::compile(check, monitor)));
+        .map(|monitor| monitor::compile(check, &sections, &raw.server_tls, monitor)));
     let pools = all(raw
         .pool
         .iter()

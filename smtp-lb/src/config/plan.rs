@@ -4,6 +4,7 @@
 //! own lists, so a plan is a tree that can be shared behind one `Arc`.
 
 mod gateway;
+mod monitor;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
+pub use monitor::{
+    ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,
+    MonitorMessagePlan, MonitorPlan, MonitorTlsPlan, Setting, SmtpMonitorPlan,
+};
 pub use tls::{
     CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
     Secret, ServerTlsPlan, Start, TlsVersion, Verify,
@@ -160,8 +165,11 @@ pub struct PoolPlan {
     pub balance: Balance,
     /// The mail servers. Never empty, addresses are unique within the pool.
     pub members: Vec<MemberPlan>,
-    /// Health checks; all must succeed. Empty: members count as up.
+    /// Health checks. Empty: members count as up.
     pub monitors: Vec<MonitorId>,
+    /// A member is up while at least so many of them say so. At most their number, at least 1
+    /// unless there are none.
+    pub min_monitors: usize,
 }
 
 /// How a member is chosen.
@@ -180,29 +188,6 @@ pub struct MemberPlan {
     pub address: SocketAddr,
     /// The host name it was written with, for TLS to name and verify.
     pub host: Option<String>,
-}
-
-/// `[[monitor]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MonitorPlan {
-    /// Unique name.
-    pub name: String,
-    /// What is asked.
-    pub kind: MonitorKind,
-    /// Time between the starts of two probes. BIG-IP's default: 30 s.
-    pub interval: Duration,
-    /// Down when no probe succeeded for so long. BIG-IP's default: 91 s.
-    pub timeout: Duration,
-}
-
-/// What a monitor asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MonitorKind {
-    /// Greeting, EHLO (HELO if refused), QUIT.
-    Smtp {
-        /// Name given in EHLO.
-        domain: String,
-    },
 }
 
 /// `[firewall]` and what hangs under it.

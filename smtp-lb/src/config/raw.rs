@@ -7,6 +7,7 @@
 mod firewall;
 mod gateway;
 mod log;
+mod monitor;
 mod scalar;
 mod server;
 mod tls;
@@ -19,10 +20,11 @@ pub(crate) use self::firewall::{
 };
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings};
 pub(crate) use self::log::{Destination, DestinationKind, Log, Transport};
-pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
-pub(crate) use self::server::{
-    Balance, Limits, Member, Mode, Monitor, MonitorKind, Pool, VirtualServer,
+pub(crate) use self::monitor::{
+    Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,
 };
+pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
+pub(crate) use self::server::{Balance, Limits, Member, Mode, Pool, VirtualServer};
 pub(crate) use self::tls::{
     CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,
     Verify,

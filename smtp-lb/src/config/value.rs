@@ -3,6 +3,7 @@
 pub(crate) mod duration;
 pub(crate) mod endpoint;
 pub(crate) mod gateway;
+pub(crate) mod monitor;
 pub(crate) mod network;
 pub(crate) mod packet;
 pub(crate) mod secret;

@@ -58,6 +58,7 @@ pub(crate) fn pool(name: &str, members: &[(&str, u16)], monitored: bool) -> Pool
                 host: None,
             })
             .collect(),
+        min_monitors: usize::from(monitored),
         monitors: if monitored {
             vec![MonitorId(0)]
         } else {

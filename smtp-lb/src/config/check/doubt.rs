@@ -35,7 +35,7 @@ fn policies(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     }
 }
 
-/// TLS profiles that no virtual server names.
+/// TLS profiles that nobody names.
 fn profiles(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     let servers = &plan.virtual_servers;
     for (id, profile) in raw.client_tls.iter().enumerate() {
@@ -46,7 +46,11 @@ fn profiles(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     }
     for (id, profile) in raw.server_tls.iter().enumerate() {
         let id = Some(ServerTlsId(id));
-        if !servers.iter().any(|server| server.server_tls == id) {
+        let probed = plan.monitors.iter().any(|monitor| {
+            matches!(&monitor.kind, MonitorKind::Smtp(smtp)
+                if smtp.tls.is_some_and(|tls| tls.profile == id))
+        });
+        if !probed && !servers.iter().any(|server| server.server_tls == id) {
             unused(check, "server_tls", profile.name.as_ref());
         }
     }
@@ -92,7 +96,9 @@ fn monitors(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
                 .monitors
                 .iter()
                 .filter_map(|id| plan.monitors.get(id.0));
-            kinds.any(|monitor| matches!(monitor.kind, MonitorKind::Smtp { .. }))
+            kinds.any(
+                |monitor| matches!(&monitor.kind, MonitorKind::Smtp(smtp) if smtp.tls.is_none()),
+            )
         });
         if let Some(written) = &raw.server_tls
             && let Some(pool) = pool
@@ -106,7 +112,7 @@ fn monitors(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
                      without it: they will be down",
                     quote(&pool.name)
                 ),
-                "give the virtual server a pool without `monitors`",
+                "write `tls = \"implicit\"` in the monitor",
             );
         }
     }

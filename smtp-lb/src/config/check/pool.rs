@@ -25,6 +25,7 @@ pub(super) fn compile(
         .must(raw.members.as_ref())
         .and_then(|raw| members(check, raw));
     let monitors = sections.monitors.find_each(check, &raw.monitors);
+    let min_monitors = min_monitors(check, raw);
     let balance = match raw.balance {
         None | Some(raw::Balance::LeastConnections) => Balance::LeastConnections,
     };
@@ -33,7 +34,22 @@ pub(super) fn compile(
         balance,
         members: members?,
         monitors: monitors?.into_iter().map(MonitorId).collect(),
+        min_monitors: min_monitors?,
     })
+}
+
+fn min_monitors(check: &mut Check<'_>, raw: &raw::Pool) -> Checked<usize> {
+    let all = raw.monitors.len();
+    let Some(written) = &raw.min_monitors else {
+        return Ok(all);
+    };
+    if **written <= all {
+        return Ok(**written);
+    }
+    check.whole(raw.name.as_ref())?;
+    let message = format!("`min_monitors` is {}, of {all} monitors", **written);
+    let help = "name as many in `monitors`, or leave `min_monitors` out: then all must agree";
+    Err(check.error(written, message, help))
 }
 
 fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Vec<MemberPlan>> {

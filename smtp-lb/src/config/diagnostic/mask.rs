@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::config::{suggest, value};
 
 /// Keys whose values may be secrets.
-const KEYS: [&str; 2] = ["key", "passphrase"];
+const KEYS: [&str; 3] = ["key", "passphrase", "password"];
 
 /// Longest word that may be meant as one of them.
 const MAX_WORD: usize = 16;

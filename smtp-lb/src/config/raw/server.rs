@@ -1,4 +1,4 @@
-//! `[[virtual_server]]`, `[[pool]]` and `[[monitor]]`.
+//! `[[virtual_server]]` and `[[pool]]`.
 
 use std::fmt;
 
@@ -93,9 +93,12 @@ pub(crate) struct Pool {
     /// The mail servers: `"address:port"`, `"host:port"`, or a table with a name.
     #[schemars(required, length(min = 1), extend("examples" = [["10.1.0.2:25"]]))]
     pub members: Option<Vec<At<Member>>>,
-    /// Names of the monitors that must all succeed. None: members count as up.
+    /// Names of the monitors. None: members count as up.
     #[serde(default)]
     pub monitors: Vec<At<String>>,
+    /// A member is up while at least so many of the monitors say so. Default: all.
+    #[schemars(range(min = 1, max = 1000))]
+    pub min_monitors: Option<At<usize>>,
 }
 
 /// How a member is chosen.
@@ -150,33 +153,4 @@ impl<'de> Deserialize<'de> for Member {
 
         deserializer.deserialize_any(Either)
     }
-}
-
-/// A health check.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Monitor {
-    /// Unique name.
-    #[schemars(required)]
-    pub name: Option<At<String>>,
-    /// What is asked.
-    #[serde(rename = "type")]
-    #[schemars(required)]
-    pub kind: Option<MonitorKind>,
-    /// Time between the starts of two probes, `"10ms"` to `"1d"`. Default: `"30s"`.
-    pub interval: Option<At<DurationText>>,
-    /// A member is down when no probe succeeded for so long, `interval` to `"7d"`.
-    /// Default: `"91s"`.
-    pub timeout: Option<At<DurationText>>,
-    /// Name given in EHLO. Default: the machine's host name.
-    #[schemars(extend("examples" = ["lb.example.org"]))]
-    pub domain: Option<At<String>>,
-}
-
-/// What a monitor asks.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum MonitorKind {
-    /// Greeting, EHLO (HELO if refused), QUIT.
-    Smtp,
 }

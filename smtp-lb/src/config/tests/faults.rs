@@ -1,6 +1,7 @@
 //! Bad files and what is said of them: line, text underlined, message, help.
 
 mod meaning;
+mod monitor;
 mod scenario;
 mod secret;
 mod shape;

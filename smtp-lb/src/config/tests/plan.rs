@@ -58,12 +58,20 @@ fn defaults() {
                 host: None,
             }],
             monitors: vec![MonitorId(0)],
+            min_monitors: 1,
         }]
     );
-    assert_eq!(plan.monitors[0].interval, Duration::from_secs(30));
-    assert_eq!(plan.monitors[0].timeout, Duration::from_secs(91));
-    let MonitorKind::Smtp { domain } = &plan.monitors[0].kind;
-    assert!(!domain.is_empty());
+    let monitor = &plan.monitors[0];
+    assert_eq!(monitor.interval, Duration::from_secs(30));
+    assert_eq!(monitor.timeout, Duration::from_secs(91));
+    assert_eq!(monitor.jitter, Duration::from_millis(1500));
+    assert_eq!((monitor.rise, monitor.fall), (1, None));
+    assert!(!monitor.manual_resume);
+    let MonitorKind::Smtp(smtp) = &monitor.kind else {
+        panic!("{monitor:?}")
+    };
+    assert!(!smtp.domain.is_empty());
+    assert_eq!((smtp.tls, &smtp.auth, &smtp.message), (None, &None, &None));
     assert_eq!(
         plan.firewall,
         FirewallPlan {
@@ -328,4 +336,117 @@ fn warned_of() {
             "{text}"
         );
     }
+}
+
+const MONITORS: &str = r#"
+        [[server_tls]]
+        name = "inside"
+        start = "starttls"
+        verify = "none"
+        [[monitor]]
+        name = "t"
+        type = "tcp"
+        source = "10.0.0.1"
+        rise = 2
+        fall = 3
+        jitter = "0s"
+        manual_resume = true
+        [[monitor]]
+        name = "i"
+        type = "icmp"
+        [[monitor]]
+        name = "s"
+        type = "smtp"
+        domain = "lb.example"
+        server_tls = "inside"
+        auth = { mechanism = "login", user = "env:U", password = "file:/p" }
+        message = { from = "", rcpt = "a@b", body = "/b" }
+        [[monitor]]
+        name = "k"
+        type = "smtp"
+        tls = "implicit"
+        auth = { user = "probe", password = "env:P" }
+        [[monitor]]
+        name = "e"
+        type = "external"
+        program = "/x.sh"
+        variables = [{ name = "USER", value = "u" }, { name = "PASSWORD", value = "file:/p" }]
+        [[monitor]]
+        name = "n"
+        type = "inband"
+        retry = "10m"
+        "#;
+
+#[test]
+fn monitors_of_every_type() {
+    let plan = read(MONITORS).unwrap().plan;
+    let first = &plan.monitors[0];
+    assert_eq!(
+        (first.rise, first.fall, first.jitter),
+        (2, Some(3), Duration::ZERO)
+    );
+    assert!(first.manual_resume);
+    let kinds: Vec<_> = plan
+        .monitors
+        .into_iter()
+        .map(|monitor| monitor.kind)
+        .collect();
+    let domain = |kind: &MonitorKind| match kind {
+        MonitorKind::Smtp(smtp) => smtp.domain.clone(),
+        other => panic!("{other:?}"),
+    };
+    let file = || Secret::File("/p".into());
+    let expected = [
+        MonitorKind::Tcp {
+            source: Some([10, 0, 0, 1].into()),
+        },
+        MonitorKind::Icmp { source: None },
+        MonitorKind::Smtp(SmtpMonitorPlan {
+            domain: "lb.example".into(),
+            source: None,
+            tls: Some(MonitorTlsPlan {
+                start: Start::StartTls,
+                profile: Some(ServerTlsId(0)),
+            }),
+            auth: Some(MonitorAuthPlan {
+                mechanism: Mechanism::Login,
+                user: Setting::Secret(Secret::Env("U".into())),
+                password: file(),
+            }),
+            message: Some(MonitorMessagePlan {
+                from: String::new(),
+                rcpt: "a@b".into(),
+                subject: "smtp-lb monitor".into(),
+                body: Some("/b".into()),
+            }),
+        }),
+        MonitorKind::Smtp(SmtpMonitorPlan {
+            domain: domain(&kinds[3]),
+            source: None,
+            tls: Some(MonitorTlsPlan {
+                start: Start::Implicit,
+                profile: None,
+            }),
+            auth: Some(MonitorAuthPlan {
+                mechanism: Mechanism::Plain,
+                user: Setting::Text("probe".into()),
+                password: Secret::Env("P".into()),
+            }),
+            message: None,
+        }),
+        MonitorKind::External(ExternalMonitorPlan {
+            program: "/x.sh".into(),
+            variables: vec![
+                ("USER".into(), Setting::Text("u".into())),
+                ("PASSWORD".into(), Setting::Secret(file())),
+            ],
+        }),
+        MonitorKind::Inband(InbandMonitorPlan {
+            failures: 3,
+            failure_interval: Duration::from_secs(30),
+            retry: Duration::from_mins(10),
+            retry_max: Duration::from_mins(10),
+        }),
+    ];
+    assert_eq!(kinds, expected);
 }

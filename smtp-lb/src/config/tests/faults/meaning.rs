@@ -129,46 +129,6 @@ fn names_and_references() {
 }
 
 #[test]
-fn monitors() {
-    let monitor = |rest: &str| format!("[[monitor]]\nname = \"m\"\ntype = \"smtp\"\n{rest}");
-    says(
-        &monitor("interval = \"1m\"\ntimeout = \"30s\""),
-        &[(
-            4,
-            "\"1m\"",
-            "the interval of `1m` is longer than its time-out of `30s`",
-            "three probes and a second is usual: `timeout = \"181s\"`",
-        )],
-    );
-    says(
-        &monitor("timeout = \"29s\""),
-        &[(
-            4,
-            "\"29s\"",
-            "the interval of `30s` is longer than its time-out of `29s`",
-            "three probes and a second is usual: `timeout = \"91s\"`",
-        )],
-    );
-    says(
-        &monitor("interval = \"soon\"\ndomain = \"x\\r\\nQUIT\""),
-        &[
-            (
-                4,
-                "\"soon\"",
-                "`soon` is not a duration",
-                "write a whole number and one unit of ms, s, m, h or d, as `\"30s\"`",
-            ),
-            (
-                5,
-                "\"x\\r\\nQUIT\"",
-                "`x\\r\\nQUIT` is not a domain",
-                "write a domain, as `\"lb.example.org\"`, or an address literal, as `\"[192.0.2.1]\"`",
-            ),
-        ],
-    );
-}
-
-#[test]
 fn rules() {
     says(
         r#"
