@@ -4,6 +4,7 @@ mod cause;
 mod control;
 mod error;
 mod members;
+mod monitors;
 pub(crate) mod picture;
 mod profiles;
 pub(crate) mod rings;
@@ -65,8 +66,12 @@ pub(crate) struct Current {
 
 impl Current {
     /// Puts them in force together, and begins to follow the profiles' files.
-    pub(crate) fn new(plan: Arc<Plan>, pools: Arc<Pools>, profiles: Profiles, bus: &Bus) -> Self {
-        let profiles = Arc::new(profiles);
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        pools: Arc<Pools>,
+        profiles: Arc<Profiles>,
+        bus: &Bus,
+    ) -> Self {
         Self {
             plan,
             pools,

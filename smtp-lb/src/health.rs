@@ -2,9 +2,11 @@
 //!
 //! As on BIG-IP: a probe starts every `interval`, and a member goes down when none has succeeded
 //! for `timeout`, whatever the failures were. A refused connect, too, counts only by that
-//! time-out. One success brings it up. Until the first success or the first time-out nothing is
-//! said of a member. All monitors of a member must agree that it is up.
+//! time-out, unless `fall` says otherwise. `rise` successes bring it up. Until the first success or
+//! the first time-out nothing is said of a member. All monitors of a member must agree that it is
+//! up, or `min_monitors` of them.
 
+mod inband;
 mod member;
 pub mod probe;
 mod schedule;
@@ -21,7 +23,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::plan::MonitorPlan;
 use crate::event::Bus;
 
+use crate::tls::Profiles;
+
 use member::Member;
+pub use probe::Subject;
 pub use status::{MemberStatus, MonitorStatus};
 pub use threshold::State;
 
@@ -30,6 +35,9 @@ pub use threshold::State;
 pub trait MemberState: Send + Sync {
     /// The member is up or down from now on. `reason` is printable ASCII.
     fn set(&self, up: bool, reason: &str);
+
+    /// Sessions of clients that failed at the member for its own fault, ever.
+    fn failures(&self) -> u64;
 }
 
 /// A member to be watched.
@@ -40,10 +48,26 @@ pub struct Target {
     pub member: Arc<str>,
     /// Where it is.
     pub address: SocketAddr,
+    /// The host name it is configured with.
+    pub host: Option<Arc<str>>,
     /// What is asked of it. Without any it is up.
     pub monitors: Vec<MonitorPlan>,
+    /// It is up while so many of them say so, or all if there are fewer.
+    pub min_monitors: usize,
+    /// The TLS profiles of the plan that the monitors are of.
+    pub tls: Arc<Profiles>,
     /// Where the verdict is written.
     pub state: Arc<dyn MemberState>,
+}
+
+impl Target {
+    fn subject(&self) -> Subject {
+        Subject {
+            address: self.address,
+            host: self.host.clone(),
+            tls: Arc::clone(&self.tls),
+        }
+    }
 }
 
 /// The running monitors. Dropped, they end.
@@ -86,11 +110,11 @@ impl Health {
                 Arc::clone(&target.member),
                 target.address,
             );
-            self.watch(before.remove(&key), target)
+            self.watch(before.remove(&key), &target)
         }));
     }
 
-    fn watch(&self, before: Option<Watched>, target: Target) -> Watched {
+    fn watch(&self, before: Option<Watched>, target: &Target) -> Watched {
         let mut plans: Vec<MonitorPlan> = Vec::new();
         for plan in &target.monitors {
             if !plans.contains(plan) {
@@ -98,7 +122,7 @@ impl Health {
             }
         }
         let Watched { member, mut tasks } = before.unwrap_or_else(|| Watched {
-            member: Arc::new(Member::new(&target, self.bus.clone())),
+            member: Arc::new(Member::new(target, self.bus.clone())),
             tasks: Vec::new(),
         });
         tasks.retain(|(plan, _)| plans.contains(plan));
@@ -106,7 +130,7 @@ impl Health {
             .iter()
             .filter(|plan| !tasks.iter().any(|(known, _)| known == *plan));
         let new: Vec<MonitorPlan> = new.cloned().collect();
-        member.rebind(target.state, plans);
+        member.rebind(target, plans);
         for plan in new {
             let task = tokio::spawn(watch::run(Arc::clone(&member), plan.clone()));
             tasks.push((plan, AbortOnDropHandle::new(task)));
@@ -122,6 +146,15 @@ impl Health {
             .iter()
             .map(|watched| watched.member.status())
             .collect()
+    }
+
+    /// Lets members of this pool and name up that their monitors hold down since an operator is
+    /// to resume them. Tells whether there was such a member, and whether it was held.
+    #[must_use]
+    pub fn resume(&self, pool: &str, member: &str) -> Option<bool> {
+        let watched = self.lock();
+        let named = watched.iter().filter(|it| it.member.is(pool, member));
+        named.map(|it| it.member.resume()).reduce(|a, b| a || b)
     }
 
     /// Ends all monitors; probes under way are cut off. Member states stay as they are.

@@ -58,7 +58,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     if !settings.is_empty() {
         return Err(Refusal::Restart { settings });
     }
-    let plan = Arc::new(loaded.plan);
+    let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
     let pools = Arc::new(Pools::from_plan(&plan, Some(&before.pools)));
 
     let refuse = |part| {
@@ -87,7 +87,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
         .commit(firewall)
         .map_err(|e| refuse(Part::Firewall)(&e))?;
     running.events.commit(events);
-    running.health.reload(targets(&plan, &pools));
+    running.health.reload(targets(&plan, &pools, &profiles));
     running.proxy.commit(proxy);
     // Only now, so that what was counted until here is not lost.
     profiles.inherit(&before.profiles);

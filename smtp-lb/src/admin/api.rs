@@ -131,6 +131,9 @@ pub struct MemberStatus {
     pub total: u64,
     /// Connects that failed or timed out.
     pub connect_failures: u64,
+    /// Greetings that were no 220.
+    #[serde(default)]
+    pub refused_greetings: u64,
     /// Octets from clients to the member.
     pub bytes_in: u64,
     /// Octets from the member to clients.
@@ -249,6 +252,74 @@ pub struct RuleList {
     pub packets: Option<u64>,
     /// Octets of them.
     pub bytes: Option<u64>,
+}
+
+/// `POST /v1/monitor/test`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorTest {
+    /// Name of a member, or of a pool, a slash, and the name of a member.
+    pub member: String,
+    /// Name of a monitor; `None`: all of the member's pool that have probes.
+    pub monitor: Option<String>,
+}
+
+/// Its answer: one probe of each monitor, of each member of the name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorTested {
+    /// Never empty.
+    pub probes: Vec<ProbeReport>,
+}
+
+/// A probe in [`MonitorTested`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// Pool.
+    pub pool: String,
+    /// Member.
+    pub member: String,
+    /// Where it is.
+    pub address: String,
+    /// Monitor.
+    pub monitor: String,
+    /// Whether it succeeded.
+    pub success: bool,
+    /// Step that failed.
+    pub step: Option<String>,
+    /// Why it failed.
+    pub cause: Option<String>,
+    /// How long it took.
+    pub millis: u64,
+    /// What was said. Secrets are hidden.
+    pub exchanges: Vec<ProbeExchange>,
+}
+
+/// A command and its reply, or a note, in [`ProbeReport`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeExchange {
+    /// Step.
+    pub step: String,
+    /// The command; none before a greeting.
+    pub command: Option<String>,
+    /// Code of the reply; `None` if there was none.
+    pub code: Option<u16>,
+    /// Lines of its text, or of the note.
+    pub lines: Vec<String>,
+    /// From the command to the reply.
+    pub millis: u64,
+}
+
+/// `POST /v1/monitor/resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorResume {
+    /// Name of a member, or of a pool, a slash, and the name of a member.
+    pub member: String,
+}
+
+/// Its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorResumed {
+    /// Members that were held down and no longer are, as `pool/member`.
+    pub resumed: Vec<String>,
 }
 
 /// A request that was not done.

@@ -73,6 +73,7 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         active: member.active as u64,
         total: member.sessions,
         connect_failures: member.connect_failures,
+        refused_greetings: member.refused_greetings,
         bytes_in: member.bytes_in,
         bytes_out: member.bytes_out,
     };

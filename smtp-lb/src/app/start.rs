@@ -34,7 +34,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
             tracing::warn!("{warning}");
         }
     }
-    let plan = Arc::new(loaded.plan);
+    let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
     let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan))?;
     let pools = Arc::new(Pools::from_plan(&plan, None));
@@ -74,7 +74,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
 fn behind(
     plan: &Plan,
     pools: &Pools,
-    profiles: &Profiles,
+    profiles: &Arc<Profiles>,
     firewall: &Firewall,
     bus: &Bus,
 ) -> Result<(Reader, Health, Proxy), AppError> {
@@ -85,7 +85,7 @@ fn behind(
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
     let proxy = Proxy::start(plan, pools, profiles, filter)?;
-    let health = Health::start(targets(plan, pools), bus.clone());
+    let health = Health::start(targets(plan, pools, profiles), bus.clone());
     Ok((reader, health, proxy))
 }
 

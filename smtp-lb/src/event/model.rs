@@ -73,6 +73,12 @@ pub struct HealthEvent {
     pub up: bool,
     /// Why.
     pub reason: String,
+    /// Monitor that made the difference; empty if a change of the configuration did.
+    pub monitor: Arc<str>,
+    /// State before: `checking`, `up` or `down`.
+    pub former: &'static str,
+    /// Whole seconds that it was in that state.
+    pub former_seconds: u64,
 }
 
 /// Something of the daemon itself.

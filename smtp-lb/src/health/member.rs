@@ -10,7 +10,7 @@ use crate::config::plan::MonitorPlan;
 use crate::event::Bus;
 use crate::event::model::{HealthEvent, Kind};
 
-use super::probe::Progress;
+use super::probe::{Progress, Subject};
 use super::status::{MemberStatus, MonitorStatus};
 use super::threshold::verdict;
 use super::{MemberState, State, Target};
@@ -29,6 +29,9 @@ pub(super) struct Member {
 
 struct Inner {
     state: Arc<dyn MemberState>,
+    subject: Subject,
+    /// So many monitors must have it up.
+    least: usize,
     told: Option<bool>,
     since: Timestamp,
     reason: String,
@@ -45,6 +48,8 @@ struct View {
     failures: u64,
     last_probe: Option<Timestamp>,
     last_result: Option<Result<(), String>>,
+    /// Down until an operator says otherwise.
+    held: bool,
 }
 
 impl Member {
@@ -56,6 +61,8 @@ impl Member {
             bus,
             inner: Mutex::new(Inner {
                 state: Arc::clone(&target.state),
+                subject: target.subject(),
+                least: 0,
                 told: None,
                 since: Timestamp::now(),
                 reason: "not probed yet".to_owned(),
@@ -64,21 +71,23 @@ impl Member {
         }
     }
 
+    pub(super) fn is(&self, pool: &str, name: &str) -> bool {
+        *self.pool == *pool && *self.name == *name
+    }
+
     pub(super) fn key(&self) -> Key {
         (Arc::clone(&self.pool), Arc::clone(&self.name), self.address)
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Goes on with these monitors, writing the verdict to `state`.
-    pub(super) fn rebind(&self, state: Arc<dyn MemberState>, plans: Vec<MonitorPlan>) {
+    /// Goes on with these monitors, writing the verdict to the target's state.
+    pub(super) fn rebind(&self, target: &Target, plans: Vec<MonitorPlan>) {
         let mut inner = self.lock();
         if let Some(up) = inner.told {
-            state.set(up, &inner.reason);
+            target.state.set(up, &inner.reason);
         }
-        inner.state = state;
+        inner.state = Arc::clone(&target.state);
+        inner.subject = target.subject();
+        inner.least = target.min_monitors.min(plans.len());
         let mut before = std::mem::take(&mut inner.views);
         inner.views = plans
             .into_iter()
@@ -95,16 +104,48 @@ impl Member {
             "not monitored".clone_into(&mut inner.reason);
             inner.state.set(true, &inner.reason);
         } else {
-            self.judge(&mut inner, "the monitor that had it down was removed");
+            self.judge(&mut inner, "the monitors were changed", "");
         }
     }
 
     /// A probe of this monitor starts. `None`: it was removed.
-    pub(super) fn begin(&self, plan: &MonitorPlan) -> Option<Arc<Progress>> {
+    pub(super) fn begin(&self, plan: &MonitorPlan) -> Option<(Arc<Progress>, Subject)> {
         let mut inner = self.lock();
+        let subject = inner.subject.clone();
         let view = inner.view(plan)?;
         view.last_probe = Some(Timestamp::now());
-        Some(Arc::clone(&view.progress))
+        Some((Arc::clone(&view.progress), subject))
+    }
+
+    /// Sessions of clients that failed at the member, ever.
+    pub(super) fn failures(&self) -> u64 {
+        self.lock().state.failures()
+    }
+
+    /// A monitor that has no probes sees the member in another state. False: it was removed.
+    pub(super) fn see(&self, plan: &MonitorPlan, state: State, reason: &str) -> bool {
+        let mut inner = self.lock();
+        let Some(view) = inner.view(plan) else {
+            return false;
+        };
+        view.failures += u64::from(state == State::Down);
+        view.enter(state);
+        self.judge(&mut inner, reason, &plan.name);
+        true
+    }
+
+    /// An operator lets a member up that its monitors hold down. Tells whether any did.
+    pub(super) fn resume(&self) -> bool {
+        let mut inner = self.lock();
+        let mut any = None;
+        for view in inner.views.iter_mut().filter(|view| view.held) {
+            view.held = false;
+            any = Some(view.plan.name.clone());
+        }
+        if let Some(monitor) = &any {
+            self.judge(&mut inner, "resumed by an operator", monitor);
+        }
+        any.is_some()
     }
 
     /// A probe of this monitor ended, and left it in `state`.
@@ -115,9 +156,13 @@ impl Member {
         };
         view.probes += 1;
         view.failures += u64::from(result.is_err());
+        let reason = match &result {
+            Ok(()) => format!("monitor {} succeeded", plan.name),
+            Err(reason) => reason.clone(),
+        };
         view.last_result = Some(result);
         view.enter(state);
-        self.judge(&mut inner, &format!("monitor {} succeeded", plan.name));
+        self.judge(&mut inner, &reason, &plan.name);
     }
 
     /// The time-out of this monitor is over.
@@ -132,19 +177,28 @@ impl Member {
             (_, Some(step)) => format!("{step}: no answer"),
             (_, None) => "no probe has ended".to_owned(),
         };
-        self.judge(&mut inner, &reason);
+        self.judge(&mut inner, &reason, &plan.name);
     }
 
-    /// Tells a change of the verdict.
-    fn judge(&self, inner: &mut Inner, reason: &str) {
-        let Some(up) = verdict(inner.views.iter().map(|view| view.state)) else {
+    /// Tells a change of the verdict, which is by this monitor.
+    fn judge(&self, inner: &mut Inner, reason: &str, monitor: &str) {
+        let views = inner.views.iter();
+        let Some(up) = verdict(views.map(View::counts), inner.least) else {
             return;
         };
         if inner.told == Some(up) {
             return;
         }
+        let now = Timestamp::now();
+        let former = match inner.told {
+            None => "checking",
+            Some(true) => "up",
+            Some(false) => "down",
+        };
+        // A clock that was set back makes it nothing.
+        let lasted = now.duration_since(inner.since).as_secs();
         inner.told = Some(up);
-        inner.since = Timestamp::now();
+        inner.since = now;
         reason.clone_into(&mut inner.reason);
         inner.state.set(up, reason);
         let (pool, member) = (&*self.pool, &*self.name);
@@ -153,6 +207,7 @@ impl Member {
             member,
             up,
             reason,
+            monitor,
             "member is {}",
             if up { "up" } else { "down" }
         );
@@ -161,6 +216,9 @@ impl Member {
             member: Arc::clone(&self.name),
             up,
             reason: reason.to_owned(),
+            monitor: monitor.into(),
+            former,
+            former_seconds: u64::try_from(lasted).unwrap_or(0),
         }));
     }
 
@@ -203,6 +261,7 @@ impl View {
             failures: 0,
             last_probe: None,
             last_result: None,
+            held: false,
         }
     }
 
@@ -210,7 +269,13 @@ impl View {
         if self.state != state {
             self.state = state;
             self.since = Timestamp::now();
+            self.held |= state == State::Down && self.plan.manual_resume;
         }
+    }
+
+    /// As what it counts in the verdict.
+    fn counts(&self) -> State {
+        if self.held { State::Down } else { self.state }
     }
 
     fn status(&self) -> MonitorStatus {
@@ -218,6 +283,7 @@ impl View {
             monitor: self.plan.name.clone(),
             state: self.state,
             since: self.since.to_string(),
+            held: self.held,
             probes: self.probes,
             failures: self.failures,
             last_probe: self.last_probe.map(|time| time.to_string()),

@@ -36,6 +36,8 @@ pub struct MonitorStatus {
     pub state: State,
     /// When that began.
     pub since: String,
+    /// It had the member down, and waits for an operator to resume it.
+    pub held: bool,
     /// Probes ended.
     pub probes: u64,
     /// Of them, those that failed.

@@ -1,7 +1,7 @@
 use super::*;
-use crate::config::plan::MonitorKind;
+use crate::config::plan::{InbandMonitorPlan, MonitorKind, SmtpMonitorPlan};
 use crate::event::model::{Event, HealthEvent, Kind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 /// What the pool was told.
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<(bool, String)>>);
+struct Told(Mutex<Vec<(bool, String)>>, AtomicU64);
 
 impl Told {
     fn all(&self) -> Vec<(bool, String)> {
@@ -21,6 +21,10 @@ impl Told {
 impl MemberState for Told {
     fn set(&self, up: bool, reason: &str) {
         self.0.lock().unwrap().push((up, reason.to_owned()));
+    }
+
+    fn failures(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
     }
 }
 
@@ -75,11 +79,19 @@ const GOOD: &str = "220 mx\r\n";
 fn plan(name: &str, interval: u64, timeout: u64) -> MonitorPlan {
     MonitorPlan {
         name: name.to_owned(),
-        kind: MonitorKind::Smtp {
+        kind: MonitorKind::Smtp(SmtpMonitorPlan {
             domain: "lb.example".to_owned(),
-        },
+            source: None,
+            tls: None,
+            auth: None,
+            message: None,
+        }),
         interval: Duration::from_millis(interval),
         timeout: Duration::from_millis(timeout),
+        jitter: Duration::from_millis(interval / 20),
+        rise: 1,
+        fall: None,
+        manual_resume: false,
     }
 }
 
@@ -88,7 +100,10 @@ fn target(address: SocketAddr, monitors: Vec<MonitorPlan>, told: &Arc<Told>) -> 
         pool: "mail".into(),
         member: "mx1".into(),
         address,
+        host: None,
+        min_monitors: monitors.len(),
         monitors,
+        tls: Arc::default(),
         state: Arc::clone(told) as Arc<dyn MemberState>,
     }
 }
@@ -161,10 +176,12 @@ async fn up_down_and_up_again() {
         .into_iter()
         .map(|event| {
             assert_eq!((&*event.pool, &*event.member), ("mail", "mx1"));
-            (event.up, event.reason)
+            assert_eq!(&*event.monitor, "smtp");
+            (event.former, (event.up, event.reason))
         })
         .collect();
-    assert_eq!(told, [up.clone(), down, up]);
+    let expected = [("checking", up.clone()), ("up", down), ("down", up)];
+    assert_eq!(told, expected);
 }
 
 /// A failure before the time-out is over changes nothing.
@@ -216,12 +233,13 @@ async fn all_monitors_must_agree() {
     let told = Arc::<Told>::default();
     let server = Server::start(&address, GOOD).await;
     let mut wrong = plan("wrong", 20, 300);
-    let MonitorKind::Smtp { domain } = &mut wrong.kind;
-    "no domain".clone_into(domain);
+    if let MonitorKind::Smtp(smtp) = &mut wrong.kind {
+        "no domain".clone_into(&mut smtp.domain);
+    }
     let good = plan("good", 20, 60_000);
     let monitors = vec![good.clone(), wrong];
     let (health, _events) = one(target(server.address, monitors, &told));
-    let down = (false, "connect: domain for EHLO is not valid".to_owned());
+    let down = (false, "prepare: domain for EHLO is not valid".to_owned());
     assert_eq!(until_told(&told, 1).await, [down]);
     let monitors = health.status().remove(0).monitors;
     assert_eq!(
@@ -320,4 +338,102 @@ async fn shutdown_ends_all_probes() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(server.sessions(), sessions);
     assert_eq!(health.status()[0].state, State::Up, "states stay");
+}
+
+/// With `fall` failures count at once, with `rise` one success is not enough.
+#[tokio::test]
+async fn rise_and_fall() {
+    let address = lonely(5);
+    let told = Arc::<Told>::default();
+    let mut counted = plan("smtp", 20, 60_000);
+    (counted.rise, counted.fall) = (3, Some(2));
+    let (health, _events) = one(target(address.parse().unwrap(), vec![counted], &told));
+    assert_eq!(
+        until_told(&told, 1).await,
+        [(false, "connect: refused".to_owned())]
+    );
+    let probes = || {
+        let monitor = health.status().remove(0).monitors.remove(0);
+        monitor.probes - monitor.failures
+    };
+    let server = Server::start(&address, GOOD).await;
+    assert!(until_told(&told, 2).await[1].0);
+    assert!(probes() >= 3);
+    drop(server);
+    assert!(!until_told(&told, 3).await[2].0);
+}
+
+#[tokio::test]
+async fn at_least_one_of_two() {
+    let address = lonely(6);
+    let told = Arc::<Told>::default();
+    let server = Server::start(&address, GOOD).await;
+    let mut wrong = plan("wrong", 20, 100);
+    wrong.kind = MonitorKind::Smtp(SmtpMonitorPlan {
+        domain: "no domain".to_owned(),
+        source: None,
+        tls: None,
+        auth: None,
+        message: None,
+    });
+    let mut either = target(server.address, vec![wrong, plan("good", 20, 300)], &told);
+    either.min_monitors = 1;
+    let (health, mut bus) = one(either);
+    assert!(until_told(&told, 1).await[0].0);
+    until("one is down", || {
+        health.status()[0].monitors[0].state == State::Down
+    })
+    .await;
+    assert_eq!(health.status()[0].state, State::Up);
+    drop(server);
+    assert!(!until_told(&told, 2).await[1].0);
+    let events = events(&mut bus);
+    assert_eq!((&*events[1].monitor, events[1].former), ("good", "up"));
+}
+
+#[tokio::test]
+async fn what_is_held_waits_for_an_operator() {
+    let address = lonely(7);
+    let told = Arc::<Told>::default();
+    let mut held = plan("smtp", 20, 100);
+    held.manual_resume = true;
+    let (health, _events) = one(target(address.parse().unwrap(), vec![held], &told));
+    assert!(!until_told(&told, 1).await[0].0);
+    let _server = Server::start(&address, GOOD).await;
+    let monitor = || health.status().remove(0).monitors.remove(0);
+    until("it succeeds", || monitor().state == State::Up).await;
+    assert!(monitor().held);
+    assert_eq!(health.status()[0].state, State::Down);
+    assert_eq!(told.all().len(), 1);
+    assert_eq!(health.resume("mail", "mx2"), None);
+    assert_eq!(health.resume("mail", "mx1"), Some(true));
+    assert_eq!(told.all()[1], (true, "resumed by an operator".to_owned()));
+    assert_eq!(health.resume("mail", "mx1"), Some(false));
+}
+
+#[tokio::test]
+async fn failing_sessions_take_a_member_down_for_a_while() {
+    let told = Arc::<Told>::default();
+    let mut inband = plan("sessions", 1000, 1000);
+    inband.kind = MonitorKind::Inband(InbandMonitorPlan {
+        failures: 3,
+        failure_interval: Duration::from_secs(30),
+        retry: Duration::from_secs(1),
+        retry_max: Duration::from_mins(5),
+    });
+    told.1.store(100, Ordering::Relaxed);
+    let (_health, mut bus) = one(target(lonely(8).parse().unwrap(), vec![inband], &told));
+    assert!(
+        until_told(&told, 1).await[0].0,
+        "what was before counts not"
+    );
+    told.1.fetch_add(3, Ordering::Relaxed);
+    let down = (
+        false,
+        "3 sessions failed within 30 s, again tried in 1 s".to_owned(),
+    );
+    assert_eq!(until_told(&told, 2).await[1], down);
+    let up = (true, "sessions are tried again".to_owned());
+    assert_eq!(until_told(&told, 3).await[2], up);
+    assert_eq!(&*events(&mut bus)[1].monitor, "sessions");
 }

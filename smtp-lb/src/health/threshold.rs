@@ -21,16 +21,26 @@ pub enum State {
 #[derive(Debug)]
 pub(super) struct Threshold {
     timeout: Duration,
+    /// Successes in a row that end [`State::Down`].
+    rise: u32,
+    /// Failures in a row that begin it.
+    fall: Option<u32>,
     /// When the newest success was; at first, when watching began.
     success: Duration,
+    successes: u32,
+    failures: u32,
     state: State,
 }
 
 impl Threshold {
-    pub(super) fn new(now: Duration, timeout: Duration) -> Self {
+    pub(super) fn new(now: Duration, timeout: Duration, rise: u32, fall: Option<u32>) -> Self {
         Self {
             timeout,
+            rise,
+            fall,
             success: now,
+            successes: 0,
+            failures: 0,
             state: State::Checking,
         }
     }
@@ -38,7 +48,20 @@ impl Threshold {
     /// A probe succeeded. Tells whether that changed the state.
     pub(super) fn succeed(&mut self, now: Duration) -> bool {
         self.success = self.success.max(now);
+        self.failures = 0;
+        self.successes = self.successes.saturating_add(1);
+        if self.state == State::Down && self.successes < self.rise {
+            return false;
+        }
         std::mem::replace(&mut self.state, State::Up) != State::Up
+    }
+
+    /// A probe failed. Tells whether that changed the state, to [`State::Down`].
+    pub(super) fn fail(&mut self) -> bool {
+        self.successes = 0;
+        self.failures = self.failures.saturating_add(1);
+        let over = self.fall.is_some_and(|fall| self.failures >= fall);
+        over && std::mem::replace(&mut self.state, State::Down) != State::Down
     }
 
     /// Lets time pass. Tells whether that changed the state, to [`State::Down`].
@@ -46,6 +69,7 @@ impl Threshold {
         let over = self.deadline().is_some_and(|deadline| now >= deadline);
         if over {
             self.state = State::Down;
+            self.successes = 0;
         }
         over
     }
@@ -60,17 +84,24 @@ impl Threshold {
     }
 }
 
-/// The verdict of all monitors of a member; `None`: not known yet.
-pub(super) fn verdict(states: impl Iterator<Item = State>) -> Option<bool> {
-    let mut verdict = Some(true);
+/// The verdict of all monitors of a member, of which at least so many must have it up; `None`:
+/// not known yet.
+pub(super) fn verdict(states: impl Iterator<Item = State>, least: usize) -> Option<bool> {
+    let (mut up, mut open) = (0, 0);
     for state in states {
         match state {
-            State::Up => {}
-            State::Checking => verdict = None,
-            State::Down => return Some(false),
+            State::Up => up += 1,
+            State::Checking => open += 1,
+            State::Down => {}
         }
     }
-    verdict
+    if up >= least {
+        Some(true)
+    } else if up + open < least {
+        Some(false)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +142,7 @@ mod tests {
             &[(400, true, Up), (490, false, Up), (491, false, Down)],
         ];
         for steps in table {
-            let mut threshold = Threshold::new(seconds(0), seconds(TIMEOUT));
+            let mut threshold = Threshold::new(seconds(0), seconds(TIMEOUT), 1, None);
             let mut before = Checking;
             for &(now, success, after) in steps {
                 let changed = if success {
@@ -138,8 +169,92 @@ mod tests {
             (&[Checking], None),
         ];
         for (states, expected) in table {
-            assert_eq!(verdict(states.iter().copied()), expected, "{states:?}");
+            let all = states.len();
+            assert_eq!(verdict(states.iter().copied(), all), expected, "{states:?}");
         }
+    }
+
+    #[test]
+    fn at_least_so_many() {
+        let table: [(&[State], usize, Option<bool>); 6] = [
+            (&[Up, Down, Down], 1, Some(true)),
+            (&[Down, Checking, Down], 1, None),
+            (&[Up, Checking, Down], 2, None),
+            (&[Up, Up, Checking], 2, Some(true)),
+            (&[Up, Down, Down], 2, Some(false)),
+            (&[Down, Down], 1, Some(false)),
+        ];
+        for (states, least, expected) in table {
+            assert_eq!(
+                verdict(states.iter().copied(), least),
+                expected,
+                "{states:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rises_and_falls_by_count() {
+        /// Whether a probe succeeds, at each second, and the state after.
+        type Steps = &'static [(bool, State)];
+        let table: [(u32, Option<u32>, Steps); 4] = [
+            (
+                3,
+                Some(2),
+                &[
+                    (true, Up),
+                    (false, Up),
+                    (false, Down),
+                    (true, Down),
+                    (true, Down),
+                    (false, Down),
+                    (true, Down),
+                    (true, Down),
+                    (true, Up),
+                ],
+            ),
+            (
+                1,
+                Some(3),
+                &[
+                    (false, Checking),
+                    (false, Checking),
+                    (true, Up),
+                    (false, Up),
+                    (false, Up),
+                    (false, Down),
+                    (true, Up),
+                ],
+            ),
+            // A member not judged yet needs no more than one success.
+            (5, None, &[(false, Checking), (true, Up), (false, Up)]),
+            (1, Some(1), &[(false, Down), (true, Up), (false, Down)]),
+        ];
+        for (rise, fall, steps) in table {
+            let mut threshold = Threshold::new(seconds(0), seconds(TIMEOUT), rise, fall);
+            let mut before = Checking;
+            for (second, (success, after)) in (1..).zip(steps) {
+                let changed = if *success {
+                    threshold.succeed(seconds(second))
+                } else {
+                    threshold.fail()
+                };
+                assert_eq!(threshold.state(), *after, "at {second} of {steps:?}");
+                assert_eq!(changed, before != *after, "at {second} of {steps:?}");
+                before = *after;
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_out_holds_whatever_the_counts() {
+        let mut threshold = Threshold::new(seconds(0), seconds(TIMEOUT), 2, Some(100));
+        assert!(threshold.succeed(seconds(1)));
+        assert!(!threshold.fail());
+        assert!(threshold.pass(seconds(92)));
+        assert!(!threshold.succeed(seconds(93)), "one of two");
+        assert!(threshold.succeed(seconds(94)));
+        assert_eq!(threshold.deadline(), Some(seconds(94 + TIMEOUT)));
     }
 
     proptest! {
@@ -147,7 +262,7 @@ mod tests {
         /// old as the time-out; else up if there was one at all.
         #[test]
         fn as_defined(steps in prop::collection::vec((0..60_u64, any::<bool>()), 0..60)) {
-            let mut threshold = Threshold::new(seconds(1000), seconds(TIMEOUT));
+            let mut threshold = Threshold::new(seconds(1000), seconds(TIMEOUT), 1, None);
             let (mut now, mut newest, mut any) = (1000, 1000, false);
             for (later, success) in steps {
                 now += later;

@@ -42,6 +42,7 @@ pub struct Member {
     active: AtomicUsize,
     sessions: AtomicU64,
     connect_failures: AtomicU64,
+    refused_greetings: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
@@ -65,6 +66,7 @@ impl Member {
             active: AtomicUsize::new(0),
             sessions: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
+            refused_greetings: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
         }
@@ -135,6 +137,12 @@ impl Member {
         self.connect_failures.load(Ordering::Relaxed)
     }
 
+    /// Greetings that were no 220, ever.
+    #[must_use]
+    pub fn refused_greetings(&self) -> u64 {
+        self.refused_greetings.load(Ordering::Relaxed)
+    }
+
     /// Bytes from clients to the member, ever.
     #[must_use]
     pub fn bytes_in(&self) -> u64 {
@@ -150,6 +158,11 @@ impl Member {
     /// Counts a connect that failed or timed out.
     pub fn count_connect_failure(&self) {
         self.connect_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a member that took the connection and greeted with 421, or with anything but 220.
+    pub fn count_refused_greeting(&self) {
+        self.refused_greetings.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts bytes to (`bytes_in`) and from (`bytes_out`) the member.

@@ -37,6 +37,8 @@ pub struct MemberStatus {
     pub sessions: u64,
     /// Connects that failed or timed out, ever.
     pub connect_failures: u64,
+    /// Greetings that were no 220, ever.
+    pub refused_greetings: u64,
     /// Bytes from clients to the member, ever.
     pub bytes_in: u64,
     /// Bytes from the member to clients, ever.
@@ -61,6 +63,7 @@ impl MemberStatus {
             active: member.active(),
             sessions: member.sessions(),
             connect_failures: member.connect_failures(),
+            refused_greetings: member.refused_greetings(),
             bytes_in: member.bytes_in(),
             bytes_out: member.bytes_out(),
         }

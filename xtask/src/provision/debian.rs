@@ -17,6 +17,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("iproute2", "ip"),
     ("ethtool", "ethtool"),
     ("socat", "socat"),
+    ("curl", "curl"),
     ("postfix", "postfix"),
     ("rsyslog", "rsyslogd"),
     ("sasl2-bin", "saslpasswd2"),

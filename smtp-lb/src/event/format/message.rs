@@ -18,8 +18,16 @@ impl fmt::Display for Message<'_> {
                 let (pool, member) = (&health.pool, &health.member);
                 write!(
                     f,
-                    "pool {pool} member {member} is {state}: {}",
+                    "pool {pool} member {member} is {state}: {} (",
                     health.reason
+                )?;
+                if !health.monitor.is_empty() {
+                    write!(f, "monitor {}, ", health.monitor)?;
+                }
+                write!(
+                    f,
+                    "{} for {} s before)",
+                    health.former, health.former_seconds
                 )
             }
             Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),

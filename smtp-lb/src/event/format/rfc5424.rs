@@ -100,6 +100,9 @@ fn structured(kind: &Kind, out: &mut Vec<u8>) {
             parameter(out, "member", NAME, &health.member);
             parameter(out, "up", NAME, health.up);
             parameter(out, "reason", TEXT, &health.reason);
+            parameter(out, "monitor", NAME, &health.monitor);
+            parameter(out, "former", NAME, health.former);
+            parameter(out, "former_seconds", NAME, health.former_seconds);
         }
         Kind::System(system) => {
             parameter(out, "what", NAME, system.what);

@@ -35,6 +35,9 @@ pub(crate) fn health(up: bool, reason: &str) -> Event {
         member: "mx1".into(),
         up,
         reason: reason.to_owned(),
+        monitor: "smtp".into(),
+        former: if up { "down" } else { "up" },
+        former_seconds: 91,
     }))
 }
 

@@ -80,12 +80,15 @@ proptest! {
     fn any_text_stays_in_its_place(text in any::<String>(), up: bool) {
         let record = Record::parse(&encoded(&mut encoder(), &samples::health(up, &text)));
         let names: Vec<_> = record.parameters.iter().map(|(name, _)| name.as_str()).collect();
-        prop_assert_eq!(names, ["pool", "member", "up", "reason", "sequenceId"]);
+        let expected = [
+            "pool", "member", "up", "reason", "monitor", "former", "former_seconds", "sequenceId",
+        ];
+        prop_assert_eq!(names, expected);
         if text.len() < 100 && !text.chars().any(is_unsafe) {
             prop_assert_eq!(&record.parameters[3].1, &text);
+            let (state, former) = if up { ("up", "down") } else { ("down", "up") };
             let message = format!(
-                "pool mail member mx1 is {}: {text}",
-                if up { "up" } else { "down" }
+                "pool mail member mx1 is {state}: {text} (monitor smtp, {former} for 91 s before)"
             );
             prop_assert_eq!(record.message, message);
         }

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SMTP in TLS from the first octet on, with a login.
+#
+# For a monitor of type "external": $1 is the address of the member, $2 its port. Prints UP if
+# every reply was as it must be; if not, says why on standard error.
+#
+# Variables, with defaults in brackets:
+#   USER      who logs in; no colon in it
+#   PASSWORD  the password
+#   CA        PEM file of the authorities to trust [any certificate will do]
+#   NAME      name that the certificate must have, with CA [the address]
+#   DOMAIN    name given in EHLO [the host name]
+#   TIME      seconds until curl gives up [80]
+
+set -eu
+: "${USER:?}" "${PASSWORD:?}"
+
+# IPv4 comes as ::ffff:192.0.2.1; in a URL IPv6 stands in brackets.
+node=${1#::ffff:}
+case $node in *:*) node="[$node]" ;; esac
+port=$2
+name=${NAME:-$node}
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# For curl's configuration.
+quote() {
+    printf '%s' "$1" | sed 's/[\\"]/\\&/g'
+}
+
+# What curl and the server say is kept, not shown: it holds the password.
+set -- --disable --silent --show-error --verbose --max-time "${TIME:-80}"
+if [ -n "${CA:-}" ]; then
+    set -- "$@" --cacert "$CA"
+else
+    set -- "$@" --insecure
+fi
+# Named as the certificate is; connected to the member all the same.
+[ "$name" = "$node" ] || set -- "$@" --connect-to "$name:$port:$node:$port"
+# Without a message curl wants a command to say.
+set -- "$@" --request NOOP
+set -- "$@" "smtps://$name:$port/${DOMAIN:-$(uname -n)}"
+
+# The password goes by a descriptor: arguments can be seen by everybody on the host.
+said=$(curl "$@" --config /dev/fd/3 3<<END 2>&1
+user = "$(quote "$USER"):$(quote "$PASSWORD")"
+END
+) && ended=0 || ended=$?
+said=$(printf '%s' "$said" | tr -d '\r')
+if [ "$ended" -ne 0 ]; then
+    error=$(printf '%s\n' "$said" | sed -n 's/^curl: //p' | tail -n 1)
+    refusal=$(printf '%s\n' "$said" | sed -n 's/^< \([45]\)/\1/p' | tail -n 1)
+    fail "${error:-curl ended with $ended}${refusal:+: $refusal}"
+fi
+# curl goes on without a login where AUTH is not offered.
+printf '%s\n' "$said" | grep -q '^< 235' || fail "the server does not offer AUTH"
+echo UP
