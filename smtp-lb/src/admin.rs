@@ -7,6 +7,8 @@
 //! | `GET /v1/firewall` | [`api::FirewallList`] |
 //! | `GET /v1/firewall/counters` | [`api::Counters`] |
 //! | `POST /v1/firewall/explain` | [`api::Explanation`] to an [`api::ExplainRequest`] |
+//! | `POST /v1/monitor/test` | [`api::MonitorTested`] to an [`api::MonitorTest`] |
+//! | `POST /v1/monitor/resume` | [`api::MonitorResumed`] to an [`api::MonitorResume`] |
 //! | `GET /v1/events` | one JSON object a line, until the client leaves |
 //!
 //! Whatever is refused answers with an [`api::Problem`].
@@ -28,11 +30,14 @@ use tokio::sync::mpsc;
 pub use refusal::{Part, Refusal};
 pub use server::{Bounds, Server};
 
-use api::{Counters, ExplainRequest, Explanation, FirewallList, Reloaded, Status};
+use api::{
+    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
+    MonitorTest, MonitorTested, Reloaded, Status,
+};
 
 /// What the API asks of the running daemon; a fake one serves the tests.
 ///
-/// All but [`Control::reload`] may block for the time of a few system calls, and are
+/// All that is no future may block for the time of a few system calls, and are
 /// called where blocking is allowed.
 pub trait Control: Send + Sync + 'static {
     /// A picture of everything that runs.
@@ -45,6 +50,13 @@ pub trait Control: Send + Sync + 'static {
     fn counters(&self) -> Result<Counters, Refusal>;
     /// Runs a made-up packet through the filter.
     fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal>;
+    /// Probes a member now.
+    fn test_monitor(
+        &self,
+        request: &MonitorTest,
+    ) -> impl Future<Output = Result<MonitorTested, Refusal>> + Send;
+    /// Lets a member up that its monitors hold down.
+    fn resume_monitor(&self, request: &MonitorResume) -> Result<MonitorResumed, Refusal>;
     /// Events from now on, each a JSON object with its newline. Dropping the receiver ends it.
     fn follow(&self) -> mpsc::Receiver<Bytes>;
 }

@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod firewall;
 mod generate;
+mod monitor;
 mod output;
 mod reload;
 mod run;
@@ -60,6 +61,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Status => status::status(socket, out),
         Command::Reload => reload::reload(socket, out),
         Command::Firewall(command) => firewall::firewall(command, socket, out),
+        Command::Monitor(command) => monitor::monitor(command, socket, out),
         Command::Events(command) => events::events(&command, socket, out),
         Command::Completions(args) => generate::completions(&args),
         Command::Man => generate::man(),

@@ -441,3 +441,107 @@ fn the_firewall_answers() {
     let text = String::from_utf8(daemon.cli(&explain).stdout).unwrap();
     assert!(text.starts_with("accept (default)"), "{text}");
 }
+
+/// A mail server that lets nobody log in.
+fn mail_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            thread::spawn(move || {
+                let mut answer = "220 mx\r\n".to_owned();
+                let mut line = String::new();
+                while stream.get_mut().write_all(answer.as_bytes()).is_ok() {
+                    line.clear();
+                    if stream.read_line(&mut line).unwrap_or(0) == 0 {
+                        return;
+                    }
+                    answer = match line.split([' ', '\r']).next() {
+                        Some("EHLO") => "250-mx\r\n250 AUTH PLAIN\r\n".to_owned(),
+                        Some("AUTH") => format!("535 no \x1b[31m {}", &line[11..]),
+                        Some("QUIT") => "221 bye\r\n".to_owned(),
+                        _ => "500 what\r\n".to_owned(),
+                    };
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_member_is_probed_now() {
+    let member = mail_server();
+    let daemon = Daemon::start(&[member]);
+    let password = daemon.dir.path().join("password");
+    fs::write(&password, "correct horse\n").unwrap();
+    let login = format!(
+        "[[monitor]]\nname = \"login\"\ntype = \"smtp\"\ndomain = \"lb.example\"\n\
+         auth = {{ user = \"probe\", password = \"file:{}\" }}\n",
+        password.display()
+    );
+    let text = config_of(daemon.dir.path(), 1, &[member], true);
+    fs::write(daemon.file(), text + &login).unwrap();
+    assert!(daemon.cli(&["reload"]).status.success());
+
+    let name = member.to_string();
+    let good = daemon.cli(&["monitor", "test", &name]);
+    let shown = String::from_utf8(good.stdout).unwrap();
+    assert_eq!(good.status.code(), Some(0), "{shown}");
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[0], format!("monitor quick of mail/{name} at {name}"));
+    assert_eq!(lines[1], "< 220 mx");
+    assert_eq!(
+        lines[3..7],
+        ["< 250-mx", "< 250 AUTH PLAIN", "> QUIT", "< 221 bye"]
+    );
+    assert!(lines[7].starts_with("ok in "), "{shown}");
+
+    let bad = daemon.cli(&[
+        "monitor",
+        "test",
+        &format!("mail/{name}"),
+        "--monitor",
+        "login",
+    ]);
+    let (shown, why) = (
+        String::from_utf8(bad.stdout).unwrap(),
+        String::from_utf8(bad.stderr).unwrap(),
+    );
+    assert_eq!(bad.status.code(), Some(13), "{shown}{why}");
+    assert!(why.contains("1 of 1 probes failed"), "{why}");
+    assert!(
+        shown.contains("> AUTH PLAIN ********\n< 535 no \\x1b[31m ********\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("\nfailed at AUTH after "), "{shown}");
+    let bad = daemon.cli(&["--json", "monitor", "test", &name, "--monitor", "login"]);
+    let probe = &serde_json::from_slice::<Value>(&bad.stdout).unwrap()["probes"][0];
+    assert_eq!(
+        (&probe["success"], &probe["step"]),
+        (&Value::Bool(false), &"AUTH".into())
+    );
+
+    for (arguments, says) in [
+        (
+            &["monitor", "test", "nobody"][..],
+            "there is no member \"nobody\"",
+        ),
+        (
+            &["monitor", "test", &name, "--monitor", "none"],
+            "there is no monitor \"none\"",
+        ),
+        (&["monitor", "resume", "nobody"], "there is no member"),
+    ] {
+        let refused = daemon.cli(arguments);
+        let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(9), "{why}");
+        assert!(why.contains(says), "{why}");
+    }
+    let resumed = daemon.cli(&["monitor", "resume", &name]);
+    assert_eq!(
+        String::from_utf8_lossy(&resumed.stdout),
+        "nothing was held down\n"
+    );
+}

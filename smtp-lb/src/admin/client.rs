@@ -15,7 +15,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::api::{Counters, ExplainRequest, Explanation, FirewallList, Problem, Reloaded, Status};
+use super::api::{
+    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
+    MonitorTest, MonitorTested, Problem, Reloaded, Status,
+};
 
 /// Bound on connecting.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -100,6 +103,21 @@ impl Client {
     /// `POST /v1/firewall/explain`.
     pub async fn explain(&self, request: &ExplainRequest) -> Result<Explanation, ClientError> {
         self.ask(Method::POST, "/v1/firewall/explain", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/monitor/test`.
+    pub async fn test_monitor(&self, request: &MonitorTest) -> Result<MonitorTested, ClientError> {
+        self.ask(Method::POST, "/v1/monitor/test", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/monitor/resume`.
+    pub async fn resume_monitor(
+        &self,
+        request: &MonitorResume,
+    ) -> Result<MonitorResumed, ClientError> {
+        self.ask(Method::POST, "/v1/monitor/resume", json(request)?)
             .await
     }
 

@@ -16,7 +16,10 @@ use axum::{Json, Router};
 use hyper::body::{Bytes, Frame};
 use tokio::sync::mpsc;
 
-use super::api::{Counters, ExplainRequest, Explanation, FirewallList, Reloaded, Status};
+use super::api::{
+    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
+    MonitorTest, MonitorTested, Reloaded, Status,
+};
 use super::{Control, Refusal};
 
 /// The API over `control`.
@@ -27,6 +30,8 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/firewall", get(firewall::<C>))
         .route("/v1/firewall/counters", get(counters::<C>))
         .route("/v1/firewall/explain", post(explain::<C>))
+        .route("/v1/monitor/test", post(test_monitor::<C>))
+        .route("/v1/monitor/resume", post(resume_monitor::<C>))
         .route("/v1/events", get(events::<C>))
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::NotFound)
@@ -76,6 +81,22 @@ async fn explain<C: Control>(
         ));
     }
     blocking(move || control.explain(&request)).await
+}
+
+async fn test_monitor<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<MonitorTest>, JsonRejection>,
+) -> Result<Json<MonitorTested>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    control.test_monitor(&request).await.map(Json)
+}
+
+async fn resume_monitor<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<MonitorResume>, JsonRejection>,
+) -> Result<Json<MonitorResumed>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    blocking(move || control.resume_monitor(&request)).await
 }
 
 async fn events<C: Control>(State(control): State<Arc<C>>) -> Response {

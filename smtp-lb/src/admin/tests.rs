@@ -79,6 +79,16 @@ impl Control for Fake {
         })
     }
 
+    async fn test_monitor(&self, request: &MonitorTest) -> Result<MonitorTested, Refusal> {
+        Err(Refusal::BadRequest(request.member.clone()))
+    }
+
+    fn resume_monitor(&self, request: &MonitorResume) -> Result<MonitorResumed, Refusal> {
+        Ok(MonitorResumed {
+            resumed: vec![request.member.clone()],
+        })
+    }
+
     fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal> {
         assert_ne!(request.dport, 666, "a fault in the daemon");
         Ok(Explanation {

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Running, cause, picture};
+use super::{Running, cause, monitors, picture};
 use crate::admin::api::{
-    Counters, ExplainRequest, Explanation, FirewallList, Phase, Reloaded, Status,
+    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
+    MonitorTest, MonitorTested, Phase, Reloaded, Status,
 };
 use crate::admin::{Control, Part, Refusal};
 use crate::event::format::json;
@@ -70,6 +71,15 @@ impl Control for Shared {
             .firewall
             .explain(request)
             .map_err(|e| unavailable(&e))
+    }
+
+    async fn test_monitor(&self, request: &MonitorTest) -> Result<MonitorTested, Refusal> {
+        let current = self.0.current.load_full();
+        monitors::test(&current, request).await
+    }
+
+    fn resume_monitor(&self, request: &MonitorResume) -> Result<MonitorResumed, Refusal> {
+        monitors::resume(&self.0.current.load(), &self.0.health, request)
     }
 
     fn follow(&self) -> mpsc::Receiver<Bytes> {

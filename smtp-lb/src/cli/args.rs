@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, events, firewall, generate, run};
+use super::{check, events, firewall, generate, monitor, run};
 
 /// SMTP load balancer with an XDP firewall.
 ///
@@ -52,6 +52,9 @@ pub(super) enum Command {
     /// Look at the packet filter.
     #[command(subcommand)]
     Firewall(firewall::Command),
+    /// Test health monitors.
+    #[command(subcommand)]
+    Monitor(monitor::Command),
     /// Follow events.
     #[command(subcommand)]
     Events(events::Command),

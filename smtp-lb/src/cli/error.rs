@@ -32,6 +32,8 @@ pub(super) enum CliError {
     Detach(#[from] PinError),
     #[error("the daemon has ended the stream of events")]
     StreamEnded,
+    #[error("{failed} of {of} probes failed")]
+    ProbeFailed { failed: usize, of: usize },
     #[error("cannot print")]
     Output(#[source] io::Error),
     #[error("cannot print JSON")]
@@ -51,6 +53,7 @@ impl CliError {
             Self::Firewall(error) => firewall(error),
             Self::Detach(error) => pins(error),
             Self::StreamEnded => Exit::Unreachable,
+            Self::ProbeFailed { .. } => Exit::ProbeFailed,
             Self::Output(_) | Self::Json(_) | Self::Runtime(_) => Exit::Internal,
         }
     }
@@ -76,7 +79,12 @@ impl CliError {
             }
             Exit::LogFile => Some("see that the folder exists and its disk has room"),
             Exit::Xdp => Some("firewall.enforcement = \"auto\" falls back to what can be had"),
-            Exit::Ok | Exit::Bind | Exit::Config | Exit::Refused | Exit::Internal => None,
+            Exit::Ok
+            | Exit::Bind
+            | Exit::Config
+            | Exit::Refused
+            | Exit::ProbeFailed
+            | Exit::Internal => None,
         }
     }
 }

@@ -19,13 +19,14 @@ pub(super) enum Exit {
     AlreadyRunning = 10,
     LogFile = 11,
     Xdp = 12,
+    ProbeFailed = 13,
     /// `EX_SOFTWARE` of sysexits(3).
     Internal = 70,
 }
 
 impl Exit {
     /// All of them, in order.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Ok,
         Self::Usage,
         Self::Config,
@@ -38,6 +39,7 @@ impl Exit {
         Self::AlreadyRunning,
         Self::LogFile,
         Self::Xdp,
+        Self::ProbeFailed,
         Self::Internal,
     ];
 
@@ -63,6 +65,7 @@ impl Exit {
             Self::AlreadyRunning => "A daemon is running on this control socket already.",
             Self::LogFile => "A log file cannot be opened.",
             Self::Xdp => "XDP cannot be had as the configuration demands.",
+            Self::ProbeFailed => "A monitor was tested, and its probe failed.",
             Self::Internal => "A failure of the system or a fault of smtp-lb itself.",
         }
     }
