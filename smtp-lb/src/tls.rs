@@ -9,7 +9,6 @@ mod certificate;
 mod connector;
 mod error;
 mod expiry;
-mod hello;
 mod key;
 mod make;
 mod ocsp;
@@ -34,7 +33,6 @@ use std::time::SystemTime;
 pub use acceptor::Acceptor;
 pub use connector::Connector;
 pub use error::{Fault, Notice, Origin, TlsError, Warning};
-pub use hello::outdated;
 pub use status::{CertificateStatus, ProfileStatus};
 pub(crate) use watch::Watch;
 

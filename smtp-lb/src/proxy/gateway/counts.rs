@@ -35,6 +35,7 @@ impl Counts {
             too_many_bad: self.get(Count::TooManyBad),
             pipelining: self.get(Count::Pipelining),
             member_faults: self.get(Count::MemberFault),
+            greetings_refused: self.get(Count::GreetingRefused),
             member_timeouts: self.get(Count::MemberTimeout),
             injections: self.get(Count::Injection),
             members_unfit: self.get(Count::MemberUnfit),
@@ -68,6 +69,8 @@ pub struct GatewayStatus {
     pub pipelining: u64,
     /// Members that sent what is no reply, or none that can be there.
     pub member_faults: u64,
+    /// Members that greeted by something else than 220.
+    pub greetings_refused: u64,
     /// Members that did not answer in time.
     pub member_timeouts: u64,
     /// Members that sent octets in the clear after their go-ahead to a handshake.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::ending::Ending;
 use super::legs::{Legs, Open};
-use super::machine::{Act, Machine, MemberGone, Output, World};
+use super::machine::{Act, Count, Machine, MemberGone, Output, World};
 use super::{Gateway, spare};
 use crate::pool::Pool;
 use crate::proxy::clock;
@@ -306,6 +306,9 @@ impl Session {
             Act::Count(count) => {
                 if let Some(gateway) = &self.place.gateway {
                     gateway.counts.add(count);
+                }
+                if let (Count::GreetingRefused, Some(open)) = (count, &self.legs.open) {
+                    open.claim.lease.member().count_refused_greeting();
                 }
             }
             Act::Learned(offer) => {

@@ -121,46 +121,6 @@ fn versions_are_1_2_and_1_3_and_no_less_than_asked() {
     assert!(matches!(shake(&old, &newest, name), Err(Failed::Server(_))));
 }
 
-/// Point 6 of the notes.
-#[test]
-fn tls_1_0_and_1_1_are_refused_with_protocol_version() {
-    let site = Site::new();
-    let certificate = site.certificate("mx", &["mx.example.org"]);
-    let server = accepting(client_tls(vec![certificate]));
-    // signature_algorithms, which OpenSSL does not send with these versions: ECDSA with SHA-256.
-    let algorithms = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
-    for (minor, extensions) in [(1, &[][..]), (2, &[]), (1, &algorithms), (2, &algorithms)] {
-        let mut hello = vec![3, minor];
-        hello.extend([7; 32]);
-        // No session, TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, no compression.
-        hello.extend([0, 0, 2, 0xc0, 0x09, 1, 0]);
-        hello.extend(extensions);
-        let length = u8::try_from(hello.len()).unwrap();
-        let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
-        record.extend(hello);
-
-        let mut connection = ServerConnection::new(Arc::clone(&server)).unwrap();
-        connection.read_tls(&mut record.as_slice()).unwrap();
-        connection.process_new_packets().unwrap_err();
-        let mut alert = Vec::new();
-        connection.write_tls(&mut alert).unwrap();
-        assert_eq!(alert[..1], [21]);
-        if !extensions.is_empty() {
-            assert_eq!(alert[5..], [2, 70], "rustls itself");
-        }
-        let alert = super::super::outdated(&record).expect("old");
-        // Alert, fatal, protocol_version (RFC 8446 6).
-        assert_eq!((alert[0], &alert[5..]), (21, &[2, 70][..]));
-        assert_eq!(super::super::outdated(&record[..10]), None);
-    }
-    let client = connecting(site.server_tls(Verify::Full));
-    let name = "mx.example.org".try_into().unwrap();
-    let mut client = rustls::ClientConnection::new(client, name).unwrap();
-    let mut record = Vec::new();
-    client.write_tls(&mut record).unwrap();
-    assert_eq!(super::super::outdated(&record), None);
-}
-
 /// Point 7 of the notes.
 #[test]
 fn a_client_that_names_protocols_must_name_smtp() {

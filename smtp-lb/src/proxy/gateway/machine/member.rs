@@ -37,6 +37,9 @@ impl Machine {
         let Leg::Open(open) = &mut self.leg else {
             return;
         };
+        if matches!(open.state, State::Greeting) && reply.code != 220 {
+            out.acts.push_back(Act::Count(Count::GreetingRefused));
+        }
         let in_message = matches!(open.state, State::Text | State::TextEnded);
         if reply.code == 421 && !in_message {
             return self.member_closes(&reply, out);

@@ -84,6 +84,8 @@ pub(crate) enum Count {
     Pipelining,
     /// A member's octets were no reply, or one that cannot be there.
     MemberFault,
+    /// A member greeted by something else than 220.
+    GreetingRefused,
     /// A member did not answer in time.
     MemberTimeout,
     /// A member sent octets in the clear after its go-ahead to a handshake.
