@@ -23,7 +23,7 @@ use crate::config::plan::{Activation, Start};
 use crate::smtp::ehlo::Offer;
 
 use client::Client;
-use member::Member;
+use member::{Member, Rules};
 use script::Step;
 
 /// Octets that one call may have a peer sent, besides twice those that it was given: an
@@ -131,7 +131,7 @@ impl Play {
                 self.call(|machine, world, out| machine.member_gone(why, world, out));
             }
             Step::ClientTls if std::mem::take(&mut self.client_handshake) => {
-                self.client.tls = true;
+                self.client.secured();
                 self.call(Machine::client_tls);
             }
             Step::MemberTls if std::mem::take(&mut self.member_handshake) => {
@@ -209,7 +209,11 @@ impl Play {
         let (index, leg) = known.unwrap_or_else(|| {
             self.connected += 1;
             let secure = self.settings.member_tls != Some(Start::StartTls);
-            (self.connected, Member::new(self.connected, secure))
+            let rules = Rules {
+                needs_tls: self.settings.starttls == Activation::Require,
+                clear_auth: self.settings.plan.clear_auth,
+            };
+            (self.connected, Member::new(self.connected, rules, secure))
         });
         assert!(self.leg.is_none(), "two legs at once");
         self.leg = Some(leg);
@@ -258,6 +262,7 @@ impl Play {
         for code in self.client.hears(octets) {
             if std::mem::take(&mut self.client.awaits) {
                 let answer = self.answer.take().map(|code| code / 100);
+                assert!(matches!(code / 100, 2 | 4 | 5), "{code} to a message's end");
                 assert_eq!(
                     code / 100 == 2,
                     answer == Some(2),
@@ -277,11 +282,7 @@ impl Play {
             return;
         }
         let leg = self.leg.as_mut().expect("octets, and no leg");
-        let ends = leg.hears(
-            octets,
-            &self.client,
-            self.settings.starttls == Activation::Require,
-        );
+        let ends = leg.hears(octets, &self.client);
         if ends > 0 {
             self.ends += ends;
             self.answer = None;

@@ -10,6 +10,8 @@ pub(super) struct Client {
     replies: ReplyParser,
     /// All that it sent but the texts of messages.
     commands: Vec<u8>,
+    /// Where in them those begin that count: what came in the clear is forgotten.
+    since: usize,
     /// The text of the message that it is sending.
     text: Option<Vec<u8>>,
     texts: usize,
@@ -26,9 +28,15 @@ impl Client {
                 lines: 256,
             }),
             commands: Vec::new(),
+            since: 0,
             text: None,
             texts: 0,
         }
+    }
+
+    pub(super) fn secured(&mut self) {
+        self.tls = true;
+        self.since = self.commands.len();
     }
 
     pub(super) fn sends(&mut self, octets: &[u8]) {
@@ -83,9 +91,26 @@ impl Client {
 
     /// Did it say this as a command, or as a line of AUTH? A chunk before it may have no line end.
     pub(super) fn said(&self, line: &[u8]) -> bool {
-        let mut lines = self.commands.split(|&octet| octet == b'\n');
+        let mut lines = self.lines();
         lines.any(|own| {
             own.ends_with(b"\r") && own.trim_ascii_end().ends_with(line.trim_ascii_end())
         })
+    }
+
+    /// Did it say EHLO or HELO?
+    pub(super) fn has_greeted(&self) -> bool {
+        let greets = |line: &[u8]| {
+            line.windows(5)
+                .any(|five| five.eq_ignore_ascii_case(b"EHLO "))
+        };
+        let plain = |line: &[u8]| {
+            line.windows(5)
+                .any(|five| five.eq_ignore_ascii_case(b"HELO "))
+        };
+        self.lines().any(|line| greets(line) || plain(line))
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.commands[self.since..].split(|&octet| octet == b'\n')
     }
 }

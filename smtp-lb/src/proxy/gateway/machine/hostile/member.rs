@@ -4,6 +4,13 @@
 use super::client::Client;
 use crate::smtp::reply::ReplyParser;
 
+/// What the virtual server's settings allow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) needs_tls: bool,
+    pub(super) clear_auth: bool,
+}
+
 /// A member's side of one leg.
 #[expect(
     clippy::struct_excessive_bools,
@@ -11,6 +18,7 @@ use crate::smtp::reply::ReplyParser;
 )]
 pub(super) struct Member {
     pub(super) index: usize,
+    rules: Rules,
     /// TLS is on, if there is to be any.
     secure: bool,
     replies: ReplyParser,
@@ -35,9 +43,10 @@ enum Place {
 }
 
 impl Member {
-    pub(super) fn new(index: usize, secure: bool) -> Self {
+    pub(super) fn new(index: usize, rules: Rules, secure: bool) -> Self {
         Self {
             index,
+            rules,
             secure,
             replies: ReplyParser::default(),
             last_code: None,
@@ -91,7 +100,7 @@ impl Member {
     }
 
     /// Gets octets. Returns how many messages ended.
-    pub(super) fn hears(&mut self, octets: &[u8], client: &Client, needs_tls: bool) -> usize {
+    pub(super) fn hears(&mut self, octets: &[u8], client: &Client) -> usize {
         let mut ends = 0;
         for &octet in octets {
             assert!(!self.quit, "says something after QUIT");
@@ -104,7 +113,7 @@ impl Member {
                     last && left == 1
                 }
                 Place::Text => self.text(octet),
-                Place::Commands => self.command(octet, client, needs_tls),
+                Place::Commands => self.command(octet, client),
             };
             ends += usize::from(ended);
             self.answer_due |= ended;
@@ -139,7 +148,7 @@ impl Member {
         false
     }
 
-    fn command(&mut self, octet: u8, client: &Client, needs_tls: bool) -> bool {
+    fn command(&mut self, octet: u8, client: &Client) -> bool {
         self.line.push(octet);
         let Some(line) = self.line.strip_suffix(b"\r\n") else {
             return false;
@@ -161,11 +170,16 @@ impl Member {
             b"RSET" => assert!(self.secure),
             b"MAIL" | b"RCPT" | b"AUTH" => {
                 assert!(client.said(&line), "nobody said {shown}");
+                assert!(client.has_greeted(), "{shown} before EHLO");
                 assert!(
-                    self.secure && (client.tls || !needs_tls),
+                    self.secure && (client.tls || !self.rules.needs_tls),
                     "{shown} too early"
                 );
                 self.auth = verb == b"AUTH";
+                assert!(
+                    !self.auth || client.tls || self.rules.clear_auth,
+                    "{shown} in clear"
+                );
             }
             b"DATA" => self.asked_for_text = true,
             b"BDAT" => ended = self.begin_chunk(&line),
