@@ -33,6 +33,7 @@ fn text(status: &Status) -> String {
         head,
         firewall(&status.firewall),
         virtual_servers(&status.virtual_servers),
+        gateways(&status.virtual_servers),
         pools(&status.pools),
         tls(&status.tls),
         log(&status.log),
@@ -95,6 +96,7 @@ fn virtual_servers(servers: &[VirtualServerStatus]) -> String {
         "#TOTAL",
         "#REFUSED",
         "#NO MEMBER",
+        "#TLS FAILED",
         "#TIMED OUT",
         "#RESET",
         "#BYTES IN",
@@ -114,10 +116,56 @@ fn virtual_servers(servers: &[VirtualServerStatus]) -> String {
                     .saturating_add(server.refused_by_filter)
                     .to_string(),
                 server.no_member.to_string(),
+                server
+                    .handshake_failures
+                    .saturating_add(server.member_handshake_failures)
+                    .to_string(),
                 server.timeouts.to_string(),
                 server.resets.to_string(),
                 server.bytes_in.to_string(),
                 server.bytes_out.to_string(),
+            ]
+        }),
+    )
+}
+
+/// What became of messages, where SMTP is read.
+fn gateways(servers: &[VirtualServerStatus]) -> String {
+    let headings = [
+        "GATEWAY",
+        "#ACCEPTED",
+        "#REFUSED",
+        "#LOST",
+        "#REPLAYED",
+        "#STARTTLS",
+        "#SMUGGLING",
+        "#BAD COMMANDS",
+        "#MEMBER FAULTS",
+        "#SLOW",
+    ];
+    let read = servers
+        .iter()
+        .filter_map(|server| Some((&server.name, server.gateway.as_ref()?)));
+    table(
+        &headings,
+        read.map(|(name, gateway)| {
+            let member_faults = gateway
+                .member_faults
+                .saturating_add(gateway.member_timeouts)
+                .saturating_add(gateway.injections)
+                .saturating_add(gateway.members_unfit)
+                .saturating_add(gateway.greetings_refused);
+            vec![
+                name.clone(),
+                gateway.messages_accepted.to_string(),
+                gateway.messages_refused.to_string(),
+                gateway.messages_lost.to_string(),
+                gateway.replayed.to_string(),
+                gateway.starttls.to_string(),
+                gateway.line_endings.to_string(),
+                gateway.bad_commands.to_string(),
+                member_faults.to_string(),
+                gateway.client_timeouts.to_string(),
             ]
         }),
     )
