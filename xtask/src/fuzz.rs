@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // With `--target`, so that the flags are not those of build scripts and macros.
     sh::run(
         sh::cargo()
-            .args(["build", "--locked", "--release", "--manifest-path"])
+            .args(["build", "--release", "--manifest-path"])
             .arg(paths::root().join("fuzz/Cargo.toml"))
             .args(["--target", &host, "--target-dir"])
             .arg(paths::fuzz())
