@@ -14,10 +14,17 @@ use super::socket::Source;
 /// Reads in one go, so that a busy session does not keep the others waiting.
 const TURNS: usize = 4;
 
+/// Bytes of one read that mean bulk. A sender slower than us never fills the scratch buffer.
+const BULK: usize = 16 * 1024;
+
+/// Fewer bytes than that in a pipe are a command or a reply, and end the bulk: the pipe is not to
+/// be kept by a session that talks. Bulk itself comes in odd pieces, too.
+const LITTLE: usize = 512;
+
 /// One direction of a relay.
 ///
-/// Small amounts are copied through the worker's scratch buffer. A read that fills it means bulk,
-/// which goes through a pipe until the sender has no more for now. While the receiver has not
+/// Small amounts are copied through the worker's scratch buffer. A large read means bulk, which
+/// goes through a pipe until a small amount comes again. While the receiver has not
 /// taken all, nothing is read, so that the sender feels the receiver's pace.
 #[derive(Debug, Default)]
 pub(super) struct Direction {
@@ -27,6 +34,8 @@ pub(super) struct Direction {
     written: usize,
     /// There while bulk goes on.
     pipe: Option<Pipe>,
+    /// What the pipe took last was little.
+    bulk_ends: bool,
     source_ended: bool,
     ended: bool,
     moved: u64,
@@ -83,6 +92,9 @@ impl Direction {
             while !pipe.is_empty() {
                 self.moved += ready!(pipe.poll_drain(cx, to))? as u64;
             }
+            if self.bulk_ends {
+                self.leave_bulk();
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -95,16 +107,14 @@ impl Direction {
         to: &TcpStream,
     ) -> Poll<io::Result<()>> {
         let read = if let Some(pipe) = &mut self.pipe {
-            let filled = pipe.poll_fill(cx, &mut self.source, from)?;
-            if filled.is_pending() {
-                self.leave_bulk();
-            }
-            ready!(filled)
+            let filled = ready!(pipe.poll_fill(cx, &mut self.source, from))?;
+            self.bulk_ends = filled < LITTLE;
+            filled
         } else {
             let Passed { read, rest } = ready!(scratch::poll_pass(cx, &mut self.source, from, to))?;
             self.moved += (read - rest.len()) as u64;
             self.kept = rest;
-            if read == scratch::SIZE {
+            if read >= BULK {
                 // Out of files? Copying needs none.
                 self.pipe = Pipe::get().ok();
             }
@@ -115,6 +125,7 @@ impl Direction {
     }
 
     fn leave_bulk(&mut self) {
+        self.bulk_ends = false;
         if let Some(pipe) = self.pipe.take() {
             pipe.put_back();
         }
