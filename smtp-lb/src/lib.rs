@@ -7,6 +7,7 @@ pub mod admin;
 pub mod app;
 mod chance;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod event;
 pub mod firewall;

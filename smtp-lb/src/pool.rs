@@ -3,22 +3,32 @@
 //! Health writes a member's state, pools read it, nobody else writes it. A member that no probe
 //! has judged yet is *checking* and gets traffic until it is proven down, so that a start or a
 //! reload never begins with an outage of its own making.
+//!
+//! A choice is made under the pool's lock, so that limits hold and equals take turns over all
+//! workers. Who finds all members at their limits may wait in line.
 
 pub mod balance;
 mod lease;
+mod limit;
+mod line;
 mod member;
+mod queue;
 mod status;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 pub use balance::Tried;
-use balance::{Candidate, least_connections};
-pub use lease::Lease;
+pub(crate) use balance::client_key;
+use balance::{Candidate, Question, Turn, WHOLE};
+pub use lease::{Kept, Lease};
+use limit::{Free, Limit};
 pub use member::{Member, Standing, State};
+use queue::Queue;
 pub use status::{MemberStatus, PoolStatus};
 
-use crate::config::plan::{Balance, MemberPlan, Plan, PoolId, PoolPlan};
+use crate::clock;
+use crate::config::plan::{Balance, MemberPlan, Plan, PoolId, PoolPlan, QueuePlan, WhenDown};
 
 /// All pools of one plan.
 #[derive(Debug)]
@@ -70,28 +80,93 @@ impl Pools {
 pub struct Pool {
     name: String,
     balance: Balance,
+    min_active: usize,
+    slow_ramp: Option<Duration>,
+    limit: Limit,
+    bounds: Option<QueuePlan>,
+    when_down: WhenDown,
     /// Without monitors nobody judges the members, and all are usable.
     monitored: bool,
     members: Vec<Arc<Member>>,
-    /// Where the search for the next member starts, so that equals take turns.
-    start: AtomicUsize,
+    /// What the plan says of each member.
+    terms: Vec<Terms>,
+    queue: Arc<Queue>,
+    desk: Mutex<Desk>,
+}
+
+/// What a plan says of a member beyond who it is.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    ratio: u32,
+    priority: u32,
+    limit: Limit,
+}
+
+/// What one choice leaves to the next. Choices are made one after the other, so that limits hold
+/// and equals take turns over all workers.
+#[derive(Debug, Default)]
+struct Desk {
+    turn: Turn,
+    /// State of the pool's bucket of new connections.
+    bucket: u64,
+    /// Empty; kept for its memory.
+    candidates: Vec<Candidate>,
+}
+
+/// What a session asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What [`Balance::SourceHash`] knows the client by.
+    pub client: u64,
+    /// Members that it will not have.
+    pub tried: &'a Tried,
+    /// Members that it has a connection to already: limits do not bind it there.
+    pub kept: &'a [usize],
+}
+
+/// Why there is no member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// None is up, of those that were not tried.
+    Down,
+    /// Some are up, and at their limits, or others wait for them.
+    Full {
+        /// When a rate will allow it again, if nothing else changes.
+        again: Option<Duration>,
+    },
 }
 
 impl Pool {
     fn from_plan(plan: &PoolPlan, previous: Option<&Arc<Self>>) -> Self {
         let monitored = !plan.monitors.is_empty();
+        let queue = previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.queue));
+        // Those that are there from the beginning have nobody to ramp against.
+        let risen = previous.map(|_| clock::coarse());
         let member = |member: &MemberPlan| {
-            previous
-                .and_then(|pool| pool.find(member))
-                .cloned()
-                .unwrap_or_else(|| Arc::new(Member::new(&member.name, member.address, monitored)))
+            let known = previous.and_then(|pool| pool.find(member)).cloned();
+            known.unwrap_or_else(|| {
+                let (name, address) = (&member.name, member.address);
+                Arc::new(Member::new(name, address, monitored, risen, &queue))
+            })
         };
+        let terms = plan.members.iter().map(|member| Terms {
+            ratio: member.ratio,
+            priority: member.priority,
+            limit: Limit::new(member.limits),
+        });
         Self {
             name: plan.name.clone(),
             balance: plan.balance,
+            min_active: plan.min_active,
+            slow_ramp: plan.slow_ramp,
+            limit: Limit::new(plan.limits),
+            bounds: plan.queue,
+            when_down: plan.when_down,
             monitored,
             members: plan.members.iter().map(member).collect(),
-            start: AtomicUsize::new(0),
+            terms: terms.collect(),
+            queue,
+            desk: Mutex::default(),
         }
     }
 
@@ -118,34 +193,133 @@ impl Pool {
         !self.monitored || member.state() != State::Down
     }
 
-    /// Chooses a member that is usable and not among `tried`, and counts a session on it for as
-    /// long as the lease lives. `None`: there is none left.
+    /// What relayed clients get that no member takes.
     #[must_use]
-    pub fn pick(&self, tried: &Tried) -> Option<Lease> {
-        let candidates = self.members.iter().map(|member| Candidate {
-            usable: self.is_usable(member),
-            active: member.active(),
+    pub fn when_down(&self) -> WhenDown {
+        self.when_down
+    }
+
+    fn bounds(&self) -> Option<QueuePlan> {
+        self.bounds
+    }
+
+    /// Chooses a member that is usable, has room, and is not among those tried, and counts a session
+    /// on it for as long as the lease lives. `now` is of one clock that never goes back; `chance` is
+    /// any number.
+    ///
+    /// # Errors
+    /// There is none; [`wait`](Self::wait) may help if they are full.
+    pub fn pick(
+        &self,
+        request: &Request<'_>,
+        now: Duration,
+        chance: u64,
+    ) -> Result<Lease, Refusal> {
+        self.ask(request, now, chance, false)
+    }
+
+    /// As [`pick`](Self::pick). Who is not `in_line` gets nothing that others wait for.
+    fn ask(
+        &self,
+        request: &Request<'_>,
+        now: Duration,
+        chance: u64,
+        in_line: bool,
+    ) -> Result<Lease, Refusal> {
+        // What a panic leaves behind is a choice not made.
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let desk = &mut *desk;
+        let nanos = member::nanos(now);
+        // After a reload there may be some in line where none forms any more.
+        let behind = !in_line && self.bounds.is_some() && self.queue.waiting() > 0;
+        let pool_free = self.limit.free(self.connections(), desk.bucket, nanos);
+        let mut wanted = false;
+        let mut again: Option<Duration> = None;
+        desk.candidates.clear();
+        for (index, (member, terms)) in self.members.iter().zip(&self.terms).enumerate() {
+            let free = if request.kept.contains(&index) {
+                Free::Now
+            } else if behind {
+                Free::Never
+            } else {
+                let free = terms
+                    .limit
+                    .free(member.connections(), member.bucket(), nanos);
+                free.and(pool_free)
+            };
+            let usable = self.is_usable(member);
+            let untried = !request.tried.contains(index);
+            wanted |= usable && untried;
+            if let Free::In(after) = free
+                && usable
+                && untried
+            {
+                again = Some(again.map_or(after, |soonest| soonest.min(after)));
+            }
+            let open = usable && free == Free::Now;
+            desk.candidates.push(Candidate {
+                open,
+                eligible: open && untried,
+                active: u64::try_from(member.active()).unwrap_or(u64::MAX),
+                ratio: terms.ratio,
+                priority: terms.priority,
+                share: self.share(member, now),
+                greeting: member.greeting(),
+                key: member.key(),
+            });
+        }
+        let question = Question {
+            method: self.balance,
+            min_active: self.min_active,
+            client: request.client,
+            chance,
+        };
+        let chosen = balance::choose(&question, &mut desk.candidates, &mut desk.turn);
+        let found = chosen.and_then(|index| {
+            let (member, terms) = (self.members.get(index)?, self.terms.get(index)?);
+            Some((index, member, terms))
         });
-        let start = self.start.load(Ordering::Relaxed);
-        let index = match self.balance {
-            Balance::LeastConnections => least_connections(candidates, tried, start),
-        }?;
-        self.start.store(index + 1, Ordering::Relaxed);
-        Some(Lease::new(Arc::clone(self.members.get(index)?), index))
+        let Some((index, member, terms)) = found else {
+            return Err(if wanted {
+                Refusal::Full { again }
+            } else {
+                Refusal::Down
+            });
+        };
+        if !request.kept.contains(&index) {
+            desk.bucket = self.limit.taken(desk.bucket, nanos);
+            member.set_bucket(terms.limit.taken(member.bucket(), nanos));
+        }
+        Ok(Lease::new(member, index))
+    }
+
+    /// Whether the connection of `lease` may be kept without a session: half of each limit is left to
+    /// sessions, so that nobody waits for those that idle.
+    #[must_use]
+    pub fn may_keep(&self, lease: &Lease) -> bool {
+        let terms = self.terms.get(lease.index());
+        let connections = lease.member().connections();
+        terms.is_none_or(|terms| terms.limit.is_roomy(connections))
+            && self.limit.is_roomy(self.connections())
+    }
+
+    /// Connections to all members now.
+    fn connections(&self) -> usize {
+        self.members.iter().map(|member| member.connections()).sum()
+    }
+
+    /// What slow ramp lets a member have.
+    fn share(&self, member: &Member, now: Duration) -> u32 {
+        match (self.slow_ramp, member.risen_for(now)) {
+            (Some(ramp), Some(elapsed)) => balance::share(elapsed, ramp),
+            _ => WHOLE,
+        }
     }
 
     /// What an operator sees.
     #[must_use]
     pub fn status(&self) -> PoolStatus {
-        PoolStatus {
-            name: self.name.clone(),
-            monitored: self.monitored,
-            members: self
-                .members
-                .iter()
-                .map(|member| MemberStatus::of(member, self.monitored))
-                .collect(),
-        }
+        status::of(self, clock::coarse())
     }
 }
 

@@ -1,11 +1,11 @@
 //! The data plane: listeners, sessions, relay.
 //!
 //! One thread to a worker, each with a single-threaded runtime and its own listening socket for
-//! every address (`SO_REUSEPORT`), so that a session lives and dies on one core and takes no lock.
+//! every address (`SO_REUSEPORT`), so that a session lives and dies on one core and takes no lock
+//! but the pool's, for as long as a choice takes.
 //! A session is one task: accept → member → connect → relay both ways → close.
 
 mod bind;
-mod clock;
 mod connect;
 mod counters;
 mod deadline;
@@ -18,6 +18,7 @@ mod leg;
 mod listener;
 mod open_files;
 mod pipe;
+mod refusal;
 mod relay;
 mod scratch;
 mod server;
@@ -41,6 +42,7 @@ pub use gateway::GatewayStatus;
 pub(crate) use gateway::hostile;
 pub use status::{DrainReport, ProxyStatus, VirtualServerStatus};
 
+use crate::clock;
 use crate::config::plan::Plan;
 use crate::pool::Pools;
 use crate::tls::Profiles;

@@ -108,6 +108,14 @@ pub struct VirtualServerStatus {
 pub struct PoolStatus {
     /// Name.
     pub name: String,
+    /// How a member is chosen, as the configuration has it.
+    pub balance: String,
+    /// Sessions that wait for a member with room now.
+    pub waiting: u64,
+    /// Sessions that had to wait since the start.
+    pub queued: u64,
+    /// Sessions that found all members at their limits and could not wait, or waited in vain.
+    pub refused: u64,
     /// Its mail servers.
     pub members: Vec<MemberStatus>,
 }
@@ -125,6 +133,16 @@ pub struct MemberStatus {
     pub since: u64,
     /// Why it is in that state.
     pub reason: String,
+    /// Its weight.
+    pub ratio: u32,
+    /// Its priority group.
+    pub priority: u32,
+    /// What slow ramp lets it have, in per cent of its weight.
+    pub ramp: u32,
+    /// How long it takes to greet, smoothed, in microseconds. `None`: it was never seen to.
+    pub greeting_micros: Option<u64>,
+    /// Connections now, those that the gateway keeps for later included.
+    pub connections: u64,
     /// Sessions now.
     pub active: u64,
     /// Sessions that were connected since the start.

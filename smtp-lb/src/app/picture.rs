@@ -70,6 +70,11 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         state: word(&member.state),
         since: member.since,
         reason: member.reason,
+        ratio: member.ratio,
+        priority: member.priority,
+        ramp: member.ramp,
+        greeting_micros: member.greeting_micros,
+        connections: member.connections as u64,
         active: member.active as u64,
         total: member.sessions,
         connect_failures: member.connect_failures,
@@ -81,6 +86,10 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         .into_iter()
         .map(|pool| PoolStatus {
             name: pool.name,
+            balance: pool.balance.to_owned(),
+            waiting: pool.waiting as u64,
+            queued: pool.queued,
+            refused: pool.refused,
             members: pool.members.into_iter().map(member).collect(),
         })
         .collect()

@@ -35,6 +35,7 @@ fn text(status: &Status) -> String {
         virtual_servers(&status.virtual_servers),
         gateways(&status.virtual_servers),
         pools(&status.pools),
+        members(&status.pools),
         tls(&status.tls),
         log(&status.log),
     ];
@@ -173,20 +174,62 @@ fn gateways(servers: &[VirtualServerStatus]) -> String {
 
 fn pools(pools: &[PoolStatus]) -> String {
     let headings = [
-        "POOL", "MEMBER", "ADDRESS", "STATE", "#ACTIVE", "#TOTAL", "#FAILED", "SINCE", "REASON",
+        "POOL", "BALANCE", "#MEMBERS", "#UP", "#ACTIVE", "#WAITING", "#QUEUED", "#REFUSED",
+    ];
+    table(
+        &headings,
+        pools.iter().map(|pool| {
+            let up = pool.members.iter().filter(|member| member.state == "up");
+            let active: u64 = pool.members.iter().map(|member| member.active).sum();
+            vec![
+                pool.name.clone(),
+                pool.balance.clone(),
+                pool.members.len().to_string(),
+                up.count().to_string(),
+                active.to_string(),
+                pool.waiting.to_string(),
+                pool.queued.to_string(),
+                pool.refused.to_string(),
+            ]
+        }),
+    )
+}
+
+fn members(pools: &[PoolStatus]) -> String {
+    let headings = [
+        "POOL",
+        "MEMBER",
+        "ADDRESS",
+        "STATE",
+        "#PRIORITY",
+        "#RATIO",
+        "#RAMP %",
+        "#ACTIVE",
+        "#CONNECTED",
+        "#TOTAL",
+        "#FAILED",
+        "#GREETS MS",
+        "SINCE",
+        "REASON",
     ];
     table(
         &headings,
         pools.iter().flat_map(|pool| {
             pool.members.iter().map(|member| {
+                let greets = member.greeting_micros.map(|micros| micros.div_ceil(1000));
                 vec![
                     pool.name.clone(),
                     member.name.clone(),
                     member.address.clone(),
                     member.state.clone(),
+                    member.priority.to_string(),
+                    member.ratio.to_string(),
+                    member.ramp.to_string(),
                     member.active.to_string(),
+                    member.connections.to_string(),
                     member.total.to_string(),
                     member.connect_failures.to_string(),
+                    greets.map(|it| it.to_string()).unwrap_or_default(),
                     moment(member.since),
                     member.reason.clone(),
                 ]

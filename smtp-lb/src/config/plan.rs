@@ -170,6 +170,16 @@ pub struct PoolPlan {
     /// A member is up while at least so many of them say so. At most their number, at least 1
     /// unless there are none.
     pub min_monitors: usize,
+    /// Open members below which the next priority group is used, too. At least 1.
+    pub min_active: usize,
+    /// Time in which a member that comes up gets its share. `None`: it gets it at once.
+    pub slow_ramp: Option<Duration>,
+    /// Bounds over all members.
+    pub limits: ConnectionLimits,
+    /// Where sessions wait that find all members at their limits. `None`: they do not.
+    pub queue: Option<QueuePlan>,
+    /// What relayed clients get that no member takes.
+    pub when_down: WhenDown,
 }
 
 /// How a member is chosen.
@@ -177,6 +187,47 @@ pub struct PoolPlan {
 pub enum Balance {
     /// Fewest sessions now; equals take turns.
     LeastConnections,
+    /// One after the other.
+    RoundRobin,
+    /// One after the other, as often as the member's weight says.
+    Ratio,
+    /// Fewest sessions now for the member's weight.
+    WeightedLeastConnections,
+    /// Least time to greet, smoothed, for each session that the member has.
+    Fastest,
+    /// Two drawn by chance, and of those the one with fewer sessions.
+    PowerOfTwo,
+    /// By the client's address, always the same one while it is there.
+    SourceHash,
+}
+
+/// Bounds on connections to one member or to a pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// At once. `None`: no bound.
+    pub connections: Option<usize>,
+    /// New ones in a second, and at once after a quiet second. `None`: no bound.
+    pub rate: Option<u32>,
+}
+
+/// `queue` of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueuePlan {
+    /// Sessions that may wait. At least 1.
+    pub length: usize,
+    /// How long one may wait.
+    pub wait: Duration,
+}
+
+/// What relayed clients get that no member takes. The gateway always answers in SMTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenDown {
+    /// The reply 421 and an orderly end; a reset where TLS is passed through.
+    Reply,
+    /// A reset.
+    Reset,
+    /// An orderly end.
+    Close,
 }
 
 /// A member of a pool.
@@ -188,6 +239,12 @@ pub struct MemberPlan {
     pub address: SocketAddr,
     /// The host name it was written with, for TLS to name and verify.
     pub host: Option<String>,
+    /// Weight, for [`Balance::Ratio`] and [`Balance::WeightedLeastConnections`]. At least 1.
+    pub ratio: u32,
+    /// Priority group; greater ones are preferred.
+    pub priority: u32,
+    /// Bounds.
+    pub limits: ConnectionLimits,
 }
 
 /// `[firewall]` and what hangs under it.

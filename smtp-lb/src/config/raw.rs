@@ -24,7 +24,9 @@ pub(crate) use self::monitor::{
     Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,
 };
 pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
-pub(crate) use self::server::{Balance, Limits, Member, Mode, Pool, VirtualServer};
+pub(crate) use self::server::{
+    Balance, Limits, Member, Mode, NamedMember, Pool, Queue, VirtualServer, WhenDown,
+};
 pub(crate) use self::tls::{
     CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,
     Verify,

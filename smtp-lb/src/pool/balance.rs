@@ -1,12 +1,102 @@
 //! Which member comes next, as a pure choice.
+//!
+//! First the members are narrowed to those that may be chosen: by priority, then by slow ramp. Then
+//! the method chooses among them. Chance comes as an argument, time has become shares and averages
+//! before it comes here.
+
+mod fastest;
+mod hash;
+mod least;
+mod priority;
+mod ramp;
+mod ratio;
+mod turn;
+
+use std::time::Duration;
+
+use crate::config::plan::Balance;
+
+pub(crate) use hash::{client_key, name_key};
+pub(crate) use ramp::{WHOLE, share};
 
 /// A member as the choice sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// May get sessions.
-    pub usable: bool,
+    /// Up, and with room for this session.
+    pub open: bool,
+    /// May be chosen: open, and not tried in vain.
+    pub eligible: bool,
     /// Sessions it has now.
-    pub active: usize,
+    pub active: u64,
+    /// Its weight, at least 1.
+    pub ratio: u32,
+    /// Its priority group; greater ones are preferred.
+    pub priority: u32,
+    /// What slow ramp lets it have: 0 to [`WHOLE`], which is its full share.
+    pub share: u32,
+    /// How long it took to greet, smoothed. None: not known.
+    pub greeting: Option<Duration>,
+    /// What the source hash knows it by.
+    pub key: u64,
+}
+
+impl Candidate {
+    /// A weight of 1, in the one priority group, with its full share.
+    #[must_use]
+    pub const fn new(open: bool, active: u64) -> Self {
+        Self {
+            open,
+            eligible: open,
+            active,
+            ratio: 1,
+            priority: 0,
+            share: WHOLE,
+            greeting: None,
+            key: 0,
+        }
+    }
+}
+
+/// What a choice depends on besides the members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// How to choose.
+    pub method: Balance,
+    /// Open members below which the next priority group is asked, too.
+    pub min_active: usize,
+    /// The client, for the source hash.
+    pub client: u64,
+    /// Any number, each as likely as the others.
+    pub chance: u64,
+}
+
+/// What one choice leaves to the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// One past the last choice, so that equals take turns.
+    start: usize,
+    /// What each member is owed, for [`Balance::Ratio`].
+    credits: Vec<i64>,
+}
+
+/// Chooses one of the candidates that are eligible; none if none is. Which candidates are eligible
+/// is narrowed on the way.
+#[must_use]
+pub fn choose(question: &Question, candidates: &mut [Candidate], turn: &mut Turn) -> Option<usize> {
+    priority::narrow(candidates, question.min_active);
+    ramp::narrow(candidates, question);
+    let start = turn.start;
+    let chosen = match question.method {
+        Balance::LeastConnections => least::connections(candidates, start),
+        Balance::WeightedLeastConnections => least::weighted(candidates, start),
+        Balance::RoundRobin => turn::next(candidates, start),
+        Balance::Ratio => ratio::next(candidates, &mut turn.credits),
+        Balance::Fastest => fastest::next(candidates, start, question.chance),
+        Balance::PowerOfTwo => least::of_two(candidates, question.chance),
+        Balance::SourceHash => hash::next(candidates, question.client),
+    }?;
+    turn.start = chosen + 1;
+    Some(chosen)
 }
 
 /// Members that one session has already tried in vain.
@@ -26,122 +116,34 @@ impl Tried {
     pub fn contains(&self, index: usize) -> bool {
         self.0.contains(&index)
     }
+
+    /// Whether none was tried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-/// The usable, untried candidate with the fewest sessions; among equals the first one at or after
-/// `start`, going round. With `start` one past the last choice, equals take turns.
-#[must_use]
-pub fn least_connections(
-    candidates: impl ExactSizeIterator<Item = Candidate>,
-    tried: &Tried,
-    start: usize,
-) -> Option<usize> {
-    let count = candidates.len();
-    let distance = |index: usize| (index + count - start % count) % count;
-    candidates
-        .enumerate()
-        .filter(|(index, candidate)| candidate.usable && !tried.contains(*index))
-        .min_by_key(|(index, candidate)| (candidate.active, distance(*index)))
-        .map(|(index, _)| index)
+/// The eligible candidates and their places.
+fn eligible(candidates: &[Candidate]) -> impl Iterator<Item = (usize, &Candidate)> {
+    let all = candidates.iter().enumerate();
+    all.filter(|(_, candidate)| candidate.eligible)
+}
+
+/// How far `index` is from `start` in a round of `count` places. Nothing is far in none.
+fn distance(index: usize, start: usize, count: usize) -> usize {
+    let start = start.checked_rem(count).unwrap_or_default();
+    (index + count - start)
+        .checked_rem(count)
+        .unwrap_or_default()
+}
+
+/// The place of `chance` among `count` equally likely ones; 0 if there is none.
+fn draw(chance: u64, count: usize) -> usize {
+    let wide = u128::from(chance) * (count as u128);
+    // Less than `count`, so it fits.
+    usize::try_from(wide >> 64).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn choose(candidates: &[(bool, usize)], tried: &[usize], start: usize) -> Option<usize> {
-        let mut set = Tried::default();
-        for index in tried {
-            set.insert(*index);
-        }
-        let candidates = candidates
-            .iter()
-            .map(|&(usable, active)| Candidate { usable, active });
-        least_connections(candidates, &set, start)
-    }
-
-    #[test]
-    fn table() {
-        let up = true;
-        let down = false;
-        for (candidates, tried, start, want) in [
-            (&[][..], &[][..], 0, None),
-            (&[(down, 0)], &[], 0, None),
-            (&[(up, 9)], &[], 0, Some(0)),
-            (&[(up, 9)], &[0], 0, None),
-            (&[(up, 2), (up, 1)], &[], 0, Some(1)),
-            (&[(up, 2), (down, 1)], &[], 0, Some(0)),
-            (&[(up, 2), (up, 1)], &[1], 0, Some(0)),
-            (&[(up, 1), (up, 1), (up, 1)], &[], 0, Some(0)),
-            (&[(up, 1), (up, 1), (up, 1)], &[], 1, Some(1)),
-            (&[(up, 1), (up, 1), (up, 1)], &[], 3, Some(0)),
-            (&[(up, 1), (up, 1), (up, 1)], &[], 5, Some(2)),
-            (&[(up, 1), (up, 1), (up, 1)], &[1], 1, Some(2)),
-            (&[(up, 1), (up, 1), (up, 0)], &[], 0, Some(2)),
-            (&[(up, 0)], &[], usize::MAX, Some(0)),
-        ] {
-            let got = choose(candidates, tried, start);
-            assert_eq!(got, want, "{candidates:?} tried {tried:?} from {start}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_better_is_passed_over(
-            candidates in prop::collection::vec((any::<bool>(), 0usize..4), 0..12),
-            tried in prop::collection::vec(0usize..12, 0..6),
-            start in 0usize..40,
-        ) {
-            let eligible = |index: usize| candidates[index].0 && !tried.contains(&index);
-            match choose(&candidates, &tried, start) {
-                None => prop_assert!(!(0..candidates.len()).any(eligible)),
-                Some(chosen) => {
-                    prop_assert!(eligible(chosen));
-                    let least = (0..candidates.len())
-                        .filter(|index| eligible(*index))
-                        .map(|index| candidates[index].1)
-                        .min();
-                    prop_assert_eq!(Some(candidates[chosen].1), least);
-                }
-            }
-        }
-
-        #[test]
-        fn equals_take_turns(
-            usable in prop::collection::vec(any::<bool>(), 1..12),
-            rounds in 1usize..5,
-        ) {
-            let candidates: Vec<_> = usable.iter().map(|usable| (*usable, 0)).collect();
-            let ups = usable.iter().filter(|usable| **usable).count();
-            let mut hits = vec![0usize; usable.len()];
-            let mut start = 0;
-            for _ in 0..rounds * ups {
-                let Some(chosen) = choose(&candidates, &[], start) else { break };
-                hits[chosen] += 1;
-                start = chosen + 1;
-            }
-            for (usable, hits) in usable.iter().zip(hits) {
-                prop_assert_eq!(hits, if *usable { rounds } else { 0 });
-            }
-        }
-
-        #[test]
-        fn sessions_spread_evenly(
-            members in 1usize..8,
-            sessions in 0usize..64,
-        ) {
-            let mut candidates = vec![(true, 0); members];
-            let mut start = 0;
-            for _ in 0..sessions {
-                let chosen = choose(&candidates, &[], start).expect("all are up");
-                candidates[chosen].1 += 1;
-                start = chosen + 1;
-            }
-            let most = candidates.iter().map(|c| c.1).max();
-            let least = candidates.iter().map(|c| c.1 + 1).min();
-            prop_assert!(most <= least);
-        }
-    }
-}
+mod tests;

@@ -2,10 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+
+use super::balance;
+use super::queue::Queue;
+use crate::clock;
 
 /// What health says of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +43,18 @@ pub struct Member {
     /// Copy of `standing.state`, for readers on the data path.
     state: AtomicU8,
     standing: Mutex<Standing>,
+    /// When it came up, in nanoseconds of [`clock::coarse`]. 0: it was there from the beginning.
+    risen: AtomicU64,
+    /// Who waits for room at it.
+    queue: Arc<Queue>,
+    /// What the source hash knows it by.
+    key: u64,
+    /// Nanoseconds; 0: not known.
+    greeting: AtomicU64,
+    /// State of its bucket of new connections.
+    bucket: AtomicU64,
     active: AtomicUsize,
+    connections: AtomicUsize,
     sessions: AtomicU64,
     connect_failures: AtomicU64,
     refused_greetings: AtomicU64,
@@ -48,7 +63,14 @@ pub struct Member {
 }
 
 impl Member {
-    pub(super) fn new(name: &str, address: SocketAddr, monitored: bool) -> Self {
+    /// `risen` is when it was added to others, by [`clock::coarse`].
+    pub(super) fn new(
+        name: &str,
+        address: SocketAddr,
+        monitored: bool,
+        risen: Option<Duration>,
+        queue: &Arc<Queue>,
+    ) -> Self {
         let (state, reason) = if monitored {
             (State::Checking, "not checked yet")
         } else {
@@ -63,7 +85,13 @@ impl Member {
                 reason: reason.to_owned(),
                 since: SystemTime::now(),
             }),
+            risen: AtomicU64::new(risen.map_or(0, nanos)),
+            queue: Arc::clone(queue),
+            key: balance::name_key(name),
+            greeting: AtomicU64::new(0),
+            bucket: AtomicU64::new(0),
             active: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             sessions: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
             refused_greetings: AtomicU64::new(0),
@@ -104,14 +132,64 @@ impl Member {
     /// in force already keeps its time and takes the new reason. Returns whether it changed.
     pub fn set_state(&self, state: State, reason: impl Into<String>, now: SystemTime) -> bool {
         let mut standing = self.lock();
-        let changed = standing.state != state;
+        let before = std::mem::replace(&mut standing.state, state);
+        let changed = before != state;
         if changed {
-            standing.state = state;
             standing.since = now;
         }
         standing.reason = reason.into();
-        self.state.store(state as u8, Ordering::Relaxed);
+        if before == State::Down && changed {
+            self.risen.store(nanos(clock::coarse()), Ordering::Relaxed);
+        }
+        self.state.store(state as u8, Ordering::SeqCst);
+        drop(standing);
+        if changed {
+            self.queue.wake();
+        }
         changed
+    }
+
+    /// How long it has been up as of `now`, by [`clock::coarse`]. None: from the beginning.
+    pub(super) fn risen_for(&self, now: Duration) -> Option<Duration> {
+        let risen = self.risen.load(Ordering::Relaxed);
+        let since = |risen| now.saturating_sub(Duration::from_nanos(risen));
+        (risen > 0).then(|| since(risen))
+    }
+
+    /// Feeds the smoothed time that it takes to greet, from connect to the first octet. Each new
+    /// time moves it by an eighth of the way (as RFC 6298 section 2 smooths round trips).
+    pub fn note_greeting(&self, time: Duration) {
+        let time = nanos(time);
+        let smooth = |before: u64| match before {
+            0 => time,
+            before => before - before / 8 + time / 8,
+        };
+        // Never fails: the closure always gives a value.
+        let _ = self
+            .greeting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+                Some(smooth(before).max(1))
+            });
+    }
+
+    /// The smoothed time that it takes to greet. None: it was never seen to.
+    #[must_use]
+    pub fn greeting(&self) -> Option<Duration> {
+        let nanos = self.greeting.load(Ordering::Relaxed);
+        (nanos > 0).then(|| Duration::from_nanos(nanos))
+    }
+
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// The state of its bucket of new connections. Only the pool, under its lock, changes it.
+    pub(super) fn bucket(&self) -> u64 {
+        self.bucket.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_bucket(&self, state: u64) {
+        self.bucket.store(state, Ordering::Relaxed);
     }
 
     /// A panic elsewhere leaves whole values behind: they are only ever assigned.
@@ -123,6 +201,12 @@ impl Member {
     #[must_use]
     pub fn active(&self) -> usize {
         self.active.load(Ordering::Relaxed)
+    }
+
+    /// Connections now, open or opening, those that the gateway keeps for later included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Sessions that were connected, ever.
@@ -179,7 +263,22 @@ impl Member {
         self.active.fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(super) fn open(&self) {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A connection ended: there is room for one who waits.
+    pub(super) fn close(&self) {
+        self.connections.fetch_sub(1, Ordering::SeqCst);
+        self.queue.wake();
+    }
+
     pub(super) fn count_session(&self) {
         self.sessions.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// What does not fit is 584 years away.
+pub(super) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

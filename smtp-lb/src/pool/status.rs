@@ -1,19 +1,29 @@
 //! Pools as an operator sees them.
 
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::{Member, State};
+use super::{Member, Pool, State, Terms, WHOLE};
+use crate::config::plan::Balance;
 
 /// A pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PoolStatus {
     /// Unique name.
     pub name: String,
+    /// How a member is chosen, as the configuration has it.
+    pub balance: &'static str,
     /// Whether monitors judge its members.
     pub monitored: bool,
+    /// Sessions that wait for a member with room now.
+    pub waiting: usize,
+    /// Sessions that had to wait, ever.
+    pub queued: u64,
+    /// Sessions that found all members at their limits, and no place to wait or waited in vain, ever.
+    pub refused: u64,
     /// Its members, in the order of the configuration.
     pub members: Vec<MemberStatus>,
 }
@@ -31,6 +41,16 @@ pub struct MemberStatus {
     pub reason: String,
     /// Since when, in seconds since the Unix epoch.
     pub since: u64,
+    /// Its weight.
+    pub ratio: u32,
+    /// Its priority group.
+    pub priority: u32,
+    /// What slow ramp lets it have, in per cent of its weight.
+    pub ramp: u32,
+    /// How long it took to greet, smoothed, in microseconds. None: it was never seen to.
+    pub greeting_micros: Option<u64>,
+    /// Connections now, those that the gateway keeps for later included.
+    pub connections: usize,
     /// Sessions now.
     pub active: usize,
     /// Sessions that were connected, ever.
@@ -45,28 +65,60 @@ pub struct MemberStatus {
     pub bytes_out: u64,
 }
 
-impl MemberStatus {
-    pub(super) fn of(member: &Member, monitored: bool) -> Self {
-        let standing = member.standing();
-        // A member may keep an older judgement over a reload that took its monitors away.
-        let (state, reason) = if monitored {
-            (standing.state, standing.reason)
-        } else {
-            (State::Up, "no monitor".to_owned())
-        };
-        Self {
-            name: member.name().to_owned(),
-            address: member.address(),
-            state,
-            reason,
-            since: seconds(standing.since),
-            active: member.active(),
-            sessions: member.sessions(),
-            connect_failures: member.connect_failures(),
-            refused_greetings: member.refused_greetings(),
-            bytes_in: member.bytes_in(),
-            bytes_out: member.bytes_out(),
-        }
+pub(super) fn of(pool: &Pool, now: Duration) -> PoolStatus {
+    let members = pool.members.iter().zip(&pool.terms);
+    PoolStatus {
+        name: pool.name.clone(),
+        balance: word(pool.balance),
+        monitored: pool.monitored,
+        waiting: pool.queue.waiting(),
+        queued: pool.queue.queued.load(Ordering::Relaxed),
+        refused: pool.queue.refused.load(Ordering::Relaxed),
+        members: members
+            .map(|(member, terms)| of_member(pool, member, terms, now))
+            .collect(),
+    }
+}
+
+fn of_member(pool: &Pool, member: &Member, terms: &Terms, now: Duration) -> MemberStatus {
+    let standing = member.standing();
+    // A member may keep an older judgement over a reload that took its monitors away.
+    let (state, reason) = if pool.monitored {
+        (standing.state, standing.reason)
+    } else {
+        (State::Up, "no monitor".to_owned())
+    };
+    let greeting = member.greeting().map(|time| time.as_micros());
+    MemberStatus {
+        name: member.name().to_owned(),
+        address: member.address(),
+        state,
+        reason,
+        since: seconds(standing.since),
+        ratio: terms.ratio,
+        priority: terms.priority,
+        ramp: pool.share(member, now) * 100 / WHOLE,
+        greeting_micros: greeting.map(|micros| u64::try_from(micros).unwrap_or(u64::MAX)),
+        connections: member.connections(),
+        active: member.active(),
+        sessions: member.sessions(),
+        connect_failures: member.connect_failures(),
+        refused_greetings: member.refused_greetings(),
+        bytes_in: member.bytes_in(),
+        bytes_out: member.bytes_out(),
+    }
+}
+
+/// As the configuration has it.
+fn word(balance: Balance) -> &'static str {
+    match balance {
+        Balance::LeastConnections => "least-connections",
+        Balance::RoundRobin => "round-robin",
+        Balance::Ratio => "ratio",
+        Balance::WeightedLeastConnections => "weighted-least-connections",
+        Balance::Fastest => "fastest",
+        Balance::PowerOfTwo => "power-of-two",
+        Balance::SourceHash => "source-hash",
     }
 }
 

@@ -8,20 +8,22 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, Sleep, timeout};
 
-use super::server::VirtualServer;
-use crate::pool::{Lease, Tried};
+use super::clock;
+use super::server::{Place, VirtualServer};
+use crate::chance;
+use crate::pool::{Lease, Refusal, Request, Tried};
 
 /// Connects to the pool's next member, and on failure to another one, as often as the plan lets
 /// us. `timer` is the session's.
 pub(super) async fn to_member(
-    server: &VirtualServer,
+    place: &Place,
     mut timer: Pin<&mut Sleep>,
 ) -> Option<(TcpStream, Lease)> {
-    let mut attempts = Attempts::new(server);
+    let mut attempts = Attempts::new(place);
     loop {
-        let lease = attempts.choose(server)?;
-        if let Some(stream) = attempts.connect(server, &lease, timer.as_mut()).await {
-            lease.connected();
+        let mut lease = attempts.choose(place, &[], timer.as_mut()).await?;
+        if let Some(stream) = attempts.connect(place, &lease, timer.as_mut()).await {
+            lease.connected(clock::coarse());
             return Some((stream, lease));
         }
     }
@@ -42,12 +44,28 @@ impl Attempts {
         }
     }
 
-    /// A member that was not tried.
-    pub(super) fn choose(&self, server: &VirtualServer) -> Option<Lease> {
+    /// A member that was not tried, in time if all are at their limits. `kept` are those that the
+    /// session has a connection to.
+    pub(super) async fn choose(
+        &self,
+        place: &Place,
+        kept: &[usize],
+        timer: Pin<&mut Sleep>,
+    ) -> Option<Lease> {
         if self.left == 0 {
             return None;
         }
-        server.pool.pick(&self.tried)
+        let request = Request {
+            client: place.client,
+            tried: &self.tried,
+            kept,
+        };
+        match place.pool.pick(&request, clock::coarse(), chance::draw()) {
+            Ok(lease) => Some(lease),
+            Err(Refusal::Down) => None,
+            // Its state is held by those that wait only.
+            Err(Refusal::Full { .. }) => Box::pin(place.pool.wait(&request, timer)).await,
+        }
     }
 
     /// Does not choose this member again.

@@ -21,6 +21,7 @@ pub use counts::GatewayStatus;
 pub(super) use driver::run;
 pub(super) use learn::Learner;
 pub(super) use legs::PARKED;
+pub(super) use machine::NO_SERVICE;
 use machine::Settings;
 use offers::Offers;
 

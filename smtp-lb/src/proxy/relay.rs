@@ -135,7 +135,11 @@ impl<C: Carrier> Relay<C> {
         });
         let moved = self.carrier.take_moved();
         if moved.active || moved.inward + moved.outward > 0 {
-            self.deadline.touch(clock::coarse());
+            let now = clock::coarse();
+            self.deadline.touch(now);
+            if moved.outward > 0 {
+                self.lease.heard(now);
+            }
             self.bytes_in += moved.inward;
             self.bytes_out += moved.outward;
             if self.bytes_in + self.bytes_out >= REPORT {

@@ -1,6 +1,6 @@
 //! A virtual server as sessions see it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
@@ -9,8 +9,8 @@ use super::counters::Counters;
 use super::draining::Draining;
 use super::gateway::Gateway;
 use super::tls::MemberTls;
-use crate::config::plan::{LimitsPlan, Plan, VirtualServerPlan};
-use crate::pool::{Pool, Pools};
+use crate::config::plan::{LimitsPlan, Mode, Plan, VirtualServerPlan, WhenDown};
+use crate::pool::{Pool, Pools, client_key};
 use crate::tls::{Acceptor, Profiles};
 
 /// One virtual server of one plan. A session keeps the one that it began with.
@@ -20,6 +20,8 @@ pub(super) struct VirtualServer {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) limits: LimitsPlan,
     pub(super) pool: Arc<Pool>,
+    /// What clients get that no member takes, if they are relayed.
+    pub(super) when_down: WhenDown,
     /// TLS that clients begin with.
     pub(super) client_tls: Option<Arc<Acceptor>>,
     /// TLS that we begin with towards members.
@@ -54,6 +56,11 @@ impl VirtualServer {
             listen: plan.listen.clone(),
             limits: plan.limits,
             pool: Arc::clone(pool),
+            when_down: match (plan.mode, pool.when_down()) {
+                // In a client's TLS there is no word of ours.
+                (Mode::Passthrough, WhenDown::Reply) => WhenDown::Reset,
+                (_, when_down) => when_down,
+            },
             client_tls: plan.client_tls.map(|id| Arc::clone(profiles.client(id))),
             member_tls,
             gateway: Gateway::new(plan, all, pool, gateway_before),
@@ -63,27 +70,34 @@ impl VirtualServer {
         }
     }
 
-    /// Takes one of the virtual server's places, unless all are taken.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
+    /// Takes one of the virtual server's places for a client, unless all are taken.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
         let admitted = self.counters.enter(self.limits.connections);
-        admitted.then(|| Place(Arc::clone(self)))
+        admitted.then(|| Place {
+            server: Arc::clone(self),
+            client: client_key(client),
+        })
     }
 }
 
 /// Counts one session on a virtual server for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Place(Arc<VirtualServer>);
+pub(super) struct Place {
+    server: Arc<VirtualServer>,
+    /// What the pool knows the client by.
+    pub(super) client: u64,
+}
 
 impl std::ops::Deref for Place {
     type Target = VirtualServer;
 
     fn deref(&self) -> &VirtualServer {
-        &self.0
+        &self.server
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.counters.leave();
+        self.server.counters.leave();
     }
 }

@@ -12,9 +12,10 @@ use super::connect;
 use super::counters::Counters;
 use super::gateway;
 use super::leg::Leg;
+use super::refusal;
 use super::relay::{Legs, Relay};
 use super::server::Place;
-use super::tls;
+use super::tls::{self, Channel};
 
 /// Serves one client. Never panics: what goes wrong within ends this session and is counted.
 pub(super) async fn run(client: TcpStream, place: Place) {
@@ -35,8 +36,8 @@ async fn serve(client: TcpStream, place: Place) {
     // The session's only timer, first for the connect and then for the time-outs.
     let mut timer = pin!(tokio::time::sleep(place.limits.connect_timeout));
     let Some((member, lease)) = connect::to_member(&place, timer.as_mut()).await else {
-        place.counters.no_member.add(1);
-        return;
+        let client = Channel::new(client);
+        return Box::pin(refusal::no_member(client, &place, timer)).await;
     };
     let legs = Legs::new(client, Leg::new(member));
     Relay::new(legs, lease, place).run(timer).await;

@@ -7,3 +7,4 @@ mod gateway;
 mod limits;
 mod relay;
 mod tls;
+mod when_down;

@@ -1,5 +1,7 @@
 //! What can be run and yet is hardly meant.
 
+mod pool;
+
 use super::Check;
 use crate::config::diagnostic::quote;
 use crate::config::plan::{
@@ -12,6 +14,7 @@ pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     profiles(check, raw, plan);
     virtual_servers(check, raw, plan);
     monitors(check, raw, plan);
+    pool::warn(check, raw, plan);
 }
 
 fn policies(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {

@@ -3,17 +3,30 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::names::Sections;
 use super::{Check, Checked, all};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
-use crate::config::plan::{Balance, MemberPlan, MonitorId, PoolPlan};
+use crate::config::plan::{
+    Balance, ConnectionLimits, MemberPlan, MonitorId, PoolPlan, QueuePlan, WhenDown,
+};
 use crate::config::raw::{self, At};
 use crate::config::value;
+use crate::config::value::duration;
 use crate::config::value::endpoint::{self, Host};
 
 /// Port of SMTP, proposed where none is written.
 pub(super) const SMTP_PORT: u16 = 25;
+
+const MIN_ACTIVE: usize = 1;
+const QUEUE_LENGTH: usize = 1000;
+const QUEUE_WAIT: Duration = Duration::from_secs(30);
+const MAX_QUEUE_WAIT: Duration = Duration::from_mins(10);
+const MAX_SLOW_RAMP: Duration = Duration::from_hours(24);
+const SHORTEST: Duration = Duration::from_millis(1);
+const RATIO: u32 = 1;
+const PRIORITY: u32 = 0;
 
 pub(super) fn compile(
     check: &mut Check<'_>,
@@ -26,16 +39,54 @@ pub(super) fn compile(
         .and_then(|raw| members(check, raw));
     let monitors = sections.monitors.find_each(check, &raw.monitors);
     let min_monitors = min_monitors(check, raw);
-    let balance = match raw.balance {
-        None | Some(raw::Balance::LeastConnections) => Balance::LeastConnections,
-    };
+    let slow_ramp = check.value_or(raw.slow_ramp.as_ref(), None, |text| match text {
+        "none" => Ok(None),
+        _ => duration::parse(text, &(SHORTEST..=MAX_SLOW_RAMP)).map(Some),
+    });
+    let queue = raw.queue.as_ref().map(|raw| queue(check, raw)).transpose();
     Ok(PoolPlan {
         name: name?,
-        balance,
+        balance: balance(raw.balance.as_deref()),
         members: members?,
         monitors: monitors?.into_iter().map(MonitorId).collect(),
         min_monitors: min_monitors?,
+        min_active: raw.min_active.as_deref().copied().unwrap_or(MIN_ACTIVE),
+        slow_ramp: slow_ramp?,
+        limits: limits(raw.connections.as_ref(), raw.connection_rate.as_ref()),
+        queue: queue?,
+        when_down: match raw.when_down.as_deref() {
+            None | Some(raw::WhenDown::Reply) => WhenDown::Reply,
+            Some(raw::WhenDown::Reset) => WhenDown::Reset,
+            Some(raw::WhenDown::Close) => WhenDown::Close,
+        },
     })
+}
+
+fn balance(raw: Option<&raw::Balance>) -> Balance {
+    match raw {
+        None | Some(raw::Balance::LeastConnections) => Balance::LeastConnections,
+        Some(raw::Balance::RoundRobin) => Balance::RoundRobin,
+        Some(raw::Balance::Ratio) => Balance::Ratio,
+        Some(raw::Balance::WeightedLeastConnections) => Balance::WeightedLeastConnections,
+        Some(raw::Balance::Fastest) => Balance::Fastest,
+        Some(raw::Balance::PowerOfTwo) => Balance::PowerOfTwo,
+        Some(raw::Balance::SourceHash) => Balance::SourceHash,
+    }
+}
+
+fn queue(check: &mut Check<'_>, raw: &raw::Queue) -> Checked<QueuePlan> {
+    let wait = check.duration_or(raw.wait.as_ref(), QUEUE_WAIT, SHORTEST..=MAX_QUEUE_WAIT);
+    Ok(QueuePlan {
+        length: raw.length.as_deref().copied().unwrap_or(QUEUE_LENGTH),
+        wait: wait?,
+    })
+}
+
+fn limits(connections: Option<&At<usize>>, rate: Option<&At<u32>>) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: connections.map(|it| **it),
+        rate: rate.map(|it| **it),
+    }
 }
 
 fn min_monitors(check: &mut Check<'_>, raw: &raw::Pool) -> Checked<usize> {
@@ -56,13 +107,14 @@ fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Vec<Member
     let mut addresses = HashMap::new();
     let mut taken = HashMap::new();
     all(raw.iter().map(|member| {
-        let (name, (place, text)) = match &**member {
+        let (named, (place, text)) = match &**member {
             raw::Member::Address(text) => (None, (member.span(), text)),
             raw::Member::Named(named) => {
                 let address = check.must(named.address.as_ref())?;
-                (named.name.as_ref(), (address.span(), &**address))
+                (Some(&**named), (address.span(), &**address))
             }
         };
+        let name = named.and_then(|named| named.name.as_ref());
         let address = check.remote(&place, text, SMTP_PORT, |_| true);
         let name_place = name.map_or(place.clone(), At::span);
         let name = name.map_or(Ok(text.clone()), |name| {
@@ -86,10 +138,20 @@ fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Vec<Member
             Ok(Host::Name(host)) => Some(host),
             _ => None,
         };
+        let number = |of: fn(&raw::NamedMember) -> &Option<At<u32>>, default| {
+            let written = named.and_then(|named| of(named).as_deref().copied());
+            written.unwrap_or(default)
+        };
         Ok(MemberPlan {
             name,
             address,
             host,
+            ratio: number(|named| &named.ratio, RATIO),
+            priority: number(|named| &named.priority, PRIORITY),
+            limits: limits(
+                named.and_then(|named| named.connections.as_ref()),
+                named.and_then(|named| named.connection_rate.as_ref()),
+            ),
         })
     }))
 }

@@ -89,7 +89,7 @@ pub(crate) struct Pool {
     #[schemars(required)]
     pub name: Option<At<String>>,
     /// How a member is chosen. Default: `"least-connections"`.
-    pub balance: Option<Balance>,
+    pub balance: Option<At<Balance>>,
     /// The mail servers: `"address:port"`, `"host:port"`, or a table with a name.
     #[schemars(required, length(min = 1), extend("examples" = [["10.1.0.2:25"]]))]
     pub members: Option<Vec<At<Member>>>,
@@ -99,14 +99,71 @@ pub(crate) struct Pool {
     /// A member is up while at least so many of the monitors say so. Default: all.
     #[schemars(range(min = 1, max = 1000))]
     pub min_monitors: Option<At<usize>>,
+    /// Members of the greatest `priority` that must be up with room; while fewer are, those of the
+    /// next one get sessions, too. Default: 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub min_active: Option<At<usize>>,
+    /// Time in which a member that comes up gets its share of sessions, growing on a line, `"1ms"`
+    /// to `"1d"`, or `"none"`. Default: `"none"`.
+    pub slow_ramp: Option<At<DurationText>>,
+    /// Connections at once to all members, those that the gateway keeps for later included.
+    /// Default: no bound.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub connections: Option<At<usize>>,
+    /// New connections in a second to all members, and as many at once after a quiet second.
+    /// Default: no bound.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connection_rate: Option<At<u32>>,
+    /// Where sessions wait that find all members at their limits. Default: they do not wait.
+    pub queue: Option<At<Queue>>,
+    /// What clients get that no member takes, unless SMTP is read: then they get 421 or 451.
+    /// Default: `"421"`.
+    pub when_down: Option<At<WhenDown>>,
 }
 
 /// How a member is chosen.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Balance {
     /// Fewest sessions now; equals take turns.
     LeastConnections,
+    /// One after the other.
+    RoundRobin,
+    /// One after the other, as often as `ratio` says.
+    Ratio,
+    /// Fewest sessions now for the member's `ratio`.
+    WeightedLeastConnections,
+    /// Least time to greet, smoothed, for each session that the member has.
+    Fastest,
+    /// Two drawn by chance, and of those the one with fewer sessions.
+    PowerOfTwo,
+    /// By the client's address, always the same one while it is there.
+    SourceHash,
+}
+
+/// Sessions that wait for a member with room, first come, first served.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Queue {
+    /// Sessions that may wait at once. Default: 1000.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub length: Option<At<usize>>,
+    /// How long one may wait, `"1ms"` to `"10m"`. Default: `"30s"`.
+    pub wait: Option<At<DurationText>>,
+}
+
+/// What clients get that no member takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WhenDown {
+    /// The reply 421 and an orderly end, within TLS where the client speaks it to us; a reset where
+    /// TLS is passed through.
+    #[serde(rename = "421")]
+    Reply,
+    /// A reset.
+    Reset,
+    /// An orderly end.
+    Close,
 }
 
 /// A member of a pool.
@@ -115,11 +172,11 @@ pub(crate) enum Balance {
 pub(crate) enum Member {
     /// `"address:port"` or `"host:port"`; the member is named so too.
     Address(String),
-    /// With a name of its own.
-    Named(NamedMember),
+    /// With a name of its own, or more.
+    Named(Box<NamedMember>),
 }
 
-/// A member with a name of its own.
+/// A member with a name of its own, or more.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NamedMember {
@@ -128,6 +185,18 @@ pub(crate) struct NamedMember {
     /// `"address:port"` or `"host:port"`.
     #[schemars(required, extend("examples" = ["10.1.0.2:25"]))]
     pub address: Option<At<String>>,
+    /// Its weight, with `ratio` and `weighted-least-connections`. Default: 1.
+    #[schemars(range(min = 1, max = 65_535))]
+    pub ratio: Option<At<u32>>,
+    /// Its priority group; greater ones are preferred. Default: 0.
+    #[schemars(range(min = 0, max = 65_535))]
+    pub priority: Option<At<u32>>,
+    /// Connections at once to it, those that the gateway keeps for later included. Default: no bound.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub connections: Option<At<usize>>,
+    /// New connections to it in a second, and as many at once after a quiet second. Default: no bound.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connection_rate: Option<At<u32>>,
 }
 
 // Not serde's `untagged`: that buffers the value and so forgets where it is written.
@@ -147,7 +216,8 @@ impl<'de> Deserialize<'de> for Member {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member, A::Error> {
-                NamedMember::deserialize(MapAccessDeserializer::new(map)).map(Member::Named)
+                NamedMember::deserialize(MapAccessDeserializer::new(map))
+                    .map(|named| Member::Named(Box::new(named)))
             }
         }
 

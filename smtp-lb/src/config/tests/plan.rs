@@ -56,9 +56,17 @@ fn defaults() {
                 name: "10.1.0.2:25".into(),
                 address: "10.1.0.2:25".parse().unwrap(),
                 host: None,
+                ratio: 1,
+                priority: 0,
+                limits: ConnectionLimits::default(),
             }],
             monitors: vec![MonitorId(0)],
             min_monitors: 1,
+            min_active: 1,
+            slow_ramp: None,
+            limits: ConnectionLimits::default(),
+            queue: None,
+            when_down: WhenDown::Reply,
         }]
     );
     let monitor = &plan.monitors[0];
@@ -449,4 +457,128 @@ fn monitors_of_every_type() {
         }),
     ];
     assert_eq!(kinds, expected);
+}
+
+#[test]
+fn a_pool_with_all_its_keys() {
+    let text = r#"
+        [[pool]]
+        name = "p"
+        balance = "ratio"
+        min_active = 2
+        slow_ramp = "300s"
+        connections = 50
+        connection_rate = 7
+        when_down = "close"
+        queue = { wait = "5s" }
+        members = [
+            "10.0.0.1:25",
+            { address = "10.0.0.2:25", ratio = 3, priority = 9, connections = 4, connection_rate = 5 },
+        ]
+    "#;
+    let pool = &read(text).unwrap().plan.pools[0];
+    assert_eq!(pool.balance, Balance::Ratio);
+    assert_eq!(pool.min_active, 2);
+    assert_eq!(pool.slow_ramp, Some(Duration::from_mins(5)));
+    let limits = |connections, rate| ConnectionLimits { connections, rate };
+    assert_eq!(pool.limits, limits(Some(50), Some(7)));
+    assert_eq!(pool.when_down, WhenDown::Close);
+    let queue = QueuePlan {
+        length: 1000,
+        wait: Duration::from_secs(5),
+    };
+    assert_eq!(pool.queue, Some(queue));
+    let terms = |member: &MemberPlan| (member.ratio, member.priority, member.limits);
+    assert_eq!(terms(&pool.members[0]), (1, 0, limits(None, None)));
+    assert_eq!(terms(&pool.members[1]), (3, 9, limits(Some(4), Some(5))));
+}
+
+#[test]
+fn every_word_of_a_pool() {
+    for (word, balance) in [
+        ("least-connections", Balance::LeastConnections),
+        ("round-robin", Balance::RoundRobin),
+        ("ratio", Balance::Ratio),
+        (
+            "weighted-least-connections",
+            Balance::WeightedLeastConnections,
+        ),
+        ("fastest", Balance::Fastest),
+        ("power-of-two", Balance::PowerOfTwo),
+        ("source-hash", Balance::SourceHash),
+    ] {
+        let text = SOUND.replace("members", &format!("balance = \"{word}\"\nmembers"));
+        assert_eq!(read(&text).unwrap().plan.pools[0].balance, balance);
+    }
+    for (word, when_down) in [
+        ("421", WhenDown::Reply),
+        ("reset", WhenDown::Reset),
+        ("close", WhenDown::Close),
+    ] {
+        let text = SOUND.replace("members", &format!("when_down = \"{word}\"\nmembers"));
+        assert_eq!(read(&text).unwrap().plan.pools[0].when_down, when_down);
+    }
+}
+
+#[test]
+fn pool_keys_without_use_are_warned_of() {
+    let pool = |keys: &str| {
+        let text = SOUND.replace("members", &format!("{keys}\nmembers"));
+        warnings(&text)
+            .into_iter()
+            .map(|(_, text, message)| (text, message))
+            .collect::<Vec<_>>()
+    };
+    let said = |text: &str, message: &str| vec![(text.to_owned(), message.to_owned())];
+    assert_eq!(
+        pool("queue = { length = 5 }"),
+        said(
+            "{ length = 5 }",
+            "nobody will wait: neither the pool nor a member has a limit"
+        )
+    );
+    assert_eq!(pool("queue = { length = 5 }\nconnection_rate = 3"), []);
+    assert_eq!(
+        pool("min_active = 2"),
+        said(
+            "2",
+            "all members have the same priority, so all get sessions"
+        )
+    );
+    let members =
+        "members = [{ address = \"10.0.0.7:25\", ratio = 2, priority = 1 }, \"10.0.0.8:25\"]\nx";
+    let swapped = |keys: &str| {
+        let text = SOUND.replace(
+            "members = [\"10.1.0.2:25\"]",
+            &members.replace("\nx", &format!("\n{keys}")),
+        );
+        warnings(&text)
+            .into_iter()
+            .map(|(_, text, message)| (text, message))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        swapped(""),
+        said(
+            "2",
+            "the way this pool is balanced makes no use of a `ratio`"
+        )
+    );
+    assert_eq!(
+        swapped("balance = \"ratio\"\nmin_active = 3"),
+        said(
+            "3",
+            "the pool has 2 members, so all get sessions whatever their priority"
+        )
+    );
+    assert_eq!(swapped("balance = \"ratio\"\nmin_active = 2"), []);
+    let text = SOUND
+        .replace("pool = ", "mode = \"passthrough\"\npool = ")
+        .replace("members", "when_down = \"421\"\nmembers");
+    let found = warnings(&text);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        found[0].2,
+        "clients of `smtp` cannot be told 421: their TLS is not ours"
+    );
 }

@@ -259,6 +259,7 @@ impl Session {
             plain.clear();
             let read = ready!(channel.poll_read(cx, REPLIES, plain));
             claim.received += plain.len() as u64;
+            claim.lease.heard(clock::coarse());
             if read.is_err() || plain.is_empty() {
                 self.lose_member(MemberGone::Closed);
             } else {

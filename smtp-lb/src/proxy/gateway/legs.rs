@@ -9,10 +9,11 @@ use tokio::time::Sleep;
 
 use super::quit;
 use crate::config::plan::Start;
-use crate::pool::Lease;
+use crate::pool::{Kept, Lease};
+use crate::proxy::clock;
 use crate::proxy::connect::Attempts;
 use crate::proxy::leg;
-use crate::proxy::server::VirtualServer;
+use crate::proxy::server::{Place, VirtualServer};
 use crate::proxy::tls::{Channel, PLAIN, READ, handshake};
 
 /// Legs that one session parks.
@@ -22,7 +23,7 @@ pub(in crate::proxy) const PARKED: usize = 8;
 #[derive(Debug)]
 pub(super) struct Legs {
     pub(super) open: Option<Open>,
-    parked: Vec<(usize, Channel)>,
+    parked: Vec<Parked>,
     attempts: Attempts,
 }
 
@@ -47,6 +48,14 @@ impl Drop for Claim {
     }
 }
 
+/// A leg that waits. Its member has the connection, and no session.
+#[derive(Debug)]
+struct Parked {
+    index: usize,
+    channel: Channel,
+    kept: Kept,
+}
+
 impl Legs {
     pub(super) fn new(server: &VirtualServer) -> Self {
         Self {
@@ -60,15 +69,17 @@ impl Legs {
     /// was connected to since the last `fresh` choice.
     pub(super) async fn pick(
         &mut self,
-        server: &VirtualServer,
+        place: &Place,
         fresh: bool,
         mut timer: Pin<&mut Sleep>,
     ) -> Option<(usize, bool)> {
         if fresh {
-            self.attempts = Attempts::new(server);
+            self.attempts = Attempts::new(place);
         }
         loop {
-            let lease = self.attempts.choose(server)?;
+            let kept: Vec<usize> = self.parked.iter().map(|parked| parked.index).collect();
+            let choice = self.attempts.choose(place, &kept, timer.as_mut());
+            let mut lease = choice.await?;
             let index = lease.index();
             if let Some(channel) = self.unpark(index).await {
                 self.begin(channel, lease);
@@ -76,20 +87,20 @@ impl Legs {
             }
             // It shall not be asked again, however this ends.
             self.attempts.tried(&lease);
-            let Some(stream) = self.attempts.connect(server, &lease, timer.as_mut()).await else {
+            let Some(stream) = self.attempts.connect(place, &lease, timer.as_mut()).await else {
                 continue;
             };
             let mut channel = Channel::new(leg::Leg::new(stream));
-            if let Some(tls) = &server.member_tls
+            if let Some(tls) = &place.member_tls
                 && tls.connector.start() == Start::Implicit
             {
                 let shaken =
-                    handshake::with_member(server, tls, index, &mut channel, timer.as_mut());
+                    handshake::with_member(place, tls, index, &mut channel, timer.as_mut());
                 if shaken.await.is_err() {
                     continue;
                 }
             }
-            lease.connected();
+            lease.connected(clock::coarse());
             self.begin(channel, lease);
             return Some((index, false));
         }
@@ -110,50 +121,65 @@ impl Legs {
         let at = self
             .parked
             .iter()
-            .position(|(parked, _)| *parked == index)?;
-        let (_, mut channel) = self.parked.swap_remove(at);
+            .position(|parked| parked.index == index)?;
+        let mut parked = self.parked.swap_remove(at);
         let quiet = unconstrained(poll_fn(|cx| {
             Poll::Ready(PLAIN.with_borrow_mut(|plain| {
                 plain.clear();
-                channel.poll_read(cx, READ, plain).is_pending()
+                parked.channel.poll_read(cx, READ, plain).is_pending()
             }))
         }));
-        quiet.await.then_some(channel)
+        quiet.await.then_some(parked.channel)
     }
 
-    /// Keeps the open leg for later. Its claim on the member ends.
+    /// Keeps the open leg for later, or ends it where connections are scarce. Its claim on the
+    /// member ends.
     pub(super) fn park(&mut self, server: &VirtualServer) {
         let Some(Open { channel, claim }) = self.open.take() else {
             return;
         };
+        let parked = Parked {
+            index: claim.lease.index(),
+            channel,
+            kept: claim.lease.keep(),
+        };
+        let roomy = server.pool.may_keep(&claim.lease);
+        drop(claim);
+        if !roomy {
+            return retire(server, parked);
+        }
         if self.parked.len() >= PARKED {
-            let (_, oldest) = self.parked.remove(0);
+            let oldest = self.parked.remove(0);
             retire(server, oldest);
         }
-        self.parked.push((claim.lease.index(), channel));
+        self.parked.push(parked);
     }
 
     /// Ends the open leg, on which QUIT was said.
     pub(super) fn quit(&mut self, server: &VirtualServer) {
-        if let Some(open) = self.open.take() {
-            server.tasks.spawn(quit::politely(open.channel));
+        if let Some(Open { channel, claim }) = self.open.take() {
+            let kept = claim.lease.keep();
+            server.tasks.spawn(quit::politely(channel, kept));
         }
     }
 
     /// Ends all that are parked.
     pub(super) fn retire(&mut self, server: &VirtualServer) {
-        for (_, channel) in self.parked.drain(..) {
-            retire(server, channel);
+        for parked in self.parked.drain(..) {
+            retire(server, parked);
         }
     }
 }
 
 /// Says QUIT on a leg, and ends it.
-fn retire(server: &VirtualServer, mut channel: Channel) {
+fn retire(server: &VirtualServer, parked: Parked) {
+    let Parked {
+        mut channel, kept, ..
+    } = parked;
     server.tasks.spawn(async move {
         let said = unconstrained(poll_fn(|cx| Poll::Ready(channel.send(cx, b"QUIT\r\n"))));
         if said.await.is_ok() {
-            quit::politely(channel).await;
+            quit::politely(channel, kept).await;
         }
     });
 }

@@ -41,6 +41,7 @@ pub(crate) use hostile::hostile;
 use leg::{Leg, State, Terms};
 pub(crate) use output::{Act, Count, MemberGone, Output, World};
 use phase::{Held, Phase};
+pub(crate) use replies::NO_SERVICE;
 pub(crate) use settings::Settings;
 use timer::Pace;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::coop::unconstrained;
 use tokio::time::timeout;
 
+use crate::pool::Kept;
 use crate::proxy::tls::{Channel, PLAIN};
 
 /// Time for a member to take QUIT and to answer it.
@@ -17,7 +18,7 @@ const ANSWER: usize = 4096;
 
 /// Ends a leg on which QUIT is the last that was said: when the answer has come, in order. A task of
 /// its own.
-pub(super) async fn politely(mut member: Channel) {
+pub(super) async fn politely(mut member: Channel, _kept: Kept) {
     member.adopt();
     let answered = unconstrained(poll_fn(|cx| {
         if ready!(member.poll_flush(cx)).is_err() {

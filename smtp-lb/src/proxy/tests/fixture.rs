@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::super::*;
 use crate::config::plan::{LimitsPlan, Mode, PoolId, VirtualServerPlan};
-use crate::pool::tests::{plan, pool};
+use crate::pool::tests::{member, plan, pool};
 
 /// Long enough never to be reached by a test that passes.
 pub(super) const LONG: Duration = Duration::from_mins(1);
@@ -22,11 +22,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
     plan.general.workers = 2;
     plan.pools[0].members = members
         .iter()
-        .map(|address| crate::config::plan::MemberPlan {
-            name: address.to_string(),
-            address: *address,
-            host: None,
-        })
+        .map(|address| member(&address.to_string(), *address))
         .collect();
     plan.virtual_servers = vec![VirtualServerPlan {
         name: "vs".to_owned(),

@@ -19,8 +19,8 @@ use super::fixture::{Fixture, LONG, V4, plan_for};
 use super::tls::peer::Peer;
 use super::tls::{Material, until};
 use crate::config::plan::{
-    Activation, BalanceUnit, ClientTlsId, GatewayPlan, LineEndings, Mode, ServerTlsId,
-    ServerTlsPlan, Start, TlsVersion, Verify,
+    Activation, Balance, BalanceUnit, ClientTlsId, GatewayPlan, LineEndings, Mode, QueuePlan,
+    ServerTlsId, ServerTlsPlan, Start, TlsVersion, Verify,
 };
 use member::Member;
 

@@ -9,8 +9,10 @@ use super::channel::Channel;
 use super::flow::Channels;
 use super::handshake;
 use crate::pool::Lease;
+use crate::proxy::clock;
 use crate::proxy::connect::Attempts;
 use crate::proxy::leg::Leg;
+use crate::proxy::refusal;
 use crate::proxy::relay::Relay;
 use crate::proxy::server::Place;
 
@@ -27,8 +29,7 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
         }
     }
     let Some((member, lease)) = member(&place, timer.as_mut()).await else {
-        place.counters.no_member.add(1);
-        return;
+        return refusal::no_member(client, &place, timer).await;
     };
     Relay::new(Channels::new(client, member), lease, place)
         .run(timer)
@@ -39,7 +40,7 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
 async fn member(place: &Place, mut timer: Pin<&mut Sleep>) -> Option<(Channel, Lease)> {
     let mut attempts = Attempts::new(place);
     loop {
-        let lease = attempts.choose(place)?;
+        let mut lease = attempts.choose(place, &[], timer.as_mut()).await?;
         let Some(member) = attempts.connect(place, &lease, timer.as_mut()).await else {
             continue;
         };
@@ -52,7 +53,7 @@ async fn member(place: &Place, mut timer: Pin<&mut Sleep>) -> Option<(Channel, L
                 continue;
             }
         }
-        lease.connected();
+        lease.connected(clock::coarse());
         return Some((member, lease));
     }
 }

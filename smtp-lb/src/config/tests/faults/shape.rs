@@ -348,3 +348,55 @@ fn what_lacks_only_because_it_is_misshapen_is_told_once() {
         assert_eq!(found, [(line, at)], "\n{text}");
     }
 }
+
+#[test]
+fn pools_out_of_bounds() {
+    let keys = "balance = \"random\"\nslow_ramp = \"2d\"\nwhen_down = \"450\"\nmin_active = 0\nconnections = 0\nqueue = { length = 0, wait = \"1h\" }\nmembers";
+    says(
+        &SOUND.replace("members", keys),
+        &[
+            (
+                9,
+                "\"random\"",
+                "unknown word `random` for `balance`",
+                "write `\"least-connections\"`, `\"round-robin\"`, `\"ratio\"`, `\"weighted-least-connections\"`, `\"fastest\"`, `\"power-of-two\"` or `\"source-hash\"`",
+            ),
+            (
+                10,
+                "\"2d\"",
+                "`2d` is out of bounds",
+                "write a duration from `\"1ms\"` to `\"1d\"`",
+            ),
+            (
+                11,
+                "\"450\"",
+                "unknown word `450` for `when_down`",
+                "write `\"421\"`, `\"reset\"` or `\"close\"`",
+            ),
+            (
+                12,
+                "0",
+                "`0` is out of bounds for `min_active`",
+                "write a number from 1 to 1000",
+            ),
+            (
+                13,
+                "0",
+                "`0` is out of bounds for `connections`",
+                "write a number from 1 to 10000000",
+            ),
+            (
+                14,
+                "0",
+                "`0` is out of bounds for `length`",
+                "write a number from 1 to 100000",
+            ),
+            (
+                14,
+                "\"1h\"",
+                "`1h` is out of bounds",
+                "write a duration from `\"1ms\"` to `\"10m\"`",
+            ),
+        ],
+    );
+}

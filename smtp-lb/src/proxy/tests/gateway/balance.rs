@@ -98,3 +98,85 @@ fn a_thousand_messages_over_one_connection() {
         .map(|member| member.memory().messages.len());
     assert_eq!(messages, [500, 500]);
 }
+
+/// Where the pool takes one connection, no session keeps it from the others between its messages.
+#[test]
+fn sessions_take_turns_at_a_scarce_member() {
+    let member = Manner::of("a").start();
+    let mut plan = gateway_plan(Mode::Plain, &[&member]);
+    plan.pools[0].limits.connections = Some(1);
+    plan.pools[0].queue = Some(QueuePlan {
+        length: 10,
+        wait: LONG,
+    });
+    let fixture = start(&plan);
+    let mut clients: Vec<_> = (0..4).map(|_| Client::connect(&fixture)).collect();
+    for client in &mut clients {
+        client.ehlo();
+    }
+    for round in 0..5 {
+        for client in &mut clients {
+            assert_eq!(&client.send(&format!("round {round}\r\n"))[..3], "250");
+        }
+    }
+    // And all at once.
+    let senders: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| {
+            std::thread::spawn(move || {
+                for _ in 0..5 {
+                    assert_eq!(&client.send("text\r\n")[..3], "250");
+                }
+                client.quit();
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.join().expect("sent");
+    }
+    assert_eq!(member.memory().messages.len(), 40);
+    let pool = &fixture.pools.status()[0];
+    assert_eq!((pool.waiting, pool.refused), (0, 0));
+    assert!(pool.queued > 0);
+    ended_well(&fixture);
+}
+
+/// Legs that are kept are connections: within a limit, half of it is left to others.
+#[test]
+fn parked_legs_leave_half_of_the_limit() {
+    let member = Manner::of("a").start();
+    let mut plan = gateway_plan(Mode::Plain, &[&member]);
+    plan.pools[0].members[0].limits.connections = Some(4);
+    let fixture = start(&plan);
+    let mut clients: Vec<_> = (0..6).map(|_| Client::connect(&fixture)).collect();
+    for client in &mut clients {
+        client.ehlo();
+        client.send("text\r\n");
+    }
+    let status = || fixture.pools.status()[0].members[0].clone();
+    // Fewer where a leg was parked while the next session had begun.
+    until(&fixture, |_| {
+        status().connections <= 2 && status().active == 0
+    });
+    for client in &mut clients {
+        client.send("text\r\n");
+        client.quit();
+    }
+    until(&fixture, |_| status().connections == 0);
+}
+
+/// The time to greet is taken from sessions.
+#[test]
+fn greetings_are_measured() {
+    let member = Manner::of("a").start();
+    let mut plan = gateway_plan(Mode::Plain, &[&member]);
+    plan.pools[0].balance = Balance::Fastest;
+    let fixture = start(&plan);
+    let greeting = || fixture.pools.status()[0].members[0].greeting_micros;
+    assert_eq!(greeting(), None);
+    let mut client = Client::connect(&fixture);
+    client.ehlo();
+    client.send("text\r\n");
+    assert!(greeting().is_some());
+    client.quit();
+}

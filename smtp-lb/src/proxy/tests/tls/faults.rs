@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use super::peer::{Peer, echo, member};
 use super::*;
+use crate::config::plan::WhenDown;
 
 /// Handshake record with a `ClientHello` of TLS 1.1: no `supported_versions`, one old suite.
 const HELLO_TLS_1_1: [u8; 50] = {
@@ -161,4 +162,33 @@ fn a_broken_record_cuts_the_session() {
     assert_eq!(error, ErrorKind::ConnectionReset);
     assert!(client.rest().is_err());
     until(&fixture, |vs| vs.active == 0 && vs.resets == 1);
+}
+
+/// Whom no member takes hears so within its TLS, which ends in order.
+#[test]
+fn no_member_is_told_within_tls() {
+    let material = Material::new();
+    for mode in [Mode::Offload, Mode::Bridge, Mode::EncryptServerSide] {
+        for (when_down, wanted) in [
+            (
+                WhenDown::Reply,
+                Some("421 4.3.2 No mail server can be had, closing\r\n"),
+            ),
+            (WhenDown::Close, Some("")),
+            (WhenDown::Reset, None),
+        ] {
+            let nobody = std::net::TcpListener::bind(V4).and_then(|it| it.local_addr());
+            let mut plan = tls_plan(mode, &[nobody.expect("bound")]);
+            plan.pools[0].when_down = when_down;
+            let profiles = material.profiles(Start::Implicit);
+            let fixture = Fixture::with(&plan, &profiles, AllowAll);
+            let client = (mode != Mode::EncryptServerSide).then_some(&material.client);
+            let mut client = Peer::connect(fixture.address(), client);
+            let heard = client.handshake().and_then(|()| client.rest());
+            let heard = heard.map(|heard| String::from_utf8_lossy(&heard).into_owned());
+            assert_eq!(heard.ok().as_deref(), wanted, "{mode:?}, {when_down:?}");
+            drop(client);
+            until(&fixture, |vs| vs.active == 0 && vs.no_member == 1);
+        }
+    }
 }

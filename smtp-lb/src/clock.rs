@@ -6,7 +6,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Time since an unknown moment, as of the kernel's last tick: up to 10 ms behind, and much
 /// cheaper than the exact time. Never goes back.
-pub(super) fn coarse() -> Duration {
+pub(crate) fn coarse() -> Duration {
     let now = clock_gettime(ClockId::MonotonicCoarse);
     // Neither part is ever negative: the clock counts up from the boot.
     Duration::new(
