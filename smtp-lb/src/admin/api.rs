@@ -152,6 +152,9 @@ pub struct MemberStatus {
     /// Greetings that were no 220.
     #[serde(default)]
     pub refused_greetings: u64,
+    /// Times that it broke SMTP or did not answer in time, where SMTP is read.
+    #[serde(default)]
+    pub faults: u64,
     /// Octets from clients to the member.
     pub bytes_in: u64,
     /// Octets from the member to clients.

@@ -17,6 +17,7 @@ impl MemberState for Member {
     fn failures(&self) -> u64 {
         self.connect_failures()
             .saturating_add(self.refused_greetings())
+            .saturating_add(self.faults())
     }
 }
 

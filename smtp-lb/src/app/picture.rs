@@ -79,6 +79,7 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         total: member.sessions,
         connect_failures: member.connect_failures,
         refused_greetings: member.refused_greetings,
+        faults: member.faults,
         bytes_in: member.bytes_in,
         bytes_out: member.bytes_out,
     };

@@ -58,6 +58,7 @@ pub struct Member {
     sessions: AtomicU64,
     connect_failures: AtomicU64,
     refused_greetings: AtomicU64,
+    faults: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
@@ -95,6 +96,7 @@ impl Member {
             sessions: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
             refused_greetings: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
         }
@@ -227,6 +229,12 @@ impl Member {
         self.refused_greetings.load(Ordering::Relaxed)
     }
 
+    /// Times that it broke SMTP or did not answer in time, ever.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
     /// Bytes from clients to the member, ever.
     #[must_use]
     pub fn bytes_in(&self) -> u64 {
@@ -247,6 +255,11 @@ impl Member {
     /// Counts a member that took the connection and greeted with 421, or with anything but 220.
     pub fn count_refused_greeting(&self) {
         self.refused_greetings.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a member that said what is no reply, or that did not answer in time.
+    pub fn count_fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts bytes to (`bytes_in`) and from (`bytes_out`) the member.

@@ -59,6 +59,8 @@ pub struct MemberStatus {
     pub connect_failures: u64,
     /// Greetings that were no 220, ever.
     pub refused_greetings: u64,
+    /// Times that it broke SMTP or did not answer in time, where SMTP is read.
+    pub faults: u64,
     /// Bytes from clients to the member, ever.
     pub bytes_in: u64,
     /// Bytes from the member to clients, ever.
@@ -104,6 +106,7 @@ fn of_member(pool: &Pool, member: &Member, terms: &Terms, now: Duration) -> Memb
         sessions: member.sessions(),
         connect_failures: member.connect_failures(),
         refused_greetings: member.refused_greetings(),
+        faults: member.faults(),
         bytes_in: member.bytes_in(),
         bytes_out: member.bytes_out(),
     }

@@ -76,6 +76,17 @@ mod tests {
         assert!(sockets.iter().all(|s| s.local_addr().ok() == Some(first)));
     }
 
+    /// Point 22 of the notes: without it each message waits for a delayed acknowledgement.
+    #[test]
+    fn accepted_connections_send_without_delay() {
+        let listener = &listen(ANY, &[], 1).expect("listen")[0];
+        listener.set_nonblocking(false).expect("blocking");
+        let address = listener.local_addr().expect("bound");
+        let _client = std::net::TcpStream::connect(address).expect("connect");
+        let (accepted, _) = listener.accept().expect("accept");
+        assert!(accepted.nodelay().expect("option"));
+    }
+
     #[test]
     fn a_port_in_use_is_refused_whoever_uses_it() {
         for (theirs, ours) in [(1, 1), (1, 2), (2, 1), (2, 2)] {

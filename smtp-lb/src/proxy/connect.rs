@@ -125,3 +125,17 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
     socket.set_nodelay(true)?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Point 22 of the notes.
+    #[test]
+    fn connections_to_members_send_without_delay() {
+        for address in ["192.0.2.1:25", "[2001:db8::1]:25"] {
+            let socket = socket(address.parse().expect("address")).expect("socket");
+            assert!(socket.nodelay().expect("option"));
+        }
+    }
+}

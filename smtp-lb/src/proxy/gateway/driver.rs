@@ -308,8 +308,15 @@ impl Session {
                 if let Some(gateway) = &self.place.gateway {
                     gateway.counts.add(count);
                 }
-                if let (Count::GreetingRefused, Some(open)) = (count, &self.legs.open) {
-                    open.claim.lease.member().count_refused_greeting();
+                if let Some(open) = &self.legs.open {
+                    let member = open.claim.lease.member();
+                    match count {
+                        Count::GreetingRefused => member.count_refused_greeting(),
+                        Count::MemberFault | Count::MemberTimeout | Count::Injection => {
+                            member.count_fault();
+                        }
+                        _ => {}
+                    }
                 }
             }
             Act::Learned(offer) => {

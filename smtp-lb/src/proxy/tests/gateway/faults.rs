@@ -32,6 +32,35 @@ fn a_member_that_dies_before_354_is_replaced_unseen() {
     }
 }
 
+/// Point 12 of the notes: a reply past its cap costs the member the envelope, and is held against
+/// it.
+#[test]
+fn a_member_whose_reply_has_no_end_is_replaced_and_marked() {
+    for when in ["EHLO", "MAIL", "RCPT", "DATA"] {
+        let mut manner = Manner::of("babbling");
+        manner.babbles_at = when;
+        let (babbling, good) = (manner.start(), Manner::of("good").start());
+        let fixture = start(&gateway_plan(Mode::Plain, &[&babbling, &good]));
+        let mut client = Client::connect(&fixture);
+        client.ehlo();
+        for _ in 0..4 {
+            assert_eq!(client.send("text\r\n"), "250 2.0.0 good has it", "{when}");
+        }
+        client.quit();
+        drop(client);
+        assert_eq!(good.memory().messages.len(), 4);
+        assert!(counts(&fixture).member_faults > 0, "{when}");
+        let pool = fixture.pools.iter().next().expect("a pool");
+        let faults: Vec<_> = pool
+            .members()
+            .iter()
+            .map(|member| member.faults())
+            .collect();
+        assert!(faults[0] > 0 && faults[1] == 0, "{when}: {faults:?}");
+        ended_well(&fixture);
+    }
+}
+
 /// After 354 nothing is said again to another member, and the session goes on.
 #[test]
 fn a_member_that_dies_later_costs_its_message() {

@@ -20,6 +20,8 @@ pub(super) struct Manner {
     pub(super) starttls: Option<Arc<ServerConfig>>,
     /// Drops the connection instead of answering this.
     pub(super) dies_at: &'static str,
+    /// Answers this by a line without end.
+    pub(super) babbles_at: &'static str,
     /// Drops the connection after so many messages.
     pub(super) messages: usize,
     /// Lines of the EHLO reply.
@@ -33,6 +35,7 @@ impl Manner {
             implicit: None,
             starttls: None,
             dies_at: "",
+            babbles_at: "",
             messages: usize::MAX,
             offers: &["PIPELINING", "SIZE 10000000", "8BITMIME"],
         }
@@ -110,6 +113,10 @@ fn serve(mut peer: Peer, manner: &Manner, memory: &Mutex<Memory>) -> io::Result<
         }
         if verb == manner.dies_at {
             return Ok(());
+        }
+        if verb == manner.babbles_at {
+            peer.send(&b"2".repeat(100_000))?;
+            continue;
         }
         match verb.as_str() {
             "EHLO" => {
