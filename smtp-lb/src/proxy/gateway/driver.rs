@@ -57,7 +57,6 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
         presence: Presence::Present,
         machine,
         out: Output::default(),
-        handed: false,
         ending: Ending::new(place.limits.session_timeout),
         alarm: Alarm::default(),
         bytes_in: 0,
@@ -73,9 +72,6 @@ struct Session {
     legs: Legs,
     machine: Machine,
     out: Output,
-    /// What the member is to hear was given to its channel, which has not sent all of it: one
-    /// octet is left in `out.to_member` to say so.
-    handed: bool,
     ending: Ending,
     alarm: Alarm,
     bytes_in: u64,
@@ -228,23 +224,16 @@ impl Session {
         if channel.poll_flush(cx).is_pending() {
             return Poll::Pending;
         }
-        if std::mem::take(&mut self.handed) {
-            // The machine may have emptied it since.
-            let handed = self.out.to_member.len().min(1);
-            self.out.to_member.drain(..handed);
-        }
+        self.out.unsent = false;
         if self.out.to_member.is_empty() {
             return Poll::Ready(());
         }
         claim.sent += self.out.to_member.len() as u64;
         let _ = channel.send(cx, &self.out.to_member);
-        if channel.poll_flush(cx).is_pending() {
-            self.handed = true;
-            self.out.to_member.truncate(1);
-            return Poll::Pending;
-        }
         self.out.to_member.clear();
-        Poll::Ready(())
+        let flushed = channel.poll_flush(cx).map(|_| ());
+        self.out.unsent = flushed.is_pending();
+        flushed
     }
 
     /// Ready when something came from the member, or its end.
@@ -277,7 +266,7 @@ impl Session {
     /// Resets the open leg.
     fn drop_member(&mut self) {
         self.legs.open = None;
-        self.handed = false;
+        self.out.unsent = false;
         self.out.to_member.clear();
     }
 
@@ -358,13 +347,12 @@ impl Session {
     async fn quit(&mut self) {
         unconstrained(poll_fn(|cx| {
             // All of it goes to the channel, whatever the member has taken.
-            let handed = std::mem::take(&mut self.handed);
-            let rest = self.out.to_member.get(usize::from(handed)..);
-            if let (Some(open), Some(rest @ [_, ..])) = (&mut self.legs.open, rest) {
+            if let (Some(open), rest @ [_, ..]) = (&mut self.legs.open, &self.out.to_member[..]) {
                 open.claim.sent += rest.len() as u64;
                 let _ = open.channel.send(cx, rest);
             }
             self.out.to_member.clear();
+            self.out.unsent = false;
             Poll::Ready(())
         }))
         .await;

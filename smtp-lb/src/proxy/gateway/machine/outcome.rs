@@ -96,7 +96,7 @@ impl Machine {
             4 | 5 => false,
             _ => return self.member_fault(out),
         };
-        if !out.to_member.is_empty() {
+        if out.is_behind() {
             // Not all of it has gone out: whatever this is about, it is not the whole.
             if accepted {
                 return self.member_fault(out);

@@ -17,8 +17,7 @@ pub(crate) trait World {
 /// What the machine wants done: octets first, then acts, in their order.
 ///
 /// The driver does all acts before it calls again. It hands the same one in, without what it has
-/// done and sent: octets that are left in `to_member` tell the machine that it is the member who
-/// is slow, and that a reply cannot be to what has not gone out.
+/// done and taken.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     /// For the client.
@@ -27,6 +26,15 @@ pub(crate) struct Output {
     pub(crate) to_member: Vec<u8>,
     /// What no octets can say.
     pub(crate) acts: VecDeque<Act>,
+    /// For the driver to say: it took octets for the member that have not all gone out yet.
+    pub(crate) unsent: bool,
+}
+
+impl Output {
+    /// Is the member who is slow? And a reply cannot be to what has not gone out.
+    pub(super) fn is_behind(&self) -> bool {
+        self.unsent || !self.to_member.is_empty()
+    }
 }
 
 /// What the driver does for the machine.

@@ -92,7 +92,7 @@ impl Machine {
         let plan = &self.settings.plan;
         let silent = self.client_since + plan.data_timeout <= self.now;
         if self.is_in_message() {
-            let stuck = !out.to_member.is_empty();
+            let stuck = out.is_behind();
             if stuck && silent {
                 // It is the member who takes nothing.
                 out.acts.push_back(Act::Count(Count::MemberTimeout));
