@@ -26,7 +26,6 @@ pub(crate) const FOR_TESTS: &[Package] = &[
         "/usr/share/doc/libsasl2-modules/copyright",
     ),
     ("openssl", "openssl"),
-    ("curl", "curl"),
     ("python3", "python3"),
     ("swaks", "swaks"),
     // Without them, swaks has neither TLS nor IPv6.
