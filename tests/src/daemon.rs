@@ -24,12 +24,24 @@ impl Daemon {
     /// Runs it with a configuration file whose control socket is at `socket`, and waits until it
     /// answers there. Its output is appended to `log`.
     pub fn start(netns: &Arc<Netns>, config: &Path, socket: &Path, log: &Path) -> Result<Self> {
+        Self::start_with(netns, config, socket, log, &[])
+    }
+
+    /// As [`start`](Self::start), with variables in its environment that name files.
+    pub fn start_with(
+        netns: &Arc<Netns>,
+        config: &Path,
+        socket: &Path,
+        log: &Path,
+        environment: &[(&str, &Path)],
+    ) -> Result<Self> {
         let cli = Cli {
             netns: Arc::clone(netns),
             socket: socket.to_path_buf(),
         };
         let mut command = netns.command(binary()?);
         command.arg("run").arg("--config").arg(config);
+        command.envs(environment.iter().copied());
         let process = Process::start("smtp-lb", &mut command, log)?;
         let mut daemon = Self { process, cli };
         until("answer of smtp-lb", LONG, || {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use smtp_lb::admin::api::{Counters, MemberStatus, Status};
@@ -165,9 +165,19 @@ impl Host {
 
     /// Starts it with another configuration.
     pub(crate) fn start_with(site: &Site, files: Files, text: &str) -> Self {
+        Self::start_in(site, files, text, &[])
+    }
+
+    /// As [`start_with`](Self::start_with), with variables in its environment that name files.
+    pub(crate) fn start_in(
+        site: &Site,
+        files: Files,
+        text: &str,
+        environment: &[(&str, &Path)],
+    ) -> Self {
         fs::write(files.config(), text).unwrap();
-        let daemon =
-            Daemon::start(&site.host, &files.config(), &files.socket(), &files.log()).unwrap();
+        let (config, socket, log) = (files.config(), files.socket(), files.log());
+        let daemon = Daemon::start_with(&site.host, &config, &socket, &log, environment).unwrap();
         Self { daemon, files }
     }
 

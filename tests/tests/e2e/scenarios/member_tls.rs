@@ -45,6 +45,9 @@ over_both! {
             case("full-other-ca", false, format!("ca = {}\nserver_name = \"{INSIDE}\"", quoted(&strangers.ca()))),
             case("full-address", false, format!("ca = {ca}")),
             case("full-system", false, format!("server_name = \"{INSIDE}\"")),
+            // The system's authorities, which are ours here.
+            case("full-system", true, format!("server_name = \"{INSIDE}\"")),
+            case("full-system-other-name", false, "server_name = \"mx.example\"".to_owned()),
             case("ca", true, format!("verify = \"ca\"\nca = {ca}")),
             case("ca-other-ca", false, format!("verify = \"ca\"\nca = {}", quoted(&strangers.ca()))),
             case("pinned", true, format!("verify = \"pinned\"\npins = [\"sha256:{pin}\"]")),
@@ -73,7 +76,8 @@ over_both! {
                 tried.push((name, listen, way == "relay", case.good));
             }
         }
-        let mut host = stage::start(&site, &[&text]);
+        let system = trust.inside.ca();
+        let mut host = stage::start_in(&site, &[&text], &[("SSL_CERT_FILE", &system)]);
 
         for (name, listen, relay, good) in tried {
             let socket = smtp_client::connect(Some(&site.outside), None, listen, LONG).unwrap();

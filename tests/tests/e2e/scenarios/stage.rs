@@ -93,6 +93,11 @@ pub(super) fn virtual_server(
 
 /// Starts smtp-lb with this behind what any configuration needs.
 pub(super) fn start(site: &Site, parts: &[&str]) -> Host {
+    start_in(site, parts, &[])
+}
+
+/// As [`start`], with variables in its environment that name files.
+pub(super) fn start_in(site: &Site, parts: &[&str], environment: &[(&str, &Path)]) -> Host {
     let files = Files::new();
     let folder = files.folder.path().display();
     let text = format!(
@@ -104,7 +109,7 @@ pub(super) fn start(site: &Site, parts: &[&str]) -> Host {
         files.pins.path().display(),
         parts.concat()
     );
-    Host::start_with(site, files, &text)
+    Host::start_in(site, files, &text, environment)
 }
 
 /// Mail servers on both machines, on this port.
