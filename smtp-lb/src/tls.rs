@@ -16,7 +16,6 @@ mod pem;
 mod profile;
 mod provider;
 mod resolver;
-mod secret;
 mod stamp;
 mod status;
 mod tickets;
@@ -26,13 +25,18 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+/// Largest key, certificate chain, OCSP response or passphrase, in octets.
+const SMALL: u64 = 1024 * 1024;
+/// Largest file of authorities or of revocations, in octets.
+const LARGE: u64 = 64 * 1024 * 1024;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use acceptor::Acceptor;
 pub use connector::Connector;
-pub use error::{Fault, Notice, Origin, TlsError, Warning};
+pub use error::{Fault, Notice, Origin, TlsError, Unreadable, Warning};
 pub use status::{CertificateStatus, ProfileStatus};
 pub(crate) use watch::Watch;
 

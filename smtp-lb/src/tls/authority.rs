@@ -12,12 +12,13 @@ use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::certificate::time;
 use super::error::{Fault, Notice, Origin};
-use super::{pem, secret};
+use super::{LARGE, pem};
+use crate::secret;
 
 /// The authorities in a file.
 pub(super) fn roots(path: &Path) -> Result<Arc<RootCertStore>, Fault> {
     let origin = Origin::from(path);
-    let text = secret::file(path, secret::LARGE)?;
+    let text = secret::file(path, LARGE)?;
     let mut roots = RootCertStore::empty();
     for (position, der) in (1..).zip(pem::certificates(&text, &origin)?) {
         let bad = || Fault::BadCertificate(origin.clone(), position);
@@ -52,7 +53,7 @@ pub(super) fn crls(
     let mut all = Vec::new();
     for path in paths {
         let origin = Origin::from(path.as_path());
-        let text = secret::file(path, secret::LARGE)?;
+        let text = secret::file(path, LARGE)?;
         for der in pem::crls(&text, &origin)? {
             let bad = |_| Fault::BadCrl(origin.clone());
             let (_, parsed) = CertificateRevocationList::from_der(&der).map_err(bad)?;

@@ -13,8 +13,9 @@ use x509_parser::prelude::FromDer;
 
 use super::error::{Fault, Flaw, Notice, Origin};
 use super::ocsp::{self, OcspFault};
-use super::{key, pem, secret};
+use super::{SMALL, key, pem};
 use crate::config::plan::CertificatePlan;
+use crate::secret;
 
 /// What handshakes use.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ type Chain = (Vec<CertificateDer<'static>>, Facts, SystemTime);
 
 fn chain(plan: &CertificatePlan) -> Result<Chain, Fault> {
     let file = Origin::from(plan.chain.as_path());
-    let text = secret::file(&plan.chain, secret::SMALL)?;
+    let text = secret::file(&plan.chain, SMALL)?;
     let chain = pem::certificates(&text, &file)?;
     let bad = |position| Fault::BadCertificate(file.clone(), position);
     let mut leaf = None;
@@ -195,7 +196,7 @@ fn staple(
         return Ok(None);
     };
     let file = || Origin::from(path.as_path());
-    let der = secret::file(path, secret::SMALL)?;
+    let der = secret::file(path, SMALL)?;
     let answer = ocsp::parse(&der, serial).map_err(|fault| match fault {
         OcspFault::NotDer => Fault::OcspNotDer(file()),
         OcspFault::Refused(status) => Fault::OcspRefused(file(), status),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use rustls::client::Resumption;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{DnsName, ServerName};
 use rustls::sign::SingleCertAndKey;
 
@@ -14,7 +15,7 @@ use super::certificate;
 use super::error::Fault;
 use super::make::{Made, Making, certificate_paths};
 use super::provider::{provider, versions};
-use super::verify::verifier;
+use super::verify::{anybody, verifier};
 use crate::config::plan::{ServerTlsPlan, Start};
 
 /// A server profile in force: we are the client.
@@ -38,6 +39,18 @@ impl Connector {
             start,
             server_name,
         }
+    }
+
+    /// Any certificate will do, as with `curl -k`: for probes that name no profile.
+    pub(crate) fn lenient() -> Result<Self, rustls::Error> {
+        let provider = Arc::new(default_provider());
+        let verifier = anybody(&provider);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        Ok(Self::new(Arc::new(config), Start::Implicit, None))
     }
 
     /// For one handshake.

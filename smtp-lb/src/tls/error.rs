@@ -1,45 +1,9 @@
 //! What is wrong with a profile's files, and what to do about it.
 
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::config::plan::Secret;
 use crate::config::{Finding, Place};
-
-/// Where something was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A file.
-    File(PathBuf),
-    /// A variable of the environment.
-    Env(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.to_string_lossy().escape_debug().fmt(f),
-            Self::Env(name) => write!(f, "env:{}", name.escape_debug()),
-        }
-    }
-}
-
-impl From<&Path> for Origin {
-    fn from(path: &Path) -> Self {
-        Self::File(path.to_path_buf())
-    }
-}
-
-impl From<&Secret> for Origin {
-    fn from(secret: &Secret) -> Self {
-        match secret {
-            Secret::File(path) => Self::File(path.clone()),
-            Secret::Env(name) => Self::Env(name.clone()),
-        }
-    }
-}
+pub use crate::secret::{Origin, Unreadable};
 
 /// A profile that cannot be used. Its text never holds what a file holds.
 #[derive(Debug, thiserror::Error)]
@@ -54,24 +18,9 @@ pub struct TlsError {
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// No such file.
-    #[error("{0} does not exist")]
-    Missing(Origin),
-    /// No permission to read it, or to enter a folder above it.
-    #[error("no permission to read {0}")]
-    Denied(Origin),
-    /// A folder, socket, device or pipe.
-    #[error("{0} is not a regular file")]
-    NotAFile(Origin),
-    /// Larger than any sound file of its kind.
-    #[error("{0} is larger than {1} KiB")]
-    TooLarge(Origin, u64),
-    /// Cannot be read, for another reason.
-    #[error("cannot read {0}: {1}")]
-    Unreadable(Origin, #[source] io::Error),
-    /// The variable is not set.
-    #[error("the environment has no variable {0}")]
-    NoVariable(String),
+    /// It cannot be had at all.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// Nothing in it looks like PEM.
     #[error("{0} is not PEM")]
     NotPem(Origin),
@@ -157,14 +106,7 @@ impl Fault {
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
-            Self::Missing(_) => {
-                "give the path of a file that exists; a relative path counts from where smtp-lb was started"
-            }
-            Self::Denied(_) => "run as root, or give the user of smtp-lb the right to read it",
-            Self::NotAFile(_) => "give the path of a regular file",
-            Self::TooLarge(..) => "see that it is the right file",
-            Self::Unreadable(..) => "see to the file or its disk",
-            Self::NoVariable(_) => "set it where smtp-lb is started, or use file:PATH",
+            Self::Unreadable(why) => why.help(),
             Self::NotPem(_) => {
                 "give a file with lines as -----BEGIN …-----; `openssl x509 -inform der` and \
                  `openssl pkey -inform der` make one of DER"

@@ -11,8 +11,9 @@ use rustls::sign::SigningKey;
 use zeroize::Zeroizing;
 
 use super::error::{Fault, Flaw, Origin};
-use super::{pem, secret};
+use super::{SMALL, pem};
 use crate::config::plan::Secret;
+use crate::secret;
 
 /// The label of encrypted PKCS#8 (RFC 7468 11), less what makes it that of a plain one.
 const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
@@ -28,7 +29,7 @@ pub(super) struct Key {
 /// Reads and, with the passphrase, decrypts a key.
 pub(super) fn load(from: &Secret, passphrase: Option<&Secret>) -> Result<Key, Flaw> {
     let origin = Origin::from(from);
-    let text = secret::secret(from).map_err(|fault| fault.of("key"))?;
+    let text = secret::secret(from, SMALL).map_err(|why| Fault::from(why).of("key"))?;
     if memmem::find(&text, LEGACY).is_some() {
         return Err(Fault::LegacyEncryption(origin).of("key"));
     }
@@ -37,7 +38,8 @@ pub(super) fn load(from: &Secret, passphrase: Option<&Secret>) -> Result<Key, Fl
         let Some(passphrase) = passphrase else {
             return Err(Fault::PassphraseNeeded(origin).of("key"));
         };
-        let passphrase = secret::passphrase(passphrase).map_err(|fault| fault.of("passphrase"))?;
+        let passphrase =
+            secret::password(passphrase, SMALL).map_err(|why| Fault::from(why).of("passphrase"))?;
         decrypt(&text, &passphrase, &origin)?
     } else {
         let (kind, der) = pem::key(&text, &origin).map_err(|fault| fault.of("key"))?;

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::secret::Unreadable;
 use crate::smtp::reply::{Reply, ReplyError};
 use crate::smtp::show;
 
@@ -63,13 +64,11 @@ pub enum Cause {
     #[error("domain for EHLO is not valid")]
     Domain,
     /// A file or variable of ours cannot be read.
-    #[error("cannot read {name}: {why}")]
-    Unreadable {
-        /// Which.
-        name: String,
-        /// Why not.
-        why: String,
-    },
+    #[error("{}", show(.0.to_string().as_bytes(), SHOWN))]
+    Unreadable(Unreadable),
+    /// smtp-lb is stopping.
+    #[error("interrupted")]
+    Interrupted,
     /// The text of the message cannot be sent.
     #[error("the text of the message {0}")]
     Body(&'static str),

@@ -4,7 +4,7 @@ use super::Cause;
 use crate::config::plan::MonitorMessagePlan;
 
 /// Largest text, in octets.
-pub(super) const MAX_BODY: usize = 64 * 1024;
+pub(super) const MAX_BODY: u64 = 64 * 1024;
 /// Longest line, its CR LF left out (RFC 5322 section 2.1.1).
 const MAX_LINE: usize = 998;
 /// The text if there is no file.

@@ -1,19 +1,15 @@
 //! Secrets and files of ours that a probe needs, read anew each time.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::Cause;
 use crate::config::plan::{Secret, Setting};
-use crate::smtp::show;
+use crate::secret::{self, Unreadable};
 
 /// Largest secret, in octets.
-const MAX_SECRET: usize = 4096;
-/// Characters of a path in a message.
-const SHOWN: usize = 200;
+const MAX_SECRET: u64 = 4096;
 /// What stands for a secret.
 pub(super) const HIDDEN: &str = "********";
 
@@ -21,21 +17,9 @@ pub(super) const HIDDEN: &str = "********";
 pub(super) type Octets = Zeroizing<Vec<u8>>;
 
 /// Reads a secret. The newline that editors leave at the end of a file is not of it.
-pub(super) async fn secret(secret: &Secret) -> Result<Octets, Cause> {
-    let mut octets = match secret {
-        Secret::File(path) => file(path, MAX_SECRET).await?,
-        Secret::Env(name) => match std::env::var_os(name) {
-            Some(value) => Zeroizing::new(value.into_encoded_bytes()),
-            None => return Err(unreadable(name, "it is not in the environment")),
-        },
-    };
-    if octets.last() == Some(&b'\n') {
-        octets.pop();
-        if octets.last() == Some(&b'\r') {
-            octets.pop();
-        }
-    }
-    Ok(octets)
+pub(super) async fn secret(from: &Secret) -> Result<Octets, Cause> {
+    let from = from.clone();
+    read(move || secret::password(&from, MAX_SECRET)).await
 }
 
 /// Reads what may be a secret, and tells whether it is one.
@@ -47,38 +31,19 @@ pub(super) async fn setting(setting: &Setting) -> Result<(Octets, bool), Cause> 
 }
 
 /// Reads a regular file of at most `limit` octets.
-pub(super) async fn file(path: &Path, limit: usize) -> Result<Octets, Cause> {
-    let shown = path.display().to_string();
-    let path = PathBuf::from(path);
-    let read = tokio::task::spawn_blocking(move || bounded(&path, limit)).await;
-    match read {
-        Ok(Ok(octets)) if octets.len() <= limit => Ok(octets),
-        Ok(Ok(_)) => Err(unreadable(
-            &shown,
-            &format!("it is larger than {limit} octets"),
-        )),
-        Ok(Err(error)) => Err(unreadable(&shown, &error.kind().to_string())),
-        Err(error) => Err(unreadable(&shown, &error.to_string())),
-    }
+pub(super) async fn file(path: &Path, limit: u64) -> Result<Octets, Cause> {
+    let path = path.to_path_buf();
+    read(move || secret::file(&path, limit)).await
 }
 
-fn bounded(path: &Path, limit: usize) -> io::Result<Octets> {
-    // Before it is opened: to open a pipe may wait for ever.
-    if !path.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    // Of its full size at once: a vector that grows leaves copies behind.
-    let mut octets = Zeroizing::new(Vec::with_capacity(limit + 64));
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)?.take(most).read_to_end(&mut octets)?;
-    Ok(octets)
-}
-
-fn unreadable(name: &str, why: &str) -> Cause {
-    Cause::Unreadable {
-        name: show(name.as_bytes(), SHOWN),
-        why: show(why.as_bytes(), SHOWN),
-    }
+/// Off the runtime's threads: a disk may take its time.
+async fn read(
+    what: impl FnOnce() -> Result<Octets, Unreadable> + Send + 'static,
+) -> Result<Octets, Cause> {
+    tokio::task::spawn_blocking(what)
+        .await
+        .map_err(|_| Cause::Interrupted)?
+        .map_err(Cause::Unreadable)
 }
 
 /// Writes [`HIDDEN`] over all `secrets` in foreign text.
@@ -122,16 +87,19 @@ mod tests {
         assert_eq!(read(b"pw\n").await.unwrap(), b"pw");
         assert_eq!(read(b"pw \n\r\n").await.unwrap(), b"pw \n");
         let error = read(&[b'x'; 4097]).await.unwrap_err();
-        assert!(error.contains("larger than 4096"), "{error}");
+        assert!(error.contains("is larger than 4 KiB"), "{error}");
         let error = secret(&Secret::File(folder.path().into()))
             .await
             .unwrap_err();
-        assert!(error.to_string().contains("invalid"), "{error}");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
         let gone = Secret::File(folder.path().join("gone"));
         let error = secret(&gone).await.unwrap_err().to_string();
-        assert!(error.ends_with("gone: entity not found"), "{error}");
+        assert!(error.ends_with("gone does not exist"), "{error}");
         let unset = Secret::Env("SMTP_LB_TEST_UNSET".into());
         let error = secret(&unset).await.unwrap_err().to_string();
-        assert!(error.contains("not in the environment"), "{error}");
+        assert!(
+            error.contains("has no variable SMTP_LB_TEST_UNSET"),
+            "{error}"
+        );
     }
 }

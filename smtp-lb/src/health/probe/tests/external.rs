@@ -131,7 +131,7 @@ async fn a_secret_that_is_not_there_stops_it_before_it_runs() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "prepare: cannot read /nowhere/password: entity not found"
+        "prepare: /nowhere/password does not exist"
     );
 }
 

@@ -236,14 +236,14 @@ async fn what_is_ours_is_told_before_anybody_is_bothered() {
                 auth: Some(desk.auth(Mechanism::Plain, "gone")),
                 ..base()
             },
-            "entity not found",
+            "gone does not exist",
         ),
         (
             SmtpMonitorPlan {
                 message: Some(message(Some(desk.path("long")))),
                 ..base()
             },
-            "larger than 65536 octets",
+            "long is larger than 64 KiB",
         ),
         (
             SmtpMonitorPlan {
