@@ -44,7 +44,6 @@ over_both! {
             case("full-other-name", false, format!("ca = {ca}\nserver_name = \"mx.example\"")),
             case("full-other-ca", false, format!("ca = {}\nserver_name = \"{INSIDE}\"", quoted(&strangers.ca()))),
             case("full-address", false, format!("ca = {ca}")),
-            case("full-system", false, format!("server_name = \"{INSIDE}\"")),
             // The system's authorities, which are ours here.
             case("full-system", true, format!("server_name = \"{INSIDE}\"")),
             case("full-system-other-name", false, "server_name = \"mx.example\"".to_owned()),
