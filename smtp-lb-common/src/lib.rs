@@ -20,4 +20,5 @@ pub mod image;
 pub mod lookup;
 pub mod packet;
 pub mod reason;
+pub mod reputation;
 pub mod verdict;

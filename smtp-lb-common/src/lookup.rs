@@ -54,7 +54,12 @@ fn root<I: Image + ?Sized>(image: &I, first: u32, index: u32) -> Option<Target> 
 
 /// Value of the last interval that starts at or below `key`, among `count` lines.
 #[inline(always)]
-fn search<I: Image + ?Sized>(image: &I, first: u32, count: u32, key: u64) -> Option<Target> {
+pub(crate) fn search<I: Image + ?Sized>(
+    image: &I,
+    first: u32,
+    count: u32,
+    key: u64,
+) -> Option<Target> {
     let (mut first, mut count) = (first, count);
     let mut line = image.line(first)?;
     for _ in 0..MAX_HALVINGS {

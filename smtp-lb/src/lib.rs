@@ -18,6 +18,7 @@ pub mod health;
 pub mod pool;
 pub mod proxy;
 pub mod reload;
+pub mod reputation;
 pub(crate) mod secret;
 pub mod shutdown;
 pub mod smtp;

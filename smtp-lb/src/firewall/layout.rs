@@ -24,6 +24,13 @@ impl Lines {
         }
     }
 
+    /// With `count` empty lines, for an image of another kind.
+    pub(crate) fn blank(count: u32) -> Self {
+        Self {
+            lines: vec![[0; 8]; count as usize],
+        }
+    }
+
     /// Number of the next line. An image of 2³² lines (256 GiB) cannot be loaded anyway.
     pub(crate) fn next(&self) -> u32 {
         u32::try_from(self.lines.len()).unwrap_or(u32::MAX)
@@ -40,7 +47,7 @@ impl Lines {
         first
     }
 
-    fn root(&mut self, first: u32, index: u32, target: Target) {
+    pub(crate) fn root(&mut self, first: u32, index: u32, target: Target) {
         let index = index as usize;
         self.lines[first as usize + index / 8][index % 8] = target.pack();
     }
@@ -91,6 +98,12 @@ impl Lines {
             let target = self.target(&steps);
             self.root(ROOT_V6, index, target);
         }
+    }
+
+    /// Lines of the intervals of one word of an IPv6 root, up to the high half `last`.
+    pub(crate) fn intervals_v6(&mut self, chunk: &[Interval], last: u64) -> Target {
+        let steps = self.steps_v6(chunk, last);
+        self.target(&steps)
     }
 
     fn steps_v6(&mut self, chunk: &[Interval], last: u64) -> Vec<Step> {

@@ -11,7 +11,7 @@ type Check = fn(&[u8]);
 /// Whatever the fuzzer begins with, and whatever it once found, holds without it.
 #[test]
 fn seeds() {
-    let targets: [(&str, Check); 7] = [
+    let targets: [(&str, Check); 8] = [
         ("line", super::line),
         ("command", super::command),
         ("reply", super::reply),
@@ -19,6 +19,7 @@ fn seeds() {
         ("data", super::data),
         ("bdat", super::bdat),
         ("machine", super::machine),
+        ("feed", super::feed),
     ];
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     for (target, check) in targets {
@@ -40,6 +41,15 @@ proptest! {
     #[test]
     fn line(input in text()) {
         super::line(&input);
+    }
+
+    #[test]
+    fn feed(kind in 0..4_u8, input in of(&[
+        "192.0.2.", "1", "0", "/24", "/", "10.0.0.0", "2001:db8::", "::ffff:", "-", ",", ",", "\n",
+        "\n", "\r", "bl", "wl", "bots", "#", ";", " ", "\"", "\"", "{\"cidr\":\"", "\"}", "ip", "bits",
+        "kind", "ip,bits,kind\n", "255.255.255.0", "{\"type\":\"metadata\"}",
+    ])) {
+        super::feed(&[&[kind], input.as_slice()].concat());
     }
 
     #[test]
