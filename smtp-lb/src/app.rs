@@ -28,6 +28,7 @@ use crate::pool::Pools;
 use crate::proxy::Proxy;
 use crate::reload::reload;
 use crate::shutdown::{Asked, Signals, shutdown};
+use crate::state::Folder;
 use crate::tls::{Profiles, Watch};
 
 pub(crate) use cause::cause;
@@ -51,6 +52,9 @@ pub(crate) struct Running {
     /// Taken by the stop.
     pub(crate) reader: Mutex<Option<Reader>>,
     pub(crate) bus: Bus,
+    /// What survives a restart. `None`: nothing does, as was told at the start.
+    #[allow(dead_code, reason = "what is kept there comes next")]
+    pub(crate) state: Option<Arc<Folder>>,
     started: Instant,
     stopping: AtomicBool,
 }

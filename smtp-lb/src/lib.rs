@@ -22,4 +22,5 @@ pub mod reputation;
 pub(crate) mod secret;
 pub mod shutdown;
 pub mod smtp;
+pub mod state;
 pub mod tls;

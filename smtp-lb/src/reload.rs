@@ -116,6 +116,10 @@ fn fixed(before: &Plan, after: &Plan) -> Vec<&'static str> {
             "general.workers",
             before.general.workers == after.general.workers,
         ),
+        (
+            "general.state_path",
+            before.general.state_path == after.general.state_path,
+        ),
         ("admin.socket", before.admin.socket == after.admin.socket),
         ("admin.mode", before.admin.mode == after.admin.mode),
         (
@@ -171,6 +175,10 @@ mod tests {
                 &["admin.socket"],
             ),
             (plan("", "mode = \"0660\"", "", ""), &["admin.mode"]),
+            (
+                plan("state_path = \"/var/lib/other\"", "", "", ""),
+                &["general.state_path"],
+            ),
             (
                 plan("", "", "interfaces = [\"lo\"]", ""),
                 &["firewall.interfaces"],

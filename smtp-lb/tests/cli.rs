@@ -44,11 +44,15 @@ fn relay(dir: &Path, listen: &str, firewall: &str) -> String {
     let socket = dir.join("admin.sock");
     let (socket, pins) = (socket.display(), dir.join("pins"));
     let pins = pins.display();
+    let state = dir.join("state");
+    let state = state.display();
     write(
         dir,
         "relay.toml",
         &format!(
             r#"
+            [general]
+            state_path = "{state}"
             [admin]
             socket = "{socket}"
             [firewall]

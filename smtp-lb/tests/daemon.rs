@@ -56,6 +56,7 @@ fn config_of(dir: &Path, workers: usize, members: &[SocketAddr], monitored: bool
         [general]
         workers = {workers}
         grace = "1h"
+        state_path = "{state}"
         [admin]
         socket = "{socket}"
         [firewall]
@@ -87,6 +88,7 @@ fn config_of(dir: &Path, workers: usize, members: &[SocketAddr], monitored: bool
         name = "all"
         publisher = "all"
         "#,
+        state = path("state"),
         socket = path("admin.sock"),
         pins = path("pins"),
         events = path("events.jsonl"),

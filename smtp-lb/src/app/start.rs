@@ -18,6 +18,7 @@ use crate::firewall::{self, Firewall, FirewallError};
 use crate::health::Health;
 use crate::pool::Pools;
 use crate::proxy::{AcceptFilter, AllowAll, Proxy};
+use crate::state::Folder;
 use crate::tls::Profiles;
 
 /// Everything but the control API, whose socket is claimed first: a second daemon must be told
@@ -36,6 +37,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     }
     let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
+    let state = state(&plan.general.state_path);
     let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan))?;
     let pools = Arc::new(Pools::from_plan(&plan, None));
 
@@ -64,10 +66,22 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         proxy,
         reader: Mutex::new(Some(reader)),
         bus,
+        state,
         started,
         stopping: AtomicBool::new(false),
     };
     Ok((running, claim))
+}
+
+/// Mail must flow without it, so a start goes on.
+fn state(path: &Path) -> Option<Arc<Folder>> {
+    match Folder::open(path) {
+        Ok(folder) => Some(Arc::new(folder)),
+        Err(error) => {
+            tracing::warn!("nothing that is set now survives a restart: {error}");
+            None
+        }
+    }
 }
 
 /// What needs the filter to stand: its events, listeners and monitors.

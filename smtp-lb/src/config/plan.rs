@@ -85,6 +85,8 @@ pub struct GeneralPlan {
     pub workers: usize,
     /// How long sessions may run on after SIGTERM.
     pub grace: Duration,
+    /// Folder of what must survive a restart. Absolute.
+    pub state_path: PathBuf,
 }
 
 /// `[admin]`.

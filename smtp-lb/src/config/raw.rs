@@ -75,6 +75,9 @@ pub(crate) struct General {
     pub workers: Option<At<usize>>,
     /// How long sessions may run on after SIGTERM, `"0s"` to `"1d"`. Default: `"30s"`.
     pub grace: Option<At<DurationText>>,
+    /// Folder of what must survive a restart, made if missing. Default: `"/var/lib/smtp-lb"`.
+    #[schemars(extend("examples" = ["/var/lib/smtp-lb"]))]
+    pub state_path: Option<At<String>>,
 }
 
 /// The control socket.

@@ -14,6 +14,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
         general: GeneralPlan {
             workers: 1,
             grace: Duration::from_secs(1),
+            state_path: "/nonexistent".into(),
         },
         admin: AdminPlan {
             socket: PathBuf::new(),

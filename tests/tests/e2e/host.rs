@@ -66,6 +66,7 @@ impl Files {
             r#"[general]
 workers = 2
 grace = "5s"
+state_path = "{folder}/state"
 
 [admin]
 socket = "{folder}/admin.sock"

@@ -15,6 +15,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
         general: GeneralPlan {
             workers: 1,
             grace: Duration::from_secs(1),
+            state_path: "/nonexistent".into(),
         },
         admin: AdminPlan {
             socket: PathBuf::from("/nonexistent"),

@@ -32,9 +32,10 @@ pub(super) fn config(setup: &Setup<'_>, folder: &Path) -> String {
     format!(
         r#"[general]
 workers = 1
+state_path = "{folder}/state"
 
 [admin]
-socket = "{}/admin.sock"
+socket = "{folder}/admin.sock"
 
 [[virtual_server]]
 name = "it"
@@ -50,7 +51,7 @@ name = "sink"
 members = ["{SINK}"]
 monitors = []
 "#,
-        folder.display()
+        folder = folder.display()
     )
 }
 

@@ -9,6 +9,7 @@ use crate::config::{raw, value};
 
 const GRACE: Duration = Duration::from_secs(30);
 const MAX_GRACE: Duration = Duration::from_hours(24);
+const STATE_PATH: &str = "/var/lib/smtp-lb";
 const SOCKET: &str = "/run/smtp-lb/admin.sock";
 const SOCKET_MODE: u32 = 0o600;
 
@@ -18,9 +19,15 @@ pub(super) fn general(check: &mut Check<'_>, raw: &raw::General) -> Checked<Gene
         |workers| **workers,
     );
     let grace = check.duration_or(raw.grace.as_ref(), GRACE, Duration::ZERO..=MAX_GRACE);
+    let state_path = check.value_or(
+        raw.state_path.as_ref(),
+        STATE_PATH.into(),
+        value::text::path,
+    );
     Ok(GeneralPlan {
         workers,
         grace: grace?,
+        state_path: state_path?,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What sound files become.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{SOUND, read};
@@ -18,6 +19,7 @@ fn defaults() {
     let plan = read(SOUND).unwrap().plan;
     assert!(plan.general.workers >= 1);
     assert_eq!(plan.general.grace, Duration::from_secs(30));
+    assert_eq!(plan.general.state_path, Path::new("/var/lib/smtp-lb"));
     assert_eq!(
         plan.admin,
         AdminPlan {

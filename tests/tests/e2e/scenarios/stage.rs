@@ -101,7 +101,8 @@ pub(super) fn start_in(site: &Site, parts: &[&str], environment: &[(&str, &Path)
     let files = Files::new();
     let folder = files.folder.path().display();
     let text = format!(
-        "[general]\nworkers = 2\ngrace = \"10s\"\n\n[admin]\nsocket = \"{folder}/admin.sock\"\n\n\
+        "[general]\nworkers = 2\ngrace = \"10s\"\nstate_path = \"{folder}/state\"\n\n\
+         [admin]\nsocket = \"{folder}/admin.sock\"\n\n\
          [firewall]\npin_path = \"{}\"\n\n[log]\nsystem_profile = \"all\"\n\n\
          [[log.destination]]\nname = \"file\"\ntype = \"file\"\npath = \"{folder}/events.json\"\n\n\
          [[log.publisher]]\nname = \"file\"\ndestinations = [\"file\"]\n\n\

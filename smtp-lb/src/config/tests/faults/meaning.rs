@@ -389,6 +389,19 @@ fn log_destinations() {
 }
 
 #[test]
+fn the_folder_of_state_is_an_absolute_path() {
+    says(
+        &format!("[general]\nstate_path = \"state\"\n{SOUND}"),
+        &[(
+            2,
+            "\"state\"",
+            "`state` is not an absolute path",
+            "write the whole path, beginning with `/`",
+        )],
+    );
+}
+
+#[test]
 fn the_name_of_the_default_is_reserved() {
     let text = format!(
         "{SOUND}\n[[firewall.policy]]\nname = \"p\"\n[[firewall.policy.rule]]\nname = \"default\"\n\
