@@ -7,6 +7,7 @@ mod address_list;
 mod client_tls;
 mod doubt;
 mod firewall;
+mod format;
 mod gateway;
 mod general;
 mod log;

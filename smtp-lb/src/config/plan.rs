@@ -4,16 +4,21 @@
 //! own lists, so a plan is a tree that can be shared behind one `Arc`.
 
 mod gateway;
+mod log;
 mod monitor;
 mod tls;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
+pub use log::{
+    DestinationKind, DestinationPlan, FieldList, Format, Framing, LogPlan, LogProfilePlan,
+    PublisherPlan, Transport,
+};
 pub use monitor::{
     ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,
     MonitorMessagePlan, MonitorPlan, MonitorTlsPlan, Setting, SmtpMonitorPlan,
@@ -335,82 +340,4 @@ pub enum Action {
     Accept,
     /// Take it away without a word.
     Drop,
-}
-
-/// `[log]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogPlan {
-    /// Where records go.
-    pub destinations: Vec<DestinationPlan>,
-    /// Sets of destinations.
-    pub publishers: Vec<PublisherPlan>,
-    /// What is told to which publisher.
-    pub profiles: Vec<LogProfilePlan>,
-    /// Profile of health, system and administration events.
-    pub system_profile: Option<ProfileId>,
-    /// Bound of the bus between producers and publishers, in events.
-    pub bus_capacity: usize,
-}
-
-/// `[[log.destination]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DestinationPlan {
-    /// Unique name.
-    pub name: String,
-    /// Kind and address.
-    pub kind: DestinationKind,
-    /// Bound of its queue, in records.
-    pub queue: usize,
-}
-
-/// Kind of a log destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DestinationKind {
-    /// One JSON object a line.
-    File {
-        /// Appended to; made if missing.
-        path: PathBuf,
-    },
-    /// RFC 5424 to a remote collector.
-    Syslog {
-        /// Collector.
-        address: SocketAddr,
-        /// UDP (RFC 5426) or TCP with octet counting (RFC 6587, 3.4.1).
-        transport: Transport,
-        /// Facility, 0 to 23 (RFC 5424, table 1).
-        facility: u8,
-        /// Source address to send from, if the operator chose one.
-        source: Option<IpAddr>,
-    },
-}
-
-/// Transport of a syslog destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// One record a datagram.
-    Udp,
-    /// Octet counting.
-    Tcp,
-}
-
-/// `[[log.publisher]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublisherPlan {
-    /// Unique name.
-    pub name: String,
-    /// Each gets every event.
-    pub destinations: Vec<DestinationId>,
-}
-
-/// `[[log.profile]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogProfilePlan {
-    /// Unique name.
-    pub name: String,
-    /// Who is told.
-    pub publisher: PublisherId,
-    /// Firewall events of accepted packets.
-    pub accept: bool,
-    /// Firewall events of dropped packets.
-    pub drop: bool,
 }

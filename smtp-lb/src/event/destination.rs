@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::config::plan::{DestinationKind, DestinationPlan, Transport};
 
 use super::EventError;
-use super::format::rfc5424::Encoder;
+use super::format::encoder::Encoder;
 use super::model::Event;
 use super::queue::Queue;
 use super::status::{DestinationState, DestinationStatus};
@@ -62,7 +62,8 @@ impl Ready {
     pub(super) fn prepare(plan: &DestinationPlan, timing: Timing) -> Result<Self, EventError> {
         let sink = match &plan.kind {
             DestinationKind::File { path } => {
-                let opened = File::open(path.clone());
+                let encoder = Encoder::of_this_host(plan.format.clone(), 0);
+                let opened = File::open(path.clone(), encoder);
                 AnySink::File(opened.map_err(|source| EventError::OpenFile {
                     name: plan.name.clone(),
                     path: path.clone(),
@@ -75,10 +76,12 @@ impl Ready {
                 facility,
                 source,
             } => {
-                let encoder = Encoder::of_this_host(*facility);
+                let encoder = Encoder::of_this_host(plan.format.clone(), *facility);
                 match transport {
                     Transport::Udp => AnySink::Udp(Udp::new(*address, *source, encoder)),
-                    Transport::Tcp => AnySink::Tcp(Tcp::new(*address, *source, encoder, timing)),
+                    Transport::Tcp(framing) => {
+                        AnySink::Tcp(Tcp::new(*address, *source, (encoder, *framing), timing))
+                    }
                 }
             }
         };
@@ -183,7 +186,7 @@ fn describe(kind: &DestinationKind) -> (&'static str, String) {
         } => {
             let kind = match transport {
                 Transport::Udp => "syslog-udp",
-                Transport::Tcp => "syslog-tcp",
+                Transport::Tcp(_) => "syslog-tcp",
             };
             (kind, address.to_string())
         }

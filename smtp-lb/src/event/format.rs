@@ -1,10 +1,18 @@
 //! Events as octets. An encoder appends to a buffer that its caller keeps, and allocates nothing.
 
+pub(crate) mod bigip;
+mod cef;
+pub mod encoder;
+mod escape;
+pub(crate) mod fields;
 pub mod json;
 pub(crate) mod message;
-pub mod rfc5424;
+mod pairs;
+mod rfc3164;
+mod rfc5424;
 #[cfg(test)]
 pub(crate) mod samples;
+mod splunk;
 
 use jiff::Timestamp;
 

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::names::Sections;
-use super::{Check, Checked, all};
+use super::{Check, Checked, all, format};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
-    DestinationId, DestinationKind, DestinationPlan, LogPlan, LogProfilePlan, ProfileId,
-    PublisherId, PublisherPlan, Transport,
+    DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogPlan, LogProfilePlan,
+    ProfileId, PublisherId, PublisherPlan, Transport,
 };
 use crate::config::raw::{self, At};
 use crate::config::value;
@@ -75,14 +75,22 @@ fn destination(
 ) -> Checked<DestinationPlan> {
     let name = check.name(raw.name.as_ref());
     let written = check.must(raw.kind.as_ref())?;
+    let format = format::compile(check, raw, **written);
     let kind = match **written {
         raw::DestinationKind::File => file(check, taken, raw, written),
-        raw::DestinationKind::Syslog => syslog(check, raw, written),
+        raw::DestinationKind::Syslog => {
+            let framing = match format {
+                Ok(Format::BigIp(_) | Format::Splunk | Format::Json) => Framing::Newline,
+                _ => Framing::OctetCounting,
+            };
+            syslog(check, raw, written, framing)
+        }
     };
     let queue = raw.queue.as_deref().copied().unwrap_or(QUEUE);
     Ok(DestinationPlan {
         name: name?,
         kind: kind?,
+        format: format?,
         queue,
     })
 }
@@ -96,6 +104,7 @@ fn file(
     let strange = [
         foreign(check, "address", "file", raw.address.as_ref()),
         foreign(check, "transport", "file", raw.transport.as_ref()),
+        foreign(check, "framing", "file", raw.framing.as_ref()),
         foreign(check, "facility", "file", raw.facility.as_ref()),
         foreign(check, "source", "file", raw.source.as_ref()),
     ];
@@ -124,8 +133,10 @@ fn syslog(
     check: &mut Check<'_>,
     raw: &raw::Destination,
     kind: &At<raw::DestinationKind>,
+    framing: Framing,
 ) -> Checked<DestinationKind> {
     let strange = foreign(check, "path", "syslog", raw.path.as_ref());
+    let transport = transport(check, raw, framing);
     let source = raw
         .source
         .as_ref()
@@ -156,10 +167,7 @@ fn syslog(
     strange?;
     Ok(DestinationKind::Syslog {
         address,
-        transport: match raw.transport.as_deref() {
-            None | Some(raw::Transport::Udp) => Transport::Udp,
-            Some(raw::Transport::Tcp) => Transport::Tcp,
-        },
+        transport: transport?,
         // The words stand in the order of their numbers.
         facility: raw
             .facility
@@ -167,6 +175,29 @@ fn syslog(
             .map_or(FACILITY, |facility| *facility as u8),
         source: source.map(|(_, ip)| ip),
     })
+}
+
+/// `framing` is what the format would have.
+fn transport(
+    check: &mut Check<'_>,
+    raw: &raw::Destination,
+    framing: Framing,
+) -> Checked<Transport> {
+    match raw.transport.as_deref() {
+        None | Some(raw::Transport::Udp) => match &raw.framing {
+            None => Ok(Transport::Udp),
+            Some(written) => {
+                let message = "`framing` is for streams, and each datagram is one record";
+                let help = "leave `framing` out, or add `transport = \"tcp\"`";
+                Err(check.error(written, message, help))
+            }
+        },
+        Some(raw::Transport::Tcp) => Ok(Transport::Tcp(match raw.framing.as_deref() {
+            None => framing,
+            Some(raw::Framing::OctetCounting) => Framing::OctetCounting,
+            Some(raw::Framing::Newline) => Framing::Newline,
+        })),
+    }
 }
 
 /// A key that belongs to another type of destination.

@@ -36,7 +36,17 @@ pub(crate) struct Destination {
     #[serde(rename = "type")]
     #[schemars(required)]
     pub kind: Option<At<DestinationKind>>,
-    /// File appended to, one JSON object a line. Only and always with type `"file"`.
+    /// How records are written. Default: `"json"` to files, `"rfc5424"` to collectors.
+    pub format: Option<At<Format>>,
+    /// Fields of a packet in their order, with format `"bigip"` only: AFM's names. Default: those of
+    /// the guide, `date_time`, `action`, `drop_reason`, `protocol`, `src_ip`, `src_port`, `dest_ip`,
+    /// `dest_port`.
+    #[schemars(length(min = 1), extend("examples" = [["date_time", "action", "src_ip", "dest_port"]]))]
+    pub fields: Option<At<Vec<At<String>>>>,
+    /// What stands between two values, with format `"bigip"` only. Default: `","`.
+    #[schemars(extend("examples" = ["|"]))]
+    pub delimiter: Option<At<String>>,
+    /// File appended to, one record a line. Only and always with type `"file"`.
     #[schemars(extend("examples" = ["/var/log/smtp-lb/events.json"]))]
     pub path: Option<At<String>>,
     /// Collector, `"address:port"` or `"host:port"`. Only and always with type `"syslog"`.
@@ -44,6 +54,9 @@ pub(crate) struct Destination {
     pub address: Option<At<String>>,
     /// Only with type `"syslog"`. Default: `"udp"`.
     pub transport: Option<At<Transport>>,
+    /// What tells one record of a TCP stream from the next. Only with transport `"tcp"`. Default:
+    /// `"octet-counting"` for `rfc5424`, `rfc3164` and `cef`, `"newline"` for the others.
+    pub framing: Option<At<Framing>>,
     /// Only with type `"syslog"`. Default: `"local0"`.
     pub facility: Option<At<Facility>>,
     /// Address to send from. Only with type `"syslog"`. Default: the kernel's choice.
@@ -58,10 +71,38 @@ pub(crate) struct Destination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DestinationKind {
-    /// One JSON object a line.
+    /// One record a line.
     File,
-    /// RFC 5424 to a remote collector.
+    /// To a remote collector.
     Syslog,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Format {
+    /// RFC 5424, with structured data.
+    Rfc5424,
+    /// RFC 3164, with pairs as `name="value"`. Time is UTC.
+    Rfc3164,
+    /// A list of values, as the field list of a BIG-IP log profile.
+    Bigip,
+    /// Pairs as `name="value"`, without a syslog header.
+    Splunk,
+    /// `ArcSight`'s Common Event Format, behind a header as of RFC 3164.
+    Cef,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What tells one record of a stream from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Framing {
+    /// Its length before each (RFC 6587, section 3.4.1).
+    OctetCounting,
+    /// A newline behind each (RFC 6587, section 3.4.2).
+    Newline,
 }
 
 /// How syslog records travel.
@@ -70,7 +111,7 @@ pub(crate) enum DestinationKind {
 pub(crate) enum Transport {
     /// One record a datagram (RFC 5426).
     Udp,
-    /// Octet counting (RFC 6587, section 3.4.1).
+    /// A stream of records (RFC 6587).
     Tcp,
 }
 

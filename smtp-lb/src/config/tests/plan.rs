@@ -192,11 +192,63 @@ fn references_become_positions() {
         plan.log.destinations[1].kind,
         DestinationKind::Syslog {
             address: "[2001:db8::41]:514".parse().unwrap(),
-            transport: Transport::Tcp,
+            transport: Transport::Tcp(Framing::OctetCounting),
             facility: 23,
             source: Some("2001:db8::9".parse().unwrap()),
         }
     );
+}
+
+#[test]
+fn formats_and_framing_of_destinations() {
+    let read = |keys: &str| {
+        let text = format!("[[log.destination]]\nname = \"d\"\n{keys}\n");
+        let destination = read(&text).unwrap().plan.log.destinations.remove(0);
+        let transport = match destination.kind {
+            DestinationKind::Syslog { transport, .. } => Some(transport),
+            DestinationKind::File { .. } => None,
+        };
+        (destination.format, transport)
+    };
+    let file = |keys: &str| read(&format!("type = \"file\"\npath = \"/x\"\n{keys}")).0;
+    let syslog = |keys: &str| {
+        read(&format!(
+            "type = \"syslog\"\naddress = \"192.0.2.1:514\"\n{keys}"
+        ))
+    };
+    assert_eq!(file(""), Format::Json);
+    assert_eq!(file("format = \"cef\""), Format::Cef);
+    assert_eq!(syslog(""), (Format::Rfc5424, Some(Transport::Udp)));
+    let table = [
+        ("rfc5424", Format::Rfc5424, Framing::OctetCounting),
+        ("rfc3164", Format::Rfc3164, Framing::OctetCounting),
+        ("cef", Format::Cef, Framing::OctetCounting),
+        ("splunk", Format::Splunk, Framing::Newline),
+        ("json", Format::Json, Framing::Newline),
+        (
+            "bigip",
+            Format::BigIp(FieldList::default()),
+            Framing::Newline,
+        ),
+    ];
+    for (name, format, framing) in table {
+        let keys = format!("format = \"{name}\"\ntransport = \"tcp\"\n");
+        assert_eq!(
+            syslog(&keys),
+            (format.clone(), Some(Transport::Tcp(framing)))
+        );
+        let keys = keys + "framing = \"newline\"";
+        assert_eq!(
+            syslog(&keys),
+            (format, Some(Transport::Tcp(Framing::Newline)))
+        );
+    }
+    let list = FieldList {
+        fields: vec!["src_ip".into(), "action".into()],
+        delimiter: " | ".into(),
+    };
+    let keys = "format = \"bigip\"\nfields = [\"src_ip\", \"action\"]\ndelimiter = \" | \"";
+    assert_eq!(syslog(keys), (Format::BigIp(list), Some(Transport::Udp)));
 }
 
 #[test]

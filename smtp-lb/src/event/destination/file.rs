@@ -1,4 +1,4 @@
-//! A file: one JSON object a line.
+//! A file: one record a line.
 
 use std::fs::{self, OpenOptions};
 use std::future::pending;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use tokio::task::spawn_blocking;
 
-use super::super::format::json;
+use super::super::format::encoder::Encoder;
 use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::worker::Sink;
@@ -19,33 +19,38 @@ use super::worker::Sink;
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
-    file: Option<fs::File>,
+    encoder: Encoder,
+    opened: Option<fs::File>,
 }
 
 impl File {
     /// Opens it, and makes it if missing, readable by owner and group.
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
-        let file = Some(append(&path)?);
-        Ok(Self { path, file })
+    pub(super) fn open(path: PathBuf, encoder: Encoder) -> io::Result<Self> {
+        let opened = Some(append(&path)?);
+        Ok(Self {
+            path,
+            encoder,
+            opened,
+        })
     }
 }
 
 impl Sink for File {
     fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
-        json::encode(event, out);
+        self.encoder.encode(event, out);
         out.push(b'\n');
     }
 
     async fn open(&mut self) -> io::Result<()> {
-        if self.file.is_none() {
+        if self.opened.is_none() {
             let path = self.path.clone();
-            self.file = Some(spawn_blocking(move || append(&path)).await??);
+            self.opened = Some(spawn_blocking(move || append(&path)).await??);
         }
         Ok(())
     }
 
     async fn write(&mut self, out: &mut Outgoing) -> io::Result<()> {
-        let Some(mut file) = self.file.take() else {
+        let Some(mut file) = self.opened.take() else {
             return Err(io::ErrorKind::NotConnected.into());
         };
         let path = self.path.clone();
@@ -58,7 +63,7 @@ impl Sink for File {
         })
         .await?;
         // Kept also after an error: a record half written (a full disk) is then gone on with.
-        self.file = Some(file);
+        self.opened = Some(file);
         *out = records;
         written
     }

@@ -1,4 +1,4 @@
-//! Syslog over TCP with octet counting (RFC 6587, 3.4.1).
+//! Syslog over TCP, with octet counting or newlines (RFC 6587, 3.4.1 and 3.4.2).
 
 use std::future::pending;
 use std::io::{self, ErrorKind, Write as _};
@@ -10,11 +10,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::super::format::rfc5424::Encoder;
+use super::super::format::encoder::Encoder;
 use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::Timing;
 use super::worker::Sink;
+use crate::config::plan::Framing;
 
 /// Octets that the kernel may hold beyond what is on its way. They are lost with the collector
 /// although counted as sent, so they are few; left alone the kernel takes megabytes.
@@ -26,6 +27,7 @@ pub(super) struct Tcp {
     address: SocketAddr,
     source: Option<IpAddr>,
     encoder: Encoder,
+    framing: Framing,
     timing: Timing,
     /// The record being framed.
     record: Vec<u8>,
@@ -36,13 +38,14 @@ impl Tcp {
     pub(super) fn new(
         address: SocketAddr,
         source: Option<IpAddr>,
-        encoder: Encoder,
+        (encoder, framing): (Encoder, Framing),
         timing: Timing,
     ) -> Self {
         Self {
             address,
             source,
             encoder,
+            framing,
             timing,
             record: Vec::new(),
             stream: None,
@@ -88,6 +91,11 @@ impl Tcp {
 
 impl Sink for Tcp {
     fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.framing == Framing::Newline {
+            // No record has a newline of its own.
+            self.encoder.encode(event, out);
+            return out.push(b'\n');
+        }
         self.record.clear();
         self.encoder.encode(event, &mut self.record);
         // Writing to a Vec cannot fail.

@@ -6,7 +6,7 @@ mod tcp;
 mod udp;
 
 use super::*;
-use crate::config::plan::DestinationKind;
+use crate::config::plan::{DestinationKind, Format, Framing};
 use crate::event::format::samples;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -45,6 +45,7 @@ pub(in crate::event) fn syslog(
             facility: 16,
             source: None,
         },
+        format: Format::Rfc5424,
         queue,
     }
 }

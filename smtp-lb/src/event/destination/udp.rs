@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use tokio::net::UdpSocket;
 
-use super::super::format::rfc5424::Encoder;
+use super::super::format::encoder::Encoder;
 use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::worker::Sink;

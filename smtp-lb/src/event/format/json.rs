@@ -11,8 +11,18 @@ use super::{is_unsafe, time};
 
 /// Appends the event, without a line end.
 pub fn encode(event: &Event, out: &mut Vec<u8>) {
+    write(None, event, out);
+}
+
+/// As [`encode`], with a number by which a gap can be seen.
+pub(super) fn numbered(sequence: u32, event: &Event, out: &mut Vec<u8>) {
+    write(Some(sequence), event, out);
+}
+
+fn write(sequence_id: Option<u32>, event: &Event, out: &mut Vec<u8>) {
     let line = Line {
         time: Time(event.time_ns),
+        sequence_id,
         event,
     };
     // Neither writing to a Vec nor serialising the model can fail.
@@ -22,6 +32,8 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
 #[derive(Serialize)]
 struct Line<'a> {
     time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_id: Option<u32>,
     #[serde(flatten)]
     event: &'a Event,
 }

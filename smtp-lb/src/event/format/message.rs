@@ -37,12 +37,9 @@ impl fmt::Display for Message<'_> {
 
 fn firewall(packet: &FirewallEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{} ", packet.action)?;
-    match packet.protocol {
-        1 => f.write_str("ICMP"),
-        6 => f.write_str("TCP"),
-        17 => f.write_str("UDP"),
-        58 => f.write_str("ICMPv6"),
-        other => write!(f, "protocol {other}"),
+    match protocol(packet.protocol) {
+        Protocol::Number(number) => write!(f, "protocol {number}"),
+        named @ Protocol::Name(_) => write!(f, "{named}"),
     }?;
     if packet.src_port == 0 && packet.dest_port == 0 {
         write!(f, " {} -> {}", packet.src_ip, packet.dest_ip)?;
@@ -59,4 +56,30 @@ fn firewall(packet: &FirewallEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, " for virtual server {}", packet.virtual_server)?;
     }
     Ok(())
+}
+
+/// An IP protocol by its name, if it is one that people know.
+pub(super) enum Protocol {
+    Name(&'static str),
+    Number(u8),
+}
+
+/// The name of a protocol number (IANA).
+pub(super) const fn protocol(number: u8) -> Protocol {
+    match number {
+        1 => Protocol::Name("ICMP"),
+        6 => Protocol::Name("TCP"),
+        17 => Protocol::Name("UDP"),
+        58 => Protocol::Name("ICMPv6"),
+        other => Protocol::Number(other),
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
 }

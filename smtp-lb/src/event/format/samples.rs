@@ -90,6 +90,24 @@ pub(crate) fn all() -> Vec<Event> {
     ]
 }
 
+/// Names and texts of any length, of octets that grow when they are escaped.
+pub(crate) fn largest() -> [Event; 3] {
+    let long = format!("{NASTY}{}", "\u{9b}".repeat(100_000));
+    let mut packet = packet("accept", &long);
+    if let Kind::Firewall(packet) = &mut packet.kind {
+        packet.interface = long.as_str().into();
+        packet.policy = long.as_str().into();
+        packet.rule = long.as_str().into();
+    }
+    let mut health = health(false, &long);
+    if let Kind::Health(health) = &mut health.kind {
+        health.pool = long.as_str().into();
+        health.member = long.as_str().into();
+        health.monitor = long.as_str().into();
+    }
+    [packet, health, system("x", &long)]
+}
+
 /// Compares with a golden file. `GOLDEN=write` in the environment writes it, to be read before
 /// it is committed.
 pub(crate) fn compare(name: &str, golden: &str, lines: &[String]) {
@@ -99,7 +117,7 @@ pub(crate) fn compare(name: &str, golden: &str, lines: &[String]) {
     }
     if std::env::var_os("GOLDEN").is_some_and(|value| value == "write") {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/event/format/");
-        std::fs::write(format!("{folder}{name}"), &text).unwrap();
+        return std::fs::write(format!("{folder}{name}"), &text).unwrap();
     }
     assert_eq!(text, golden, "{name}");
 }

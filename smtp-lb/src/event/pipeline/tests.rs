@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::plan::{
-    DestinationId, DestinationKind, DestinationPlan, LogProfilePlan, PublisherId, PublisherPlan,
-    Transport,
+    DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogProfilePlan, PublisherId,
+    PublisherPlan, Transport,
 };
 use crate::event::destination::tests::{QUICK, lonely_address, syslog, until};
 use crate::event::format::samples;
@@ -17,6 +17,7 @@ fn file(name: &str, folder: &Path) -> DestinationPlan {
         kind: DestinationKind::File {
             path: folder.join(name),
         },
+        format: Format::Json,
         queue: 100_000,
     }
 }
@@ -130,9 +131,9 @@ async fn a_stalled_collector_holds_up_nobody() {
     // It listens and never reads.
     let _listener = std::net::TcpListener::bind(address).unwrap();
     let away = lonely_address();
-    let mut stalled = syslog(address, Transport::Tcp, 100);
+    let mut stalled = syslog(address, Transport::Tcp(Framing::OctetCounting), 100);
     stalled.name = "stalled".to_owned();
-    let mut dead = syslog(away, Transport::Tcp, 100);
+    let mut dead = syslog(away, Transport::Tcp(Framing::OctetCounting), 100);
     dead.name = "dead".to_owned();
     let (pipeline, bus) = start(&log(vec![stalled, dead, file("a", folder.path())]), all());
     emit(&bus, 50_000);
@@ -213,7 +214,11 @@ async fn a_reload_that_fails_changes_nothing() {
 async fn a_kept_collector_keeps_its_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
-    let plan = log(vec![syslog(address, Transport::Tcp, 100)]);
+    let plan = log(vec![syslog(
+        address,
+        Transport::Tcp(Framing::OctetCounting),
+        100,
+    )]);
     let (pipeline, bus) = start(&plan, all());
     for _ in 0..5 {
         let prepared = pipeline.prepare(&plan, all()).unwrap();

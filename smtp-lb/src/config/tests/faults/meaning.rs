@@ -402,6 +402,68 @@ fn the_folder_of_state_is_an_absolute_path() {
 }
 
 #[test]
+fn formats_of_log_destinations() {
+    says(
+        r#"
+        [[log.destination]]
+        name = "a"
+        type = "file"
+        path = "/a"
+        fields = ["action"]
+        framing = "newline"
+        [[log.destination]]
+        name = "b"
+        type = "syslog"
+        address = "10.0.0.1:514"
+        format = "bigip"
+        fields = ["src_ip", "acton", "colour"]
+        delimiter = "a"
+        framing = "newline"
+        "#,
+        &[
+            (
+                6,
+                "[\"action\"]",
+                "`fields` means something with `format = \"bigip\"` only",
+                "leave `fields` out, or add `format = \"bigip\"`",
+            ),
+            (
+                7,
+                "\"newline\"",
+                "`framing` means nothing to a destination of type `file`",
+                "leave `framing` out",
+            ),
+            (
+                13,
+                "\"acton\"",
+                "no field is named `acton`",
+                "did you mean `action`?",
+            ),
+            (
+                13,
+                "\"colour\"",
+                "no field is named `colour`",
+                "write some of `acl_policy_name`, `acl_policy_type`, `acl_rule_name`, `action`, \
+                 `bigip_hostname`, `context_name`, `context_type`, `date_time`, `dest_ip`, \
+                 `dest_port`, …",
+            ),
+            (
+                14,
+                "\"a\"",
+                "`a` cannot stand between values",
+                "write 1 to 8 octets, no letters, digits, quotes, backslashes or control characters",
+            ),
+            (
+                15,
+                "\"newline\"",
+                "`framing` is for streams, and each datagram is one record",
+                "leave `framing` out, or add `transport = \"tcp\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn the_name_of_the_default_is_reserved() {
     let text = format!(
         "{SOUND}\n[[firewall.policy]]\nname = \"p\"\n[[firewall.policy.rule]]\nname = \"default\"\n\

@@ -10,6 +10,7 @@ fn plan(path: &Path) -> DestinationPlan {
         kind: DestinationKind::File {
             path: path.to_owned(),
         },
+        format: Format::Json,
         queue: 10_000,
     }
 }

@@ -6,7 +6,7 @@ use crate::event::queue::Done;
 use tokio::net::TcpListener;
 
 fn plan(address: SocketAddr, queue: usize) -> DestinationPlan {
-    syslog(address, Transport::Tcp, queue)
+    syslog(address, Transport::Tcp(Framing::OctetCounting), queue)
 }
 
 #[tokio::test]
@@ -111,7 +111,15 @@ async fn a_close_while_idle_loses_nothing() {
 async fn nothing_is_written_into_a_closed_connection() {
     let address = lonely_address();
     let listener = listen(address);
-    let mut tcp = Tcp::new(address, None, Encoder::of_this_host(16), QUICK);
+    let mut tcp = Tcp::new(
+        address,
+        None,
+        (
+            Encoder::of_this_host(Format::Rfc5424, 16),
+            Framing::OctetCounting,
+        ),
+        QUICK,
+    );
     tcp.open().await.unwrap();
     drop(accept(&listener).await);
     let mut outgoing = Outgoing::default();

@@ -1,0 +1,172 @@
+//! Where events go.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::{DestinationId, ProfileId, PublisherId};
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPlan {
+    /// Where records go.
+    pub destinations: Vec<DestinationPlan>,
+    /// Sets of destinations.
+    pub publishers: Vec<PublisherPlan>,
+    /// What is told to which publisher.
+    pub profiles: Vec<LogProfilePlan>,
+    /// Profile of health, system and administration events.
+    pub system_profile: Option<ProfileId>,
+    /// Bound of the bus between producers and publishers, in events.
+    pub bus_capacity: usize,
+}
+
+/// `[[log.destination]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationPlan {
+    /// Unique name.
+    pub name: String,
+    /// Kind and address.
+    pub kind: DestinationKind,
+    /// How records are written.
+    pub format: Format,
+    /// Bound of its queue, in records.
+    pub queue: usize,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 5424, with structured data.
+    Rfc5424,
+    /// RFC 3164, with pairs.
+    Rfc3164,
+    /// A list of values, as BIG-IP's.
+    BigIp(FieldList),
+    /// Pairs, as Splunk reads them.
+    Splunk,
+    /// `ArcSight`'s Common Event Format.
+    Cef,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `fields` and `delimiter` of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldList {
+    /// Names known to the format, in their order. At least one.
+    pub fields: Vec<String>,
+    /// What stands between two values. Never empty; no control character, quote or backslash.
+    pub delimiter: String,
+}
+
+impl FieldList {
+    /// Every name that a list may have, in the order of AFM's own list.
+    pub const KNOWN: &[&str] = &[
+        "acl_policy_name",
+        "acl_policy_type",
+        "acl_rule_name",
+        "action",
+        "bigip_hostname",
+        "context_name",
+        "context_type",
+        "date_time",
+        "dest_ip",
+        "dest_port",
+        "drop_reason",
+        "protocol",
+        "route_domain",
+        "sequence_id",
+        "src_ip",
+        "src_port",
+        "translated_dest_ip",
+        "translated_dest_port",
+        "translated_ip_protocol",
+        "translated_route_domain",
+        "translated_src_ip",
+        "translated_src_port",
+        "translated_vlan",
+        "vlan",
+    ];
+
+    /// Those of F5's guide.
+    const GUIDE: &[&str] = &[
+        "date_time",
+        "action",
+        "drop_reason",
+        "protocol",
+        "src_ip",
+        "src_port",
+        "dest_ip",
+        "dest_port",
+    ];
+}
+
+impl Default for FieldList {
+    fn default() -> Self {
+        Self {
+            fields: Self::GUIDE.iter().map(|&name| name.to_owned()).collect(),
+            delimiter: ",".to_owned(),
+        }
+    }
+}
+
+/// Kind of a log destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DestinationKind {
+    /// One record a line.
+    File {
+        /// Appended to; made if missing.
+        path: PathBuf,
+    },
+    /// To a remote collector.
+    Syslog {
+        /// Collector.
+        address: SocketAddr,
+        /// How records travel.
+        transport: Transport,
+        /// Facility, 0 to 23 (RFC 5424, table 1).
+        facility: u8,
+        /// Source address to send from, if the operator chose one.
+        source: Option<IpAddr>,
+    },
+}
+
+/// Transport of a syslog destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// One record a datagram.
+    Udp,
+    /// A stream of records.
+    Tcp(Framing),
+}
+
+/// What tells one record of a stream from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Its length before each (RFC 6587, 3.4.1).
+    OctetCounting,
+    /// A newline behind each (RFC 6587, 3.4.2).
+    Newline,
+}
+
+/// `[[log.publisher]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublisherPlan {
+    /// Unique name.
+    pub name: String,
+    /// Each gets every event.
+    pub destinations: Vec<DestinationId>,
+}
+
+/// `[[log.profile]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogProfilePlan {
+    /// Unique name.
+    pub name: String,
+    /// Who is told.
+    pub publisher: PublisherId,
+    /// Firewall events of accepted packets.
+    pub accept: bool,
+    /// Firewall events of dropped packets.
+    pub drop: bool,
+}

@@ -1,0 +1,211 @@
+//! Records for one destination, in its format, numbered from 1.
+
+use super::super::model::{Event, Kind};
+use super::fields::Value;
+use super::{bigip, cef, json, rfc3164, rfc5424, splunk};
+use crate::config::plan::Format;
+
+/// Octets of a record at most; each part's bound below keeps it so.
+pub const RECORD: usize = 8192;
+/// Octets of a name, escapes included. A packet has four, so that its fields stay under 2 KiB.
+pub(super) const NAME: usize = 320;
+/// Octets of free text, escapes included.
+pub(super) const TEXT: usize = 2048;
+/// Octets of a message for people.
+pub(super) const MESSAGE: usize = 3072;
+/// Octets of a HOSTNAME (RFC 5424, 6).
+const HOSTNAME: usize = 255;
+/// Sequence numbers begin anew after this (RFC 5424, 7.3.1).
+const SEQUENCE: u32 = 2_147_483_647;
+
+/// Octets that a value may take, escapes included.
+pub(super) const fn most(value: &Value<'_>) -> usize {
+    match value {
+        Value::Text(_) => TEXT,
+        _ => NAME,
+    }
+}
+
+/// Who writes the records.
+#[derive(Debug)]
+pub(super) struct Origin {
+    facility: u8,
+    pub(super) host: String,
+    pub(super) process: u32,
+}
+
+impl Origin {
+    /// PRI (RFC 5424, 6.2.1).
+    pub(super) fn priority(&self, kind: &Kind) -> u8 {
+        self.facility * 8 + severity(kind)
+    }
+}
+
+/// Severity, as syslog counts it: 0 is the worst.
+pub(super) fn severity(kind: &Kind) -> u8 {
+    match kind {
+        Kind::Firewall(packet) if packet.action == "accept" => 6,
+        Kind::Firewall(_) => 4,
+        Kind::Health(health) => {
+            if health.up {
+                5
+            } else {
+                3
+            }
+        }
+        Kind::System(system) => {
+            let trouble = system.what.ends_with("failed") || system.what.ends_with("lost");
+            if trouble { 4 } else { 5 }
+        }
+    }
+}
+
+/// Writes records for one destination.
+#[derive(Debug)]
+pub struct Encoder {
+    format: Format,
+    origin: Origin,
+    sequence: u32,
+}
+
+impl Encoder {
+    /// `facility` is 0 to 23 (RFC 5424, table 1); a greater one becomes 23.
+    #[must_use]
+    pub fn new(format: Format, facility: u8, hostname: &str, process: u32) -> Self {
+        let mut host: String = hostname.chars().filter(char::is_ascii_graphic).collect();
+        host.truncate(HOSTNAME);
+        if host.is_empty() {
+            host.push('-');
+        }
+        Self {
+            format,
+            origin: Origin {
+                facility: facility.min(23),
+                host,
+                process,
+            },
+            sequence: 0,
+        }
+    }
+
+    /// With the names of this host and this process.
+    #[must_use]
+    pub fn of_this_host(format: Format, facility: u8) -> Self {
+        let name = rustix::system::uname();
+        let name = name.nodename().to_string_lossy();
+        Self::new(format, facility, &name, std::process::id())
+    }
+
+    /// Appends the record of an event, without framing; one line, at most [`RECORD`] octets. JSON
+    /// leaves nothing out: there it is the bus that bounds texts.
+    pub fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
+        self.sequence = self.sequence % SEQUENCE + 1;
+        let (origin, sequence) = (&self.origin, self.sequence);
+        match &self.format {
+            Format::Rfc5424 => rfc5424::encode(origin, sequence, event, out),
+            Format::Rfc3164 => rfc3164::encode(origin, sequence, event, out),
+            Format::Splunk => splunk::encode(origin, sequence, event, out),
+            Format::Cef => cef::encode(origin, sequence, event, out),
+            Format::BigIp(list) => bigip::encode(list, origin, sequence, event, out),
+            Format::Json => json::numbered(sequence, event, out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use crate::config::plan::FieldList;
+    use proptest::prelude::*;
+
+    fn formats() -> [(Format, &'static str, &'static str); 7] {
+        let list = |fields: &[&str], delimiter: &str| {
+            Format::BigIp(FieldList {
+                fields: fields.iter().map(|&field| field.to_owned()).collect(),
+                delimiter: delimiter.to_owned(),
+            })
+        };
+        [
+            (Format::Rfc5424, "golden.5424", include_str!("golden.5424")),
+            (Format::Rfc3164, "golden.3164", include_str!("golden.3164")),
+            (
+                Format::Splunk,
+                "golden.splunk",
+                include_str!("golden.splunk"),
+            ),
+            (Format::Cef, "golden.cef", include_str!("golden.cef")),
+            (
+                Format::BigIp(FieldList::default()),
+                "golden.bigip",
+                include_str!("golden.bigip"),
+            ),
+            (
+                list(FieldList::KNOWN, "|"),
+                "golden.bigip-all",
+                include_str!("golden.bigip-all"),
+            ),
+            (
+                Format::Json,
+                "golden.numbered.jsonl",
+                include_str!("golden.numbered.jsonl"),
+            ),
+        ]
+    }
+
+    fn encoded(encoder: &mut Encoder, event: &Event) -> String {
+        let mut out = Vec::new();
+        encoder.encode(event, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn golden() {
+        for (format, name, golden) in formats() {
+            let mut encoder = Encoder::new(format, 16, "mail.example", 321);
+            let events = samples::all();
+            let lines = events.iter().map(|event| encoded(&mut encoder, event));
+            samples::compare(name, golden, &lines.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_largest_record_fits() {
+        for event in samples::largest() {
+            let bounded = formats()
+                .into_iter()
+                .filter(|(format, ..)| *format != Format::Json);
+            for (format, name, _) in bounded {
+                let mut encoder = Encoder::new(format, 23, &"h".repeat(1000), u32::MAX);
+                let text = encoded(&mut encoder, &event);
+                assert!(text.len() <= RECORD, "{name}: {} octets", text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_to_one() {
+        let mut encoder = Encoder::new(Format::Json, 16, "mail.example", 321);
+        encoder.sequence = SEQUENCE - 1;
+        let numbers = [0; 3].map(|_| {
+            let record = encoded(&mut encoder, &samples::system("x", "y"));
+            let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+            record["sequence_id"].as_u64().unwrap()
+        });
+        assert_eq!(numbers, [2_147_483_647, 1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_text_it_is_one_line_that_a_terminal_can_take(text in any::<String>()) {
+            for (format, name, _) in formats() {
+                let mut encoder = Encoder::new(format, 16, "mail.example", 321);
+                for event in [samples::packet("drop", &text), samples::health(false, &text), samples::system("x", &text)] {
+                    let record = encoded(&mut encoder, &event);
+                    let bad = |c: char| super::super::is_unsafe(c) && c != '\u{feff}';
+                    prop_assert!(!record.chars().any(bad), "{name}: {record:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! An event as fields: the one list of names that every format but JSON is written from, and JSON
+//! is held against.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::super::model::{FirewallEvent, HealthEvent, Kind, SystemEvent};
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    /// A name or a word.
+    Name(&'a str),
+    /// Free text, which may be long.
+    Text(&'a str),
+    /// A number.
+    Number(u64),
+    /// Yes or no.
+    Flag(bool),
+    /// An address.
+    Address(IpAddr),
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(text) | Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Address(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+/// Kind of event, as JSON calls it.
+pub(crate) fn name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Firewall(_) => "firewall",
+        Kind::Health(_) => "health",
+        Kind::System(_) => "system",
+    }
+}
+
+/// Gives each field with its name to `visit`, in the model's order.
+pub(crate) fn each<'a>(kind: &'a Kind, mut visit: impl FnMut(&'static str, Value<'a>)) {
+    match kind {
+        Kind::Firewall(packet) => firewall(packet, &mut visit),
+        Kind::Health(health) => self::health(health, &mut visit),
+        Kind::System(system) => self::system(system, &mut visit),
+    }
+}
+
+fn firewall<'a>(packet: &'a FirewallEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {
+    visit("action", Value::Name(packet.action));
+    visit("reason", Value::Name(packet.reason));
+    visit("interface", Value::Name(&packet.interface));
+    if let Some(vlan) = packet.vlan {
+        visit("vlan", Value::Number(vlan.into()));
+    }
+    visit("virtual_server", Value::Name(&packet.virtual_server));
+    visit("policy", Value::Name(&packet.policy));
+    visit("rule", Value::Name(&packet.rule));
+    visit("protocol", Value::Number(packet.protocol.into()));
+    visit("src_ip", Value::Address(packet.src_ip));
+    visit("src_port", Value::Number(packet.src_port.into()));
+    visit("dest_ip", Value::Address(packet.dest_ip));
+    visit("dest_port", Value::Number(packet.dest_port.into()));
+    visit("tcp_flags", Value::Number(packet.tcp_flags.into()));
+    visit("length", Value::Number(packet.length.into()));
+}
+
+fn health<'a>(health: &'a HealthEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {
+    visit("pool", Value::Name(&health.pool));
+    visit("member", Value::Name(&health.member));
+    visit("up", Value::Flag(health.up));
+    visit("reason", Value::Text(&health.reason));
+    visit("monitor", Value::Name(&health.monitor));
+    visit("former", Value::Name(health.former));
+    visit("former_seconds", Value::Number(health.former_seconds));
+}
+
+fn system<'a>(system: &'a SystemEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {
+    visit("what", Value::Name(system.what));
+    visit("detail", Value::Text(&system.detail));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::super::{json, samples};
+    use super::*;
+
+    /// Else a field would be in one format and not in another.
+    #[test]
+    fn fields_are_those_of_json() {
+        for event in samples::all() {
+            let mut line = Vec::new();
+            json::encode(&event, &mut line);
+            let Json::Object(mut object) = serde_json::from_slice(&line).unwrap() else {
+                panic!("{event:?}");
+            };
+            assert_eq!(object.remove("event").unwrap(), name(&event.kind));
+            object.remove("time").unwrap();
+            each(&event.kind, |name, value| {
+                let json = match object.remove(name).unwrap_or_else(|| panic!("{name}")) {
+                    Json::String(text) => text,
+                    other => other.to_string(),
+                };
+                assert_eq!(json, value.to_string(), "{name}");
+            });
+            assert!(object.is_empty(), "{object:?}");
+        }
+    }
+}
