@@ -7,6 +7,10 @@
 //! | `GET /v1/firewall` | [`api::FirewallList`] |
 //! | `GET /v1/firewall/counters` | [`api::Counters`] |
 //! | `POST /v1/firewall/explain` | [`api::Explanation`] to an [`api::ExplainRequest`] |
+//! | `POST /v1/firewall/diff` | [`api::FirewallCompared`] to an [`api::FirewallFile`] |
+//! | `POST /v1/firewall/apply` | [`api::FirewallApplied`] to an [`api::FirewallApply`] |
+//! | `POST /v1/firewall/confirm` | [`api::FirewallSettled`] |
+//! | `POST /v1/firewall/rollback` | [`api::FirewallSettled`] |
 //! | `POST /v1/monitor/test` | [`api::MonitorTested`] to an [`api::MonitorTest`] |
 //! | `POST /v1/monitor/resume` | [`api::MonitorResumed`] to an [`api::MonitorResume`] |
 //! | `GET /v1/events` | one JSON object a line, until the client leaves |
@@ -31,8 +35,9 @@ pub use refusal::{Part, Refusal};
 pub use server::{Bounds, Server};
 
 use api::{
-    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
-    MonitorTest, MonitorTested, Reloaded, Status,
+    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
+    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
+    MonitorTested, Reloaded, Status,
 };
 
 /// What the API asks of the running daemon; a fake one serves the tests.
@@ -50,6 +55,20 @@ pub trait Control: Send + Sync + 'static {
     fn counters(&self) -> Result<Counters, Refusal>;
     /// Runs a made-up packet through the filter.
     fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal>;
+    /// What a file would change of the firewall.
+    fn compare(
+        &self,
+        file: FirewallFile,
+    ) -> impl Future<Output = Result<FirewallCompared, Refusal>> + Send;
+    /// Puts the firewall of a file in force.
+    fn apply(
+        &self,
+        request: FirewallApply,
+    ) -> impl Future<Output = Result<FirewallApplied, Refusal>> + Send;
+    /// Keeps what was applied.
+    fn confirm(&self) -> impl Future<Output = Result<FirewallSettled, Refusal>> + Send;
+    /// Takes back what was applied and waits for its confirmation.
+    fn roll_back(&self) -> impl Future<Output = Result<FirewallSettled, Refusal>> + Send;
     /// Probes a member now.
     fn test_monitor(
         &self,

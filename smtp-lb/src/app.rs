@@ -1,5 +1,6 @@
 //! Plan → components → tasks.
 
+pub(crate) mod apply;
 mod cause;
 mod control;
 mod error;
@@ -31,6 +32,7 @@ use crate::shutdown::{Asked, Signals, shutdown};
 use crate::state::Folder;
 use crate::tls::{Profiles, Watch};
 
+pub(crate) use apply::Applied;
 pub(crate) use cause::cause;
 use control::Shared;
 pub use error::AppError;
@@ -64,8 +66,14 @@ pub(crate) struct Current {
     pub(crate) plan: Arc<Plan>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) profiles: Arc<Profiles>,
-    /// Ends with them.
-    _watch: Watch,
+    /// The text that the plan was compiled from.
+    pub(crate) source: Arc<str>,
+    /// Grows with every change.
+    pub(crate) revision: u64,
+    /// Where the firewall is from, if it is not the configuration file's.
+    pub(crate) applied: Option<Applied>,
+    /// Ends with the profiles.
+    watch: Arc<Watch>,
 }
 
 impl Current {
@@ -74,13 +82,36 @@ impl Current {
         plan: Arc<Plan>,
         pools: Arc<Pools>,
         profiles: Arc<Profiles>,
+        source: Arc<str>,
+        former: u64,
         bus: &Bus,
     ) -> Self {
         Self {
             plan,
             pools,
-            _watch: Watch::start(Arc::clone(&profiles), bus.clone()),
+            source,
+            revision: former + 1,
+            applied: None,
+            watch: Arc::new(Watch::start(Arc::clone(&profiles), bus.clone())),
             profiles,
+        }
+    }
+
+    /// The same with another firewall, as the next after `self`.
+    pub(crate) fn with_firewall(
+        &self,
+        plan: Arc<Plan>,
+        source: Arc<str>,
+        applied: Option<Applied>,
+    ) -> Self {
+        Self {
+            plan,
+            pools: Arc::clone(&self.pools),
+            source,
+            revision: self.revision + 1,
+            applied,
+            watch: Arc::clone(&self.watch),
+            profiles: Arc::clone(&self.profiles),
         }
     }
 }
@@ -96,10 +127,12 @@ impl Running {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Waits for a reload to end and lets no other begin. Returns how long sessions have.
+    /// Waits for a reload to end and lets no other begin. A firewall that was not confirmed is
+    /// rolled back: it stays attached, and nobody would. Returns how long sessions have.
     pub(crate) async fn begin_stop(&self) -> Duration {
         self.stopping.store(true, Ordering::Release);
         let _reload_has_ended = self.reloading.lock().await;
+        tokio::task::block_in_place(|| apply::give_up(self));
         self.current.load().plan.general.grace
     }
 }

@@ -1,6 +1,7 @@
 //! Command line: one file to a group of commands.
 
 mod args;
+mod change;
 mod check;
 mod client;
 mod error;

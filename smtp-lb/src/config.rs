@@ -9,6 +9,7 @@ pub mod plan;
 mod check;
 mod diagnostic;
 mod load;
+mod overlay;
 mod place;
 mod raw;
 mod resolve;
@@ -21,12 +22,14 @@ mod value;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use self::diagnostic::{Diagnostic, Report, Reported};
 pub use self::diagnostic::{Diagnostics, Located, Severity};
-pub use self::load::{ConfigError, MAX_FILE, load};
+pub use self::load::{ConfigError, MAX_FILE, load, read_text};
+pub use self::overlay::{OverlayError, overlay};
 pub use self::place::{Finding, Place};
 use self::plan::Plan;
 pub use self::resolve::{Resolve, SystemResolver};
@@ -40,6 +43,14 @@ pub struct Loaded {
     pub warnings: Diagnostics,
     name: String,
     text: Arc<str>,
+}
+
+impl Loaded {
+    /// The text that was read.
+    #[must_use]
+    pub fn source(&self) -> &Arc<str> {
+        &self.text
+    }
 }
 
 /// Compiles the text of a configuration file. `name` stands for the file in messages.
@@ -75,6 +86,13 @@ fn compile(text: &str, report: &mut Report, resolver: &dyn Resolve) -> Result<Pl
         ))
     })?;
     check::compile(&raw, report, resolver, &pruned)
+}
+
+/// Reads a time as the configuration writes them: `"250ms"`, `"30s"`, `"5m"`, `"1h"` or `"7d"`.
+/// The error is what is wrong, and what to write instead.
+pub fn time(text: &str, bounds: std::ops::RangeInclusive<Duration>) -> Result<Duration, String> {
+    value::duration::parse(text, &bounds)
+        .map_err(|fault| format!("{}; {}", fault.message, fault.help))
 }
 
 /// The JSON schema of a configuration file, the one that files are held against.

@@ -55,6 +55,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     } = read;
     let before = running.current.load_full();
     let settings = fixed(&before.plan, &loaded.plan);
+    let source = Arc::clone(loaded.source());
     if !settings.is_empty() {
         return Err(Refusal::Restart { settings });
     }
@@ -91,7 +92,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     running.proxy.commit(proxy);
     // Only now, so that what was counted until here is not lost.
     profiles.inherit(&before.profiles);
-    let current = Current::new(plan, pools, profiles, &running.bus);
+    let current = Current::new(plan, pools, profiles, source, before.revision, &running.bus);
     running.current.store(Arc::new(current));
     Ok(Reloaded {
         config: running.config.display().to_string(),
@@ -102,7 +103,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     })
 }
 
-fn invalid(error: &ConfigError) -> Refusal {
+pub(crate) fn invalid(error: &ConfigError) -> Refusal {
     Refusal::Invalid {
         rendered: error.to_string(),
         diagnostics: serde_json::to_value(error).unwrap_or_default(),
@@ -110,7 +111,7 @@ fn invalid(error: &ConfigError) -> Refusal {
 }
 
 /// Settings that differ and that a running daemon cannot change.
-fn fixed(before: &Plan, after: &Plan) -> Vec<&'static str> {
+pub(crate) fn fixed(before: &Plan, after: &Plan) -> Vec<&'static str> {
     let settings = [
         (
             "general.workers",

@@ -1,6 +1,13 @@
 //! What goes over the control socket, read and written by both ends.
 
+mod change;
+
 use serde::{Deserialize, Serialize};
+
+pub use change::{
+    AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,
+    FirewallFile, FirewallSettled, PolicyChange, RuleChange, SettingChange,
+};
 
 /// `GET /v1/firewall/counters`, and `POST /v1/firewall/explain` with its answer.
 pub use crate::firewall::{Counters, ExplainRequest, Explanation};
@@ -60,6 +67,9 @@ pub struct FirewallStatus {
     pub warnings: Vec<String>,
     /// Events that rules asked for, and what became of them before the daemon saw them.
     pub events: Option<EventCounts>,
+    /// Where the firewall in force is from, if it is not the configuration file's.
+    #[serde(default)]
+    pub applied: Option<AppliedStatus>,
 }
 
 /// A virtual server in [`Status`].
@@ -241,6 +251,9 @@ pub struct Reloaded {
 pub struct FirewallList {
     /// `adc` or `firewall`.
     pub mode: String,
+    /// Where it is from, if it is not the configuration file's.
+    #[serde(default)]
+    pub applied: Option<AppliedStatus>,
     /// Places where rules apply, in the order that packets meet them.
     pub contexts: Vec<ContextList>,
 }

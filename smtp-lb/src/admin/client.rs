@@ -16,8 +16,9 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::api::{
-    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
-    MonitorTest, MonitorTested, Problem, Reloaded, Status,
+    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
+    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
+    MonitorTested, Problem, Reloaded, Status,
 };
 
 /// Bound on connecting.
@@ -103,6 +104,30 @@ impl Client {
     /// `POST /v1/firewall/explain`.
     pub async fn explain(&self, request: &ExplainRequest) -> Result<Explanation, ClientError> {
         self.ask(Method::POST, "/v1/firewall/explain", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/firewall/diff`.
+    pub async fn compare(&self, file: &FirewallFile) -> Result<FirewallCompared, ClientError> {
+        self.ask(Method::POST, "/v1/firewall/diff", json(file)?)
+            .await
+    }
+
+    /// `POST /v1/firewall/apply`.
+    pub async fn apply(&self, request: &FirewallApply) -> Result<FirewallApplied, ClientError> {
+        self.ask(Method::POST, "/v1/firewall/apply", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/firewall/confirm`.
+    pub async fn confirm(&self) -> Result<FirewallSettled, ClientError> {
+        self.ask(Method::POST, "/v1/firewall/confirm", Bytes::new())
+            .await
+    }
+
+    /// `POST /v1/firewall/rollback`.
+    pub async fn roll_back(&self) -> Result<FirewallSettled, ClientError> {
+        self.ask(Method::POST, "/v1/firewall/rollback", Bytes::new())
             .await
     }
 

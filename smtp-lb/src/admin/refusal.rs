@@ -63,6 +63,28 @@ pub enum Refusal {
         /// Why.
         cause: String,
     },
+    /// A file for the firewall alone is not one, or changes more.
+    #[error("nothing was changed: {0}")]
+    File(String),
+    /// What a file was compared with is no longer in force.
+    #[error(
+        "nothing was changed: the firewall in force has changed meanwhile; look at the differences again"
+    )]
+    Stale,
+    /// One applied firewall at a time waits for its confirmation.
+    #[error(
+        "nothing was changed: {file} waits for its confirmation; `smtp-lb firewall confirm` keeps \
+         it, `smtp-lb firewall rollback` takes it back"
+    )]
+    Unconfirmed {
+        /// Where it is from.
+        file: String,
+    },
+    /// Nothing waits for a confirmation.
+    #[error(
+        "no applied firewall waits for a confirmation: it was confirmed, rolled back or reloaded"
+    )]
+    NothingApplied,
     /// A part cannot answer now.
     #[error("{part}: {cause}")]
     Unavailable {
@@ -106,7 +128,11 @@ impl Refusal {
             Self::Restart { .. } => (Code::RestartNeeded, StatusCode::CONFLICT),
             Self::Busy => (Code::Busy, StatusCode::CONFLICT),
             Self::Stopping => (Code::Stopping, StatusCode::SERVICE_UNAVAILABLE),
-            Self::Prepare { .. } => (Code::Refused, StatusCode::CONFLICT),
+            Self::Prepare { .. }
+            | Self::File(_)
+            | Self::Stale
+            | Self::Unconfirmed { .. }
+            | Self::NothingApplied => (Code::Refused, StatusCode::CONFLICT),
             Self::Unavailable { .. } => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
             Self::BadRequest(_) => (Code::BadRequest, StatusCode::BAD_REQUEST),
             Self::NotFound => (Code::NotFound, StatusCode::NOT_FOUND),

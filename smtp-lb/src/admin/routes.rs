@@ -17,10 +17,12 @@ use hyper::body::{Bytes, Frame};
 use tokio::sync::mpsc;
 
 use super::api::{
-    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
-    MonitorTest, MonitorTested, Reloaded, Status,
+    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
+    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
+    MonitorTested, Reloaded, Status,
 };
 use super::{Control, Refusal};
+use crate::config::MAX_FILE;
 
 /// The API over `control`.
 pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Duration) -> Router {
@@ -30,6 +32,10 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/firewall", get(firewall::<C>))
         .route("/v1/firewall/counters", get(counters::<C>))
         .route("/v1/firewall/explain", post(explain::<C>))
+        .route("/v1/firewall/diff", post(compare::<C>).layer(file_limit()))
+        .route("/v1/firewall/apply", post(apply::<C>).layer(file_limit()))
+        .route("/v1/firewall/confirm", post(confirm::<C>))
+        .route("/v1/firewall/rollback", post(roll_back::<C>))
         .route("/v1/monitor/test", post(test_monitor::<C>))
         .route("/v1/monitor/resume", post(resume_monitor::<C>))
         .route("/v1/events", get(events::<C>))
@@ -40,6 +46,11 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
             bounded(timeout, request, next)
         }))
         .with_state(control)
+}
+
+/// Bound of requests that carry a configuration file: JSON writes an octet with two at most.
+fn file_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(usize::try_from(2 * MAX_FILE).unwrap_or(usize::MAX))
 }
 
 /// Bounds the time until the head of the answer; a body that streams may go on.
@@ -53,9 +64,15 @@ async fn status<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Status
     blocking(move || Ok(control.status())).await
 }
 
-/// In a task of its own: a client that leaves must not stop a reload half-way.
 async fn reload<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Reloaded>, Refusal> {
-    let done = tokio::spawn(async move { control.reload().await }).await;
+    alone(async move { control.reload().await }).await
+}
+
+/// In a task of its own: a client that leaves must not stop a change half-way.
+async fn alone<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<Json<T>, Refusal> {
+    let done = tokio::spawn(change).await;
     done.unwrap_or_else(|e| Err(Refusal::Task(e.to_string())))
         .map(Json)
 }
@@ -81,6 +98,34 @@ async fn explain<C: Control>(
         ));
     }
     blocking(move || control.explain(&request)).await
+}
+
+async fn compare<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<FirewallFile>, JsonRejection>,
+) -> Result<Json<FirewallCompared>, Refusal> {
+    let Json(file) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    control.compare(file).await.map(Json)
+}
+
+async fn apply<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<FirewallApply>, JsonRejection>,
+) -> Result<Json<FirewallApplied>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    alone(async move { control.apply(request).await }).await
+}
+
+async fn confirm<C: Control>(
+    State(control): State<Arc<C>>,
+) -> Result<Json<FirewallSettled>, Refusal> {
+    alone(async move { control.confirm().await }).await
+}
+
+async fn roll_back<C: Control>(
+    State(control): State<Arc<C>>,
+) -> Result<Json<FirewallSettled>, Refusal> {
+    alone(async move { control.roll_back().await }).await
 }
 
 async fn test_monitor<C: Control>(

@@ -42,6 +42,7 @@ impl Control for Fake {
                 interfaces: vec![],
                 warnings: vec!["loud".into()],
                 events: None,
+                applied: None,
             },
             virtual_servers: vec![],
             pools: vec![],
@@ -68,6 +69,7 @@ impl Control for Fake {
     fn firewall(&self) -> Result<FirewallList, Refusal> {
         Ok(FirewallList {
             mode: "adc".into(),
+            applied: None,
             contexts: vec![],
         })
     }
@@ -76,6 +78,31 @@ impl Control for Fake {
         Err(Refusal::Unavailable {
             part: Part::Firewall,
             cause: "off".into(),
+        })
+    }
+
+    async fn compare(&self, file: FirewallFile) -> Result<FirewallCompared, Refusal> {
+        Ok(FirewallCompared {
+            revision: file.text.len() as u64,
+            diff: FirewallDiff::default(),
+            warnings: vec![file.name],
+        })
+    }
+
+    async fn apply(&self, request: FirewallApply) -> Result<FirewallApplied, Refusal> {
+        Err(Refusal::Unconfirmed {
+            file: request.file.name,
+        })
+    }
+
+    async fn confirm(&self) -> Result<FirewallSettled, Refusal> {
+        Err(Refusal::NothingApplied)
+    }
+
+    async fn roll_back(&self) -> Result<FirewallSettled, Refusal> {
+        Ok(FirewallSettled {
+            file: "new.toml".into(),
+            applied: None,
         })
     }
 
@@ -237,6 +264,30 @@ async fn events_stream_line_by_line() {
     assert_eq!(stream.line().await.unwrap().unwrap(), "{\"n\":1}");
     assert_eq!(stream.line().await.unwrap().unwrap(), "{\"n\":2}");
     assert_eq!(stream.line().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_whole_configuration_file_fits_where_one_is_asked_for() {
+    let daemon = daemon(Bounds::default());
+    let file = FirewallFile {
+        name: "new.toml".into(),
+        // As JSON writes them, twice as many.
+        text: "\"\n".repeat(2 * 1024 * 1024),
+    };
+    let compared = daemon.client.compare(&file).await.unwrap();
+    assert_eq!(compared.revision, 4 * 1024 * 1024);
+    let request = FirewallApply {
+        file,
+        confirm_within: Some(60),
+        revision: None,
+    };
+    let (why, message) = code(daemon.client.apply(&request).await.unwrap_err());
+    assert_eq!(why, Code::Refused);
+    assert!(message.contains("new.toml waits"), "{message}");
+    let (why, _) = code(daemon.client.confirm().await.unwrap_err());
+    assert_eq!(why, Code::Refused);
+    let settled = daemon.client.roll_back().await.unwrap();
+    assert_eq!(settled.file, "new.toml");
 }
 
 async fn raw(path: &PathBuf, request: &[u8]) -> String {

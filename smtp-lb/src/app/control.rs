@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Running, cause, monitors, picture};
+use super::{Applied, Running, apply, cause, monitors, picture};
 use crate::admin::api::{
-    Counters, ExplainRequest, Explanation, FirewallList, MonitorResume, MonitorResumed,
-    MonitorTest, MonitorTested, Phase, Reloaded, Status,
+    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
+    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
+    MonitorTested, Phase, Reloaded, Status,
 };
 use crate::admin::{Control, Part, Refusal};
 use crate::event::format::json;
@@ -41,7 +42,12 @@ impl Control for Shared {
             uptime_seconds: running.started.elapsed().as_secs(),
             config: running.config.display().to_string(),
             workers: current.plan.general.workers,
-            firewall: picture::firewall(&current.plan, running.firewall.report(), events),
+            firewall: picture::firewall(
+                &current.plan,
+                running.firewall.report(),
+                events,
+                current.applied.as_ref().map(Applied::status),
+            ),
             virtual_servers: picture::virtual_servers(&current.plan, running.proxy.status()),
             pools: picture::pools(current.pools.status()),
             tls: picture::tls(current.profiles.status(SystemTime::now())),
@@ -56,10 +62,26 @@ impl Control for Shared {
     fn firewall(&self) -> Result<FirewallList, Refusal> {
         // Rules can be listed without counters, as when there is nothing that counts.
         let counters = self.0.firewall.counters().ok();
-        Ok(picture::list(
-            &self.0.current.load().plan,
-            counters.as_ref(),
-        ))
+        let current = self.0.current.load();
+        let mut list = picture::list(&current.plan, counters.as_ref());
+        list.applied = current.applied.as_ref().map(Applied::status);
+        Ok(list)
+    }
+
+    async fn compare(&self, file: FirewallFile) -> Result<FirewallCompared, Refusal> {
+        apply::compare(&self.0, file).await
+    }
+
+    async fn apply(&self, request: FirewallApply) -> Result<FirewallApplied, Refusal> {
+        apply::apply(&self.0, request).await
+    }
+
+    async fn confirm(&self) -> Result<FirewallSettled, Refusal> {
+        apply::confirm(&self.0).await
+    }
+
+    async fn roll_back(&self) -> Result<FirewallSettled, Refusal> {
+        apply::roll_back(&self.0).await
     }
 
     fn counters(&self) -> Result<Counters, Refusal> {

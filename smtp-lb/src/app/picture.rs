@@ -1,9 +1,11 @@
 //! What the parts say of themselves, in the words of the control API.
 
+mod diff;
 mod firewall;
 
 use serde::Serialize;
 
+pub(crate) use diff::diff;
 pub(crate) use firewall::{firewall, list};
 
 use crate::admin::api::{

@@ -35,6 +35,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
             tracing::warn!("{warning}");
         }
     }
+    let source = Arc::clone(loaded.source());
     let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
     let state = state(&plan.general.state_path);
@@ -58,7 +59,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         })?;
     let running = Running {
         config: config.to_path_buf(),
-        current: ArcSwap::from_pointee(Current::new(plan, pools, profiles, &bus)),
+        current: ArcSwap::from_pointee(Current::new(plan, pools, profiles, source, 0, &bus)),
         reloading: tokio::sync::Mutex::new(()),
         events,
         firewall,

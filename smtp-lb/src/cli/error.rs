@@ -30,10 +30,14 @@ pub(super) enum CliError {
     Firewall(#[from] FirewallError),
     #[error("cannot detach the firewall")]
     Detach(#[from] PinError),
+    #[error("nothing was applied")]
+    NotAgreed,
     #[error("the daemon has ended the stream of events")]
     StreamEnded,
     #[error("{failed} of {of} probes failed")]
     ProbeFailed { failed: usize, of: usize },
+    #[error("cannot read standard input")]
+    Input(#[source] io::Error),
     #[error("cannot print")]
     Output(#[source] io::Error),
     #[error("cannot print JSON")]
@@ -52,9 +56,10 @@ impl CliError {
             Self::Client(error) => client(error),
             Self::Firewall(error) => firewall(error),
             Self::Detach(error) => pins(error),
+            Self::NotAgreed => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
             Self::ProbeFailed { .. } => Exit::ProbeFailed,
-            Self::Output(_) | Self::Json(_) | Self::Runtime(_) => Exit::Internal,
+            Self::Input(_) | Self::Output(_) | Self::Json(_) | Self::Runtime(_) => Exit::Internal,
         }
     }
 

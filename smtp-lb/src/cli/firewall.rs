@@ -6,7 +6,7 @@ use super::client::ask;
 use super::error::CliError;
 use super::output::{Output, table};
 use super::status::event_counts;
-use super::{escape, explain};
+use super::{change, escape, explain};
 use crate::admin::api::{Counters, FirewallList};
 use crate::firewall::{self, DetachReport};
 
@@ -22,6 +22,17 @@ pub(super) enum Command {
     },
     /// Run a made-up packet through the filter and tell which rule decides, and why.
     Explain(explain::Args),
+    /// Put the firewall of another file in force, after a look at what it changes.
+    ///
+    /// The differences are shown first. All rules change at once; counters of rules that stay go on.
+    /// A whole configuration file may differ from what runs in its firewall only; a file of nothing
+    /// but [firewall] tables takes the rest from what runs. The configuration file is not touched:
+    /// the next reload or restart takes it again.
+    Apply(change::Args),
+    /// Keep an applied firewall that waits for its confirmation.
+    Confirm,
+    /// Take back an applied firewall that waits for its confirmation.
+    Rollback,
     /// Detach the filter from all interfaces and remove what is pinned; nothing is filtered then.
     Detach {
         /// Folder of the pinned programs, links and maps.
@@ -54,6 +65,9 @@ pub(super) fn firewall(command: Command, socket: &Path, out: Output) -> Result<(
             )?;
             out.show(&explanation, explain::text)
         }
+        Command::Apply(args) => change::apply(&args, socket, out),
+        Command::Confirm => change::confirm(socket, out),
+        Command::Rollback => change::rollback(socket, out),
         Command::Detach { pin_path } => {
             let report = firewall::detach(&pin_path)?;
             out.show(&report, detach_text)
@@ -82,8 +96,9 @@ fn list_text(list: &FirewallList) -> String {
         })
     });
     format!(
-        "firewall mode {}\n\n{}",
+        "firewall mode {}\n{}\n{}",
         escape::line(&list.mode),
+        change::status_text(list.applied.as_ref()),
         table(&headings, rows)
     )
 }

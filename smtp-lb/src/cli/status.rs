@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::client::ask;
 use super::error::CliError;
-use super::escape;
 use super::output::{Output, duration, moment, table};
+use super::{change, escape};
 use crate::admin::api::{
     FirewallStatus, LogStatus, Phase, PoolStatus, Status, TlsStatus, VirtualServerStatus,
 };
@@ -54,6 +54,7 @@ fn firewall(firewall: &FirewallStatus) -> String {
         escape::line(&firewall.enforcement),
         in_force(firewall.in_force),
     );
+    text.push_str(&change::status_text(firewall.applied.as_ref()));
     for warning in &firewall.warnings {
         text.push_str("warning: ");
         text.push_str(&escape::line(warning));

@@ -59,6 +59,11 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     parse(&file, &text, &SystemResolver).map_err(ConfigError::Invalid)
 }
 
+/// Reads the text of a configuration file, or of a part of one.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+    read(path, &escape(&path.to_string_lossy()))
+}
+
 fn read(path: &Path, file: &str) -> Result<String, ConfigError> {
     let file = || file.to_owned();
     let failed = |source| ConfigError::Read {

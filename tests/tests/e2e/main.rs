@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and what tests share is part of them"
 )]
 
+mod apply;
 mod attach;
 mod drain;
 mod health;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::admin::api::{ContextList, FirewallList, FirewallStatus, RuleList};
+use crate::admin::api::{AppliedStatus, ContextList, FirewallList, FirewallStatus, RuleList};
 use crate::config::plan::{Action, FirewallMode, Plan, RulePlan};
 use crate::firewall::{
     Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, VIRTUAL_SERVER,
@@ -17,6 +17,7 @@ pub(crate) fn firewall(
     plan: &Plan,
     report: FirewallReport,
     events: Option<EventCounts>,
+    applied: Option<AppliedStatus>,
 ) -> FirewallStatus {
     FirewallStatus {
         mode: mode(plan.firewall.mode).into(),
@@ -25,6 +26,7 @@ pub(crate) fn firewall(
         interfaces: report.interfaces,
         warnings: report.warnings,
         events,
+        applied,
     }
 }
 
@@ -63,11 +65,12 @@ pub(crate) fn list(plan: &Plan, counters: Option<&Counters>) -> FirewallList {
     let contexts = std::iter::once(failsafe.list(hits.as_ref())).chain(contexts);
     FirewallList {
         mode: mode(firewall.mode).into(),
+        applied: None,
         contexts: contexts.collect(),
     }
 }
 
-fn mode(mode: FirewallMode) -> &'static str {
+pub(super) fn mode(mode: FirewallMode) -> &'static str {
     match mode {
         FirewallMode::Adc => "adc",
         FirewallMode::Firewall => "firewall",
@@ -140,7 +143,7 @@ impl Context<'_> {
 }
 
 /// `tcp from 192.0.2.0/24, 198.51.100.0/24 to port 25`.
-fn matches(rule: &RulePlan) -> String {
+pub(super) fn matches(rule: &RulePlan) -> String {
     let mut text = match rule.protocol {
         None => "any".to_owned(),
         Some(1) => "icmp".to_owned(),
