@@ -74,7 +74,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
         .map_err(|e| refuse(Part::Proxy)(&e))?;
     let events = running
         .events
-        .prepare(&plan.log, Routes::from_plan(&plan))
+        .prepare(&plan.log, Routes::from_plan(&plan), &profiles)
         .map_err(|e| refuse(Part::Log)(&e))?;
     let firewall = running
         .firewall

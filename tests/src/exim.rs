@@ -111,12 +111,7 @@ impl Drop for Exim {
 
 /// The program, in cargo's target folder, where this program lies too.
 fn unpacked() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    own.ancestors()
-        .skip(1)
-        .map(|folder| folder.join("exim/usr/sbin/exim4"))
-        .find(|path| path.is_file())
-        .context("no Exim in the target folder; `cargo xtask provision --tests` puts it there")
+    crate::folder::in_target("exim/usr/sbin/exim4")
 }
 
 /// Folder of the libraries that came with it: `usr/lib/TRIPLET`.

@@ -1,9 +1,9 @@
 //! Temporary folders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::netns::is_leftover;
@@ -25,4 +25,16 @@ fn sweep(root: &Path) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// A file that xtask has put into cargo's target folder, where this program lies, too.
+pub fn in_target(file: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .map(|folder| folder.join(file))
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!("no {file} in the target folder; `cargo xtask provision --tests` puts it there")
+        })
 }

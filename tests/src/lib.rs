@@ -23,6 +23,7 @@ pub mod rsyslog;
 pub mod site;
 pub mod smtp_client;
 pub mod smtp_server;
+pub mod syslog_ng;
 pub mod syslog_server;
 pub mod tap;
 pub mod tls_client;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::certs::Leaf;
 use crate::folder::temporary;
 use crate::netns::Netns;
 use crate::process::Process;
@@ -17,7 +18,7 @@ use crate::wait::{LONG, until};
 /// A record as rsyslog read it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Record {
-    /// `imudp` or `imtcp`.
+    /// `imudp`, `imtcp` or `tls`.
     pub transport: String,
     /// PRI, in digits.
     pub pri: String,
@@ -58,8 +59,8 @@ impl Record {
     }
 }
 
-/// An instance, on port 514 of every address of the namespace, UDP and TCP. Dropped, it is
-/// killed.
+/// An instance, on port 514 of every address of the namespace, UDP and TCP, and on 6514 within TLS if
+/// it has a certificate. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Rsyslog {
     process: Process,
@@ -69,10 +70,30 @@ pub struct Rsyslog {
 impl Rsyslog {
     /// Starts it.
     pub fn start(netns: &Arc<Netns>) -> Result<Self> {
+        Self::begin(netns, "")
+    }
+
+    /// Starts it with TLS for clients that have a certificate of this authority.
+    pub fn start_tls(netns: &Arc<Netns>, leaf: &Leaf, ca: &Path) -> Result<Self> {
+        let (ca, chain, key) = (ca.display(), leaf.chain.display(), leaf.key.display());
+        Self::begin(
+            netns,
+            &format!(
+                r#"global(DefaultNetstreamDriverCAFile="{ca}"
+  DefaultNetstreamDriverCertFile="{chain}" DefaultNetstreamDriverKeyFile="{key}")
+input(type="imtcp" port="6514" ruleset="remote" name="tls" StreamDriver.Name="ossl"
+  StreamDriver.Mode="1" StreamDriver.AuthMode="x509/certvalid")
+"#
+            ),
+        )
+    }
+
+    fn begin(netns: &Arc<Netns>, more: &str) -> Result<Self> {
         let folder = temporary("rsyslog")?;
         let path = folder.path();
         let config = path.join("rsyslog.conf");
-        fs::write(&config, configuration(&path.display().to_string()))?;
+        let text = configuration(&path.display().to_string()) + more;
+        fs::write(&config, text)?;
         let mut command = netns.command("rsyslogd");
         command.arg("-n").arg("-f").arg(&config);
         command.arg("-i").arg(path.join("pid"));
@@ -82,9 +103,10 @@ impl Rsyslog {
         until("start of rsyslog", LONG, || {
             rsyslog.process.check()?;
             let sockets = netns.run("ss", &["-Hlntu"])?;
-            let open = sockets.lines().filter(|line| line.contains(":514")).count();
-            // UDP and TCP, IPv4 and IPv6.
-            Ok((open >= 4).then_some(()))
+            let open = sockets.lines().filter(|line| line.contains("514 ")).count();
+            // UDP and TCP and perhaps TLS, IPv4 and IPv6.
+            let expected = if more.is_empty() { 4 } else { 6 };
+            Ok((open >= expected).then_some(()))
         })?;
         Ok(rsyslog)
     }

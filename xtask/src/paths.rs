@@ -21,6 +21,11 @@ pub(crate) fn exim() -> PathBuf {
     target().join("exim")
 }
 
+/// syslog-ng, unpacked, where `tests/src/syslog_ng.rs` looks for it.
+pub(crate) fn syslog_ng() -> PathBuf {
+    target().join("syslog-ng")
+}
+
 /// Parts of the eBPF toolchain. In `target/`, so that removing it leaves nothing behind.
 pub(crate) fn toolchain() -> PathBuf {
     root().join("target/ebpf-toolchain")

@@ -3,9 +3,9 @@
 //! The parts of the eBPF toolchain go into `target/ebpf-toolchain` and nowhere else: the user's
 //! own toolchain is read and never altered. All of it is quiet when nothing is missing.
 
+mod beside;
 mod bpf_linker;
 pub(crate) mod debian;
-mod exim;
 mod rust_src;
 mod rustc;
 
@@ -35,5 +35,5 @@ pub(crate) fn ebpf() -> Result<Ebpf> {
 /// Makes sure that the servers and clients are there that the end-to-end tests run.
 pub(crate) fn tests() -> Result<()> {
     debian::packages(debian::FOR_TESTS)?;
-    exim::unpacked()
+    beside::unpacked()
 }

@@ -264,9 +264,10 @@ fn put(running: &Running, plan: &Plan) -> Result<(), Refusal> {
         }
     };
     // Which log profile an event has is the firewall's to say, too.
+    let profiles = Arc::clone(&running.current.load().profiles);
     let events = running
         .events
-        .prepare(&plan.log, Routes::from_plan(plan))
+        .prepare(&plan.log, Routes::from_plan(plan), &profiles)
         .map_err(|e| refuse(Part::Log)(&e))?;
     let firewall = running
         .firewall

@@ -39,7 +39,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
     let state = state(&plan.general.state_path);
-    let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan))?;
+    let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan), &profiles)?;
     let pools = Arc::new(Pools::from_plan(&plan, None));
 
     // Before the listeners, so that no client comes in unfiltered.

@@ -19,6 +19,7 @@ mod rule;
 mod scenario;
 mod server_tls;
 mod tls;
+mod transport;
 mod virtual_server;
 
 use std::ops::{Range, RangeInclusive};
@@ -77,7 +78,7 @@ pub(crate) fn compile(
         .iter()
         .map(|profile| server_tls::compile(check, profile)));
     let firewall = firewall::compile(check, &sections, &raw.firewall);
-    let log = log::compile(check, &sections, &raw.log);
+    let log = log::compile(check, &sections, &raw.server_tls, &raw.log);
 
     let plan = Plan {
         general: general?,

@@ -2,12 +2,14 @@
 
 mod condition;
 mod file;
+mod secure;
 mod tcp;
 mod udp;
 mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -19,8 +21,10 @@ use super::model::Event;
 use super::queue::Queue;
 use super::status::{DestinationState, DestinationStatus};
 use super::timing::Timing;
+use crate::tls::Profiles;
 use condition::Condition;
 use file::File;
+use secure::Secure;
 use tcp::Tcp;
 use udp::Udp;
 
@@ -59,7 +63,11 @@ enum AnySink {
 impl Ready {
     /// Opens files, so that a bad path is told before anything changes. Collectors are reached
     /// for later: that one is away must not keep the daemon from starting.
-    pub(super) fn prepare(plan: &DestinationPlan, timing: Timing) -> Result<Self, EventError> {
+    pub(super) fn prepare(
+        plan: &DestinationPlan,
+        timing: Timing,
+        profiles: &Arc<ArcSwap<Profiles>>,
+    ) -> Result<Self, EventError> {
         let sink = match &plan.kind {
             DestinationKind::File { path } => {
                 let encoder = Encoder::of_this_host(plan.format.clone(), 0);
@@ -72,6 +80,7 @@ impl Ready {
             }
             DestinationKind::Syslog {
                 address,
+                host,
                 transport,
                 facility,
                 source,
@@ -80,7 +89,13 @@ impl Ready {
                 match transport {
                     Transport::Udp => AnySink::Udp(Udp::new(*address, *source, encoder)),
                     Transport::Tcp(framing) => {
-                        AnySink::Tcp(Tcp::new(*address, *source, (encoder, *framing), timing))
+                        let shape = (encoder, *framing);
+                        AnySink::Tcp(Tcp::new(*address, *source, shape, timing, None))
+                    }
+                    Transport::Tls(framing, profile) => {
+                        let shape = (encoder, *framing);
+                        let secure = Secure::new(profiles, *profile, host.as_deref());
+                        AnySink::Tcp(Tcp::new(*address, *source, shape, timing, Some(secure)))
                     }
                 }
             }
@@ -187,6 +202,7 @@ fn describe(kind: &DestinationKind) -> (&'static str, String) {
             let kind = match transport {
                 Transport::Udp => "syslog-udp",
                 Transport::Tcp(_) => "syslog-tcp",
+                Transport::Tls(..) => "syslog-tls",
             };
             (kind, address.to_string())
         }

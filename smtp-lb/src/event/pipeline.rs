@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,6 +22,7 @@ use super::publisher::{Counters, Publisher, Table};
 use super::routes::Routes;
 use super::status::{FollowerStatus, LogStatus};
 use super::timing::Timing;
+use crate::tls::Profiles;
 
 /// The running event pipeline. It ends by [`Pipeline::shutdown`]; dropped, its tasks go on.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct Pipeline {
     publisher: Mutex<Option<JoinHandle<()>>>,
     stop: CancellationToken,
     timing: Timing,
+    /// Those in force, for destinations to shake hands with.
+    profiles: Arc<ArcSwap<Profiles>>,
 }
 
 /// A change that is ready and cannot fail any more. Dropped, it changes nothing.
@@ -40,6 +44,7 @@ pub struct Pipeline {
 pub struct Prepared {
     log: LogPlan,
     routes: Routes,
+    profiles: Arc<Profiles>,
     destinations: Vec<Next>,
 }
 
@@ -51,16 +56,23 @@ enum Next {
 
 impl Pipeline {
     /// Starts on the current tokio runtime.
-    pub fn start(log: &LogPlan, routes: Routes) -> Result<(Self, Bus), EventError> {
-        Self::start_timed(log, routes, Timing::STANDARD)
+    pub fn start(
+        log: &LogPlan,
+        routes: Routes,
+        profiles: &Arc<Profiles>,
+    ) -> Result<(Self, Bus), EventError> {
+        Self::start_timed(log, routes, profiles, Timing::STANDARD)
     }
 
     pub(super) fn start_timed(
         log: &LogPlan,
         routes: Routes,
+        profiles: &Arc<Profiles>,
         timing: Timing,
     ) -> Result<(Self, Bus), EventError> {
-        let table = prepare(log, routes, &[], timing)?.into_table();
+        let shared = Arc::new(ArcSwap::new(Arc::clone(profiles)));
+        let prepared = prepare(log, routes, &[], timing, (profiles, &shared))?;
+        let table = prepared.into_table();
         let (bus, receiver) = Bus::channel(log.bus_capacity);
         let (tables, watched) = watch::channel(Arc::new(table));
         let (followers, _) = broadcast::channel(BEHIND);
@@ -75,6 +87,7 @@ impl Pipeline {
             stop: stop.clone(),
             timing,
             tables,
+            profiles: shared,
         };
         tokio::spawn(losses::watch(bus.clone(), watched.clone(), stop.clone()));
         let publisher = Publisher {
@@ -95,9 +108,15 @@ impl Pipeline {
     /// Makes ready what `log` needs and does not run yet. Destinations whose plan is the same
     /// will go on with their connection, queue and counters. Of the bus only a restart changes
     /// the capacity.
-    pub fn prepare(&self, log: &LogPlan, routes: Routes) -> Result<Prepared, EventError> {
+    pub fn prepare(
+        &self,
+        log: &LogPlan,
+        routes: Routes,
+        profiles: &Arc<Profiles>,
+    ) -> Result<Prepared, EventError> {
         let table = Arc::clone(&self.tables.borrow());
-        prepare(log, routes, &table.destinations, self.timing)
+        let profiles = (profiles, &self.profiles);
+        prepare(log, routes, &table.destinations, self.timing, profiles)
     }
 
     /// Puts a prepared change in force. Destinations that are no more send what they hold, in
@@ -106,6 +125,8 @@ impl Pipeline {
         if prepared.log.bus_capacity != self.bus.status().capacity {
             tracing::warn!("the capacity of the event bus changes with the next restart");
         }
+        // Before what is new starts to shake hands.
+        self.profiles.store(Arc::clone(&prepared.profiles));
         let table = Arc::new(prepared.into_table());
         for destination in &table.destinations {
             destination.nudge();
@@ -172,18 +193,20 @@ fn prepare(
     routes: Routes,
     running: &[Arc<Destination>],
     timing: Timing,
+    (profiles, shared): (&Arc<Profiles>, &Arc<ArcSwap<Profiles>>),
 ) -> Result<Prepared, EventError> {
     let next = log.destinations.iter().map(|plan| {
         let mut running = running.iter();
         match running.find(|destination| destination.plan() == plan) {
             Some(destination) => Ok(Next::Kept(Arc::clone(destination))),
-            None => Ok(Next::New(Box::new(Ready::prepare(plan, timing)?))),
+            None => Ok(Next::New(Box::new(Ready::prepare(plan, timing, shared)?))),
         }
     });
     Ok(Prepared {
         destinations: next.collect::<Result<_, _>>()?,
         log: log.clone(),
         routes,
+        profiles: Arc::clone(profiles),
     })
 }
 

@@ -11,6 +11,7 @@
 
 mod apply;
 mod attach;
+mod collectors;
 mod drain;
 mod health;
 mod host;

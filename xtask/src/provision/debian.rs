@@ -20,6 +20,10 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("curl", "curl"),
     ("postfix", "postfix"),
     ("rsyslog", "rsyslogd"),
+    (
+        "rsyslog-openssl",
+        "/usr/share/doc/rsyslog-openssl/copyright",
+    ),
     ("sasl2-bin", "saslpasswd2"),
     (
         "libsasl2-modules",

@@ -5,7 +5,8 @@ mod pool;
 use super::Check;
 use crate::config::diagnostic::quote;
 use crate::config::plan::{
-    ClientTlsId, FirewallMode, MonitorKind, Plan, PolicyId, ServerTlsId, Start,
+    ClientTlsId, DestinationKind, FirewallMode, MonitorKind, Plan, PolicyId, ServerTlsId, Start,
+    Transport,
 };
 use crate::config::raw::{self, At};
 
@@ -53,7 +54,12 @@ fn profiles(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
             matches!(&monitor.kind, MonitorKind::Smtp(smtp)
                 if smtp.tls.is_some_and(|tls| tls.profile == id))
         });
-        if !probed && !servers.iter().any(|server| server.server_tls == id) {
+        let told = plan.log.destinations.iter().any(|destination| {
+            matches!(&destination.kind, DestinationKind::Syslog {
+                transport: Transport::Tls(_, profile), ..
+            } if Some(*profile) == id)
+        });
+        if !probed && !told && !servers.iter().any(|server| server.server_tls == id) {
             unused(check, "server_tls", profile.name.as_ref());
         }
     }

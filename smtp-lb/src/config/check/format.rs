@@ -59,7 +59,7 @@ fn field(check: &mut Check<'_>, name: &At<String>) -> Checked<String> {
     }
     let known = || FieldList::KNOWN.iter().copied();
     let help = match suggest::nearest(name, known()) {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `\"{near}\"`?"),
         None => format!("write some of {}", suggest::list(known())),
     };
     Err(check.error(name, format!("no field is named {}", quote(name)), help))

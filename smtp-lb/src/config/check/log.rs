@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::names::Sections;
-use super::{Check, Checked, all, format};
+use super::{Check, Checked, all, format, transport};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
     DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogPlan, LogProfilePlan,
@@ -13,6 +13,7 @@ use crate::config::plan::{
 };
 use crate::config::raw::{self, At};
 use crate::config::value;
+use crate::config::value::endpoint::{self, Host};
 
 const BUS_CAPACITY: usize = 65_536;
 const QUEUE: usize = 10_000;
@@ -27,13 +28,14 @@ type Taken = HashMap<PathBuf, Range<usize>>;
 pub(super) fn compile(
     check: &mut Check<'_>,
     sections: &Sections,
+    profiles: &[raw::ServerTls],
     raw: &raw::Log,
 ) -> Checked<LogPlan> {
     let mut taken = Taken::new();
     let destinations = all(raw
         .destination
         .iter()
-        .map(|raw| destination(check, &mut taken, raw)));
+        .map(|raw| destination(check, sections, profiles, &mut taken, raw)));
     let publishers = all(raw.publisher.iter().map(|raw| {
         let name = check.name(raw.name.as_ref());
         let destinations = check
@@ -70,6 +72,8 @@ pub(super) fn compile(
 
 fn destination(
     check: &mut Check<'_>,
+    sections: &Sections,
+    profiles: &[raw::ServerTls],
     taken: &mut Taken,
     raw: &raw::Destination,
 ) -> Checked<DestinationPlan> {
@@ -83,7 +87,8 @@ fn destination(
                 Ok(Format::BigIp(_) | Format::Splunk | Format::Json) => Framing::Newline,
                 _ => Framing::OctetCounting,
             };
-            syslog(check, raw, written, framing)
+            let transport = transport::compile(check, sections, profiles, raw, framing);
+            syslog(check, raw, written, transport)
         }
     };
     let queue = raw.queue.as_deref().copied().unwrap_or(QUEUE);
@@ -105,6 +110,7 @@ fn file(
         foreign(check, "address", "file", raw.address.as_ref()),
         foreign(check, "transport", "file", raw.transport.as_ref()),
         foreign(check, "framing", "file", raw.framing.as_ref()),
+        foreign(check, "server_tls", "file", raw.server_tls.as_ref()),
         foreign(check, "facility", "file", raw.facility.as_ref()),
         foreign(check, "source", "file", raw.source.as_ref()),
     ];
@@ -133,10 +139,9 @@ fn syslog(
     check: &mut Check<'_>,
     raw: &raw::Destination,
     kind: &At<raw::DestinationKind>,
-    framing: Framing,
+    transport: Checked<Transport>,
 ) -> Checked<DestinationKind> {
     let strange = foreign(check, "path", "syslog", raw.path.as_ref());
-    let transport = transport(check, raw, framing);
     let source = raw
         .source
         .as_ref()
@@ -165,8 +170,13 @@ fn syslog(
         ));
     }
     strange?;
+    let host = match endpoint::parse(text, SYSLOG_PORT).map(|endpoint| endpoint.host) {
+        Ok(Host::Name(host)) => Some(host),
+        _ => None,
+    };
     Ok(DestinationKind::Syslog {
         address,
+        host,
         transport: transport?,
         // The words stand in the order of their numbers.
         facility: raw
@@ -175,29 +185,6 @@ fn syslog(
             .map_or(FACILITY, |facility| *facility as u8),
         source: source.map(|(_, ip)| ip),
     })
-}
-
-/// `framing` is what the format would have.
-fn transport(
-    check: &mut Check<'_>,
-    raw: &raw::Destination,
-    framing: Framing,
-) -> Checked<Transport> {
-    match raw.transport.as_deref() {
-        None | Some(raw::Transport::Udp) => match &raw.framing {
-            None => Ok(Transport::Udp),
-            Some(written) => {
-                let message = "`framing` is for streams, and each datagram is one record";
-                let help = "leave `framing` out, or add `transport = \"tcp\"`";
-                Err(check.error(written, message, help))
-            }
-        },
-        Some(raw::Transport::Tcp) => Ok(Transport::Tcp(match raw.framing.as_deref() {
-            None => framing,
-            Some(raw::Framing::OctetCounting) => Framing::OctetCounting,
-            Some(raw::Framing::Newline) => Framing::Newline,
-        })),
-    }
 }
 
 /// A key that belongs to another type of destination.

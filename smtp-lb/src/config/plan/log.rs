@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{DestinationId, ProfileId, PublisherId};
+use super::{DestinationId, ProfileId, PublisherId, ServerTlsId};
 
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +122,8 @@ pub enum DestinationKind {
     Syslog {
         /// Collector.
         address: SocketAddr,
+        /// The host name it was written with, for TLS to name and verify.
+        host: Option<String>,
         /// How records travel.
         transport: Transport,
         /// Facility, 0 to 23 (RFC 5424, table 1).
@@ -138,6 +140,8 @@ pub enum Transport {
     Udp,
     /// A stream of records.
     Tcp(Framing),
+    /// The same within TLS (RFC 5425). The profile begins with TLS, not with STARTTLS.
+    Tls(Framing, ServerTlsId),
 }
 
 /// What tells one record of a stream from the next.

@@ -54,7 +54,9 @@ pub(crate) struct Destination {
     pub address: Option<At<String>>,
     /// Only with type `"syslog"`. Default: `"udp"`.
     pub transport: Option<At<Transport>>,
-    /// What tells one record of a TCP stream from the next. Only with transport `"tcp"`. Default:
+    /// Name of the server TLS profile. Only and always with transport `"tls"`.
+    pub server_tls: Option<At<String>>,
+    /// What tells one record of a stream from the next. Only with transport `"tcp"` or `"tls"`. Default:
     /// `"octet-counting"` for `rfc5424`, `rfc3164` and `cef`, `"newline"` for the others.
     pub framing: Option<At<Framing>>,
     /// Only with type `"syslog"`. Default: `"local0"`.
@@ -113,6 +115,8 @@ pub(crate) enum Transport {
     Udp,
     /// A stream of records (RFC 6587).
     Tcp,
+    /// A stream of records within TLS (RFC 5425).
+    Tls,
 }
 
 /// Syslog facility, in the order of RFC 5424 table 1.

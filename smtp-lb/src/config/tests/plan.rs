@@ -192,6 +192,7 @@ fn references_become_positions() {
         plan.log.destinations[1].kind,
         DestinationKind::Syslog {
             address: "[2001:db8::41]:514".parse().unwrap(),
+            host: Some("two.example.org".to_owned()),
             transport: Transport::Tcp(Framing::OctetCounting),
             facility: 23,
             source: Some("2001:db8::9".parse().unwrap()),

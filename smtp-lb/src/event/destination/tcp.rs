@@ -1,19 +1,23 @@
-//! Syslog over TCP, with octet counting or newlines (RFC 6587, 3.4.1 and 3.4.2).
+//! Syslog over TCP, with octet counting or newlines (RFC 6587, 3.4.1 and 3.4.2), in the clear or within
+//! TLS (RFC 5425).
 
 use std::future::pending;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
+use futures_util::FutureExt as _;
 use rustix::net::RecvFlags;
 use socket2::SockRef;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
 use super::super::format::encoder::Encoder;
 use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::Timing;
+use super::secure::Secure;
 use super::worker::Sink;
 use crate::config::plan::Framing;
 
@@ -31,7 +35,14 @@ pub(super) struct Tcp {
     timing: Timing,
     /// The record being framed.
     record: Vec<u8>,
-    stream: Option<TcpStream>,
+    secure: Option<Secure>,
+    link: Option<Link>,
+}
+
+#[derive(Debug)]
+enum Link {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
 }
 
 impl Tcp {
@@ -40,6 +51,7 @@ impl Tcp {
         source: Option<IpAddr>,
         (encoder, framing): (Encoder, Framing),
         timing: Timing,
+        secure: Option<Secure>,
     ) -> Self {
         Self {
             address,
@@ -48,11 +60,12 @@ impl Tcp {
             framing,
             timing,
             record: Vec::new(),
-            stream: None,
+            secure,
+            link: None,
         }
     }
 
-    async fn connect(&self) -> io::Result<TcpStream> {
+    async fn connect(&self) -> io::Result<Link> {
         let socket = match self.address {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
@@ -68,17 +81,22 @@ impl Tcp {
             options.set_tcp_notsent_lowat(UNSENT)?;
         }
         let connected = timeout(self.timing.connect, socket.connect(self.address)).await;
-        connected.map_err(|_| io::Error::new(ErrorKind::TimedOut, "connect timed out"))?
+        let stream =
+            connected.map_err(|_| io::Error::new(ErrorKind::TimedOut, "connect timed out"))??;
+        let Some(secure) = &self.secure else {
+            return Ok(Link::Plain(stream));
+        };
+        let limit = self.timing.connect;
+        let stream = secure.handshake(stream, self.address, limit).await?;
+        Ok(Link::Secure(Box::new(stream)))
     }
 
     async fn write_some(&mut self, out: &mut Outgoing) -> io::Result<()> {
-        let stream = self.stream.as_mut().ok_or(ErrorKind::NotConnected)?;
+        let link = self.link.as_mut().ok_or(ErrorKind::NotConnected)?;
         if out.is_empty() {
             return Ok(());
         }
-        // A collector that has gone takes the next write without an error, into nothing.
-        read_away(stream)?;
-        let written = timeout(self.timing.write, stream.write(out.rest())).await;
+        let written = timeout(self.timing.write, link.write(out.rest())).await;
         match written.map_err(|_| io::Error::new(ErrorKind::TimedOut, "write timed out"))?? {
             0 => Err(ErrorKind::WriteZero.into()),
             octets => {
@@ -86,6 +104,57 @@ impl Tcp {
                 Ok(())
             }
         }
+    }
+}
+
+impl Link {
+    /// Writes some of it. Within TLS what is written has gone to the kernel, too: else it would count
+    /// as sent, and be lost with us.
+    async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => {
+                // A collector that has gone takes the next write without an error, into nothing.
+                read_away(stream)?;
+                stream.write(octets).await
+            }
+            Self::Secure(stream) => {
+                if let Some(read) = stream.read(&mut [0; 512]).now_or_never() {
+                    nothing(read)?;
+                }
+                let written = stream.write(octets).await?;
+                stream.flush().await?;
+                Ok(written)
+            }
+        }
+    }
+
+    /// Ends with what ended the connection.
+    async fn broken(&mut self) -> io::Error {
+        let mut waste = [0; 512];
+        loop {
+            let read = match self {
+                Self::Plain(stream) => stream.read(&mut waste).await,
+                Self::Secure(stream) => stream.read(&mut waste).await,
+            };
+            if let Err(error) = nothing(read) {
+                return error;
+            }
+        }
+    }
+
+    async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.shutdown().await,
+            Self::Secure(stream) => stream.shutdown().await,
+        }
+    }
+}
+
+/// What a collector says is nothing to us, save that it ends.
+fn nothing(read: io::Result<usize>) -> io::Result<()> {
+    match read? {
+        0 => Err(closed()),
+        _ => Ok(()),
     }
 }
 
@@ -104,8 +173,8 @@ impl Sink for Tcp {
     }
 
     async fn open(&mut self) -> io::Result<()> {
-        if self.stream.is_none() {
-            self.stream = Some(self.connect().await?);
+        if self.link.is_none() {
+            self.link = Some(self.connect().await?);
         }
         Ok(())
     }
@@ -113,36 +182,25 @@ impl Sink for Tcp {
     async fn write(&mut self, out: &mut Outgoing) -> io::Result<()> {
         let written = self.write_some(out).await;
         if written.is_err() {
-            self.stream = None;
+            self.link = None;
             out.rewind();
         }
         written
     }
 
     async fn broken(&mut self) -> io::Error {
-        let Some(stream) = &self.stream else {
+        let Some(link) = &mut self.link else {
             return pending().await;
         };
-        let error = loop {
-            if let Err(error) = stream.readable().await {
-                break error;
-            }
-            let mut waste = [0; 512];
-            match stream.try_read(&mut waste) {
-                Ok(0) => break closed(),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => break error,
-            }
-        };
-        self.stream = None;
+        let error = link.broken().await;
+        self.link = None;
         error
     }
 
     async fn close(mut self) {
-        if let Some(stream) = &mut self.stream {
+        if let Some(link) = &mut self.link {
             // What is written is already counted, and there is nobody left to tell of an error.
-            let _ = timeout(self.timing.write, stream.shutdown()).await;
+            let _ = timeout(self.timing.write, link.shutdown()).await;
         }
     }
 }

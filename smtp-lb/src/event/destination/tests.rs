@@ -41,6 +41,7 @@ pub(in crate::event) fn syslog(
         name: format!("collector-{address}"),
         kind: DestinationKind::Syslog {
             address,
+            host: None,
             transport,
             facility: 16,
             source: None,
@@ -51,7 +52,9 @@ pub(in crate::event) fn syslog(
 }
 
 fn start(plan: &DestinationPlan) -> Arc<Destination> {
-    Ready::prepare(plan, QUICK).unwrap().start()
+    Ready::prepare(plan, QUICK, &Arc::default())
+        .unwrap()
+        .start()
 }
 
 /// Offers records whose text is their number.

@@ -47,7 +47,7 @@ fn all() -> Routes {
 }
 
 fn start(log: &LogPlan, routes: Routes) -> (Pipeline, Bus) {
-    Pipeline::start_timed(log, routes, QUICK).unwrap()
+    Pipeline::start_timed(log, routes, &Arc::default(), QUICK).unwrap()
 }
 
 fn emit(bus: &Bus, number: usize) {
@@ -171,7 +171,7 @@ async fn a_reload_keeps_what_stays_and_ends_what_goes() {
     };
     until("100 are published", || at(100)).await;
     let prepared = pipeline
-        .prepare(&log(vec![c.clone(), a.clone()]), all())
+        .prepare(&log(vec![c.clone(), a.clone()]), all(), &Arc::default())
         .unwrap();
     emit(&bus, 10);
     until("a prepared change changes nothing", || at(110)).await;
@@ -203,7 +203,7 @@ async fn a_reload_that_fails_changes_nothing() {
     let (pipeline, bus) = start(&log(vec![a.clone()]), all());
     let bad = file("x", &folder.path().join("missing"));
     pipeline
-        .prepare(&log(vec![bad, a]), Routes::default())
+        .prepare(&log(vec![bad, a]), Routes::default(), &Arc::default())
         .unwrap_err();
     emit(&bus, 10);
     let status = stop(&pipeline).await;
@@ -221,7 +221,7 @@ async fn a_kept_collector_keeps_its_connection() {
     )]);
     let (pipeline, bus) = start(&plan, all());
     for _ in 0..5 {
-        let prepared = pipeline.prepare(&plan, all()).unwrap();
+        let prepared = pipeline.prepare(&plan, all(), &Arc::default()).unwrap();
         pipeline.commit(prepared);
         emit(&bus, 1);
         tokio::task::yield_now().await;

@@ -437,7 +437,7 @@ fn formats_of_log_destinations() {
                 13,
                 "\"acton\"",
                 "no field is named `acton`",
-                "did you mean `action`?",
+                "did you mean `\"action\"`?",
             ),
             (
                 13,
@@ -458,6 +458,54 @@ fn formats_of_log_destinations() {
                 "\"newline\"",
                 "`framing` is for streams, and each datagram is one record",
                 "leave `framing` out, or add `transport = \"tcp\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn tls_to_collectors() {
+    let destination = |name: &str, keys: &str| {
+        format!(
+            "[[log.destination]]\nname = \"{name}\"\ntype = \"syslog\"\n\
+             address = \"10.0.0.1:6514\"\n{keys}\n"
+        )
+    };
+    let profiles =
+        "[[server_tls]]\nname = \"logs\"\n[[server_tls]]\nname = \"mail\"\nstart = \"starttls\"\n";
+    let text = [
+        profiles.to_owned(),
+        destination("a", "transport = \"tls\""),
+        destination("b", "transport = \"tls\"\nserver_tls = \"log\""),
+        destination("c", "transport = \"tls\"\nserver_tls = \"mail\""),
+        destination("d", "transport = \"tcp\"\nserver_tls = \"logs\""),
+    ];
+    says(
+        &text.concat(),
+        &[
+            (
+                10,
+                "\"tls\"",
+                "the transport `tls` needs `server_tls`",
+                "add `server_tls = \"NAME\"`, the name of a `[[server_tls]]`",
+            ),
+            (
+                16,
+                "\"log\"",
+                "there is no server tls named `log`",
+                "did you mean `\"logs\"`?",
+            ),
+            (
+                22,
+                "\"mail\"",
+                "collectors know no STARTTLS, which this profile begins with",
+                "name a profile with `start = \"implicit\"`",
+            ),
+            (
+                28,
+                "\"logs\"",
+                "`server_tls` means something with `transport = \"tls\"` only",
+                "leave `server_tls` out, or write `transport = \"tls\"`",
             ),
         ],
     );

@@ -149,7 +149,9 @@ async fn a_cut_record_is_whole_in_the_next_file() {
 fn a_path_that_cannot_be_opened_is_told_by_name() {
     let (folder, _) = folder();
     let path = folder.path().join("missing/events.jsonl");
-    let error = Ready::prepare(&plan(&path), QUICK).unwrap_err().to_string();
+    let error = Ready::prepare(&plan(&path), QUICK, &Arc::default())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("`log`") && error.contains("missing/events.jsonl"),
         "{error}"
@@ -162,6 +164,6 @@ fn a_path_that_cannot_be_opened_is_told_by_name() {
 async fn a_pipe_without_a_reader_is_an_error() {
     let (_folder, path) = folder();
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
-    let error = Ready::prepare(&plan(&path), QUICK).unwrap_err();
+    let error = Ready::prepare(&plan(&path), QUICK, &Arc::default()).unwrap_err();
     assert!(matches!(error, EventError::OpenFile { .. }));
 }

@@ -119,6 +119,7 @@ async fn nothing_is_written_into_a_closed_connection() {
             Framing::OctetCounting,
         ),
         QUICK,
+        None,
     );
     tcp.open().await.unwrap();
     drop(accept(&listener).await);
@@ -255,7 +256,7 @@ async fn dropped_it_does_not_try_for_ever() {
         drain: Duration::from_millis(100),
         ..QUICK
     };
-    let ready = Ready::prepare(&plan(lonely_address(), 100), timing).unwrap();
+    let ready = Ready::prepare(&plan(lonely_address(), 100), timing, &Arc::default()).unwrap();
     let destination = ready.start();
     offer(&destination, 0..5);
     let desk = Arc::clone(&destination.desk);
