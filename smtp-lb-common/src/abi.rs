@@ -1,7 +1,7 @@
 //! Names and sizes that the object, the loader and the tests must agree on.
 
 /// Changes with every change of a shared layout: pins of another version are not reused.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// The XDP program.
 pub const PROGRAM: &str = "smtp_lb";
@@ -17,11 +17,20 @@ pub const MAP_BUCKETS: &str = "BUCKETS";
 /// Array of ring buffers, one for each CPU.
 pub const MAP_RINGS: &str = "RINGS";
 
+/// Array of maps with one element: the reputation image in force.
+pub const MAP_REPUTATION: &str = "REPUTATION";
+/// Per-CPU array of [`Tally`], one for each reputation set and profile.
+pub const MAP_HITS: &str = "HITS";
+/// Hash map of added reputation entries.
+pub const MAP_ADDED: &str = "ADDED";
+/// Array of one u64: lengths of added networks, IPv4's in its low half.
+pub const MAP_LENGTHS: &str = "LENGTHS";
+
 /// Bound of counters and buckets: built-in reasons and rules over all contexts.
 pub const SLOTS: u32 = 65_536;
 /// Bound of [`MAP_RINGS`]; events of CPUs past it count as `ring_full`.
 pub const MAX_CPUS: u32 = 512;
-/// Bytes of each ring buffer: 29,127 events of 64 bytes fit, each with its header of 8.
+/// Bytes of each ring buffer: 26,214 events of 72 bytes fit, each with its header of 8.
 pub const RING_BYTES: u32 = 1 << 21;
 /// Bytes that an event takes in a ring: itself and the ring's header of 8.
 pub const RING_RECORD: u64 = size_of::<crate::event::RawEvent>() as u64 + 8;

@@ -36,6 +36,10 @@ pub struct RawEvent {
     pub family: u8,
     /// Zero.
     pub reserved: u8,
+    /// Reputation set of the source, 0 where it is not what the event is about.
+    pub set: u32,
+    /// Zero.
+    pub unused: u32,
 }
 
-const _: () = assert!(size_of::<RawEvent>() == 64 && align_of::<RawEvent>() == 8);
+const _: () = assert!(size_of::<RawEvent>() == 72 && align_of::<RawEvent>() == 8);

@@ -25,6 +25,10 @@ pub struct Answer {
     pub asked: u8,
     /// Zero in the request, 1 in the answer.
     pub answered: u8,
+    /// Reputation set of the source, 0 if none matters.
+    pub set: u32,
+    /// Zero.
+    pub unused: u32,
 }
 
 impl Answer {
@@ -38,8 +42,10 @@ impl Answer {
             reason: 0,
             asked: 0,
             answered: 0,
+            set: 0,
+            unused: 0,
         }
     }
 }
 
-const _: () = assert!(size_of::<Answer>() == 16);
+const _: () = assert!(size_of::<Answer>() == 24);

@@ -5,6 +5,7 @@
 //! IPv4 root       65,536 words, by the first 16 bits of the source
 //! IPv6 root       65,536 words for 2000::/3, by the 16 bits after those three, then 8 words by
 //!                 the first three bits for the rest
+//! reputation      a profile for each policy column, if any asks for reputation
 //! intervals       sorted starts with their values, 4 to a line
 //! matrix          source class × policy column → chain, 16 to a line
 //! chains          rules left to test, 4 to a line, in order
@@ -106,6 +107,8 @@ impl Context {
 pub const FLAG_DEFAULT_DROP: u32 = 1;
 /// Header flag: events are asked for what the default decides.
 pub const FLAG_LOG_DEFAULT: u32 = 2;
+/// Header flag: contexts have reputation profiles.
+pub const FLAG_REPUTATION: u32 = 4;
 
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +143,8 @@ pub struct Header {
 pub const ROOT_V4: u32 = 1;
 /// First line of the IPv6 root.
 pub const ROOT_V6: u32 = ROOT_V4 + ROOT_LINES;
-/// First line after the roots.
+/// First line after the roots. With [`FLAG_REPUTATION`] the profiles of all columns begin here, in
+/// order.
 pub const AFTER_ROOTS: u32 = ROOT_V6 + ROOT_LINES_V6;
 
 impl Header {

@@ -12,6 +12,7 @@
 )]
 
 pub mod abi;
+pub mod added;
 pub mod bucket;
 pub mod event;
 pub mod explain;

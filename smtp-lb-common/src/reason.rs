@@ -63,11 +63,13 @@ pub enum Reason {
     Policy = 17,
     /// No rule matched.
     Default = 18,
+    /// The source is listed by a feed or an added entry.
+    Reputation = 19,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NonIp,
         Self::Arp,
         Self::Neighbor,
@@ -82,6 +84,7 @@ impl Reason {
         Self::Failsafe,
         Self::Policy,
         Self::Default,
+        Self::Reputation,
     ];
 
     /// The word used in counters, events and the CLI.
@@ -102,6 +105,7 @@ impl Reason {
             Self::Failsafe => "failsafe",
             Self::Policy => "policy",
             Self::Default => "default",
+            Self::Reputation => "reputation",
         }
     }
 

@@ -264,7 +264,7 @@ const fn read(line: &Line, slot: u32) -> u32 {
     }
 }
 
-/// What a context does with each category: as the policy's image holds it.
+/// What a context does with each category, as the policy's image holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
     /// Categories whose sources are dropped.
@@ -273,6 +273,98 @@ pub struct Profile {
     pub reject: u64,
     /// Categories of which events are asked for.
     pub log: u64,
-    /// Number of the profile, below [`PROFILES`]: who counts.
+    /// Who counts: below [`PROFILES`], or [`NO_PROFILE`].
     pub number: u32,
+}
+
+/// [`Profile::number`] of a context that asks for no reputation.
+pub const NO_PROFILE: u32 = u32::MAX;
+/// Lines of a profile: one for itself, the rest for the counter slots of its categories.
+pub const PROFILE_LINES: u32 = 5;
+/// Slots in a line.
+pub const SLOTS_PER_LINE: u32 = 16;
+
+impl Profile {
+    /// As a line.
+    #[must_use]
+    pub const fn pack(&self) -> Line {
+        [
+            self.drop,
+            self.reject,
+            self.log,
+            self.number as u64,
+            0,
+            0,
+            0,
+            0,
+        ]
+    }
+
+    /// From a line.
+    #[must_use]
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a field of the packed line"
+    )]
+    pub const fn unpack(line: &Line) -> Self {
+        Self {
+            drop: line[0],
+            reject: line[1],
+            log: line[2],
+            number: line[3] as u32,
+        }
+    }
+}
+
+/// Number of the lowest bit of a mask that has one.
+#[must_use]
+#[inline(always)]
+pub const fn lowest(mask: u64) -> u32 {
+    // The BPF target has no instruction for it.
+    let bit = mask & mask.wrapping_neg();
+    let mut at = 0;
+    if bit >> 32 != 0 {
+        at += 32;
+    }
+    if bit & 0x0000_ffff_0000_ffff == 0 {
+        at += 16;
+    }
+    if bit & 0x00ff_00ff_00ff_00ff == 0 {
+        at += 8;
+    }
+    if bit & 0x0f0f_0f0f_0f0f_0f0f == 0 {
+        at += 4;
+    }
+    if bit & 0x3333_3333_3333_3333 == 0 {
+        at += 2;
+    }
+    if bit & 0x5555_5555_5555_5555 == 0 {
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Profile, lowest};
+
+    #[test]
+    fn the_lowest_bit_is_found() {
+        for bit in 0..64 {
+            assert_eq!(lowest(1 << bit), bit);
+            assert_eq!(lowest(u64::MAX << bit), bit);
+        }
+    }
+
+    #[test]
+    fn a_profile_is_read_back() {
+        let profile = Profile {
+            drop: 1 << 61,
+            reject: 2,
+            log: 3,
+            number: 7,
+        };
+        assert_eq!(Profile::unpack(&profile.pack()), profile);
+    }
 }

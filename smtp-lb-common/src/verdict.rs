@@ -1,28 +1,50 @@
-//! The verdict: failsafe → policy of the context → default.
+//! The verdict: failsafe → reputation → policy of the context → default.
 
 use crate::image::{
-    ANY_PROTOCOL, CELLS_PER_LINE, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP,
-    FLAG_LOG_DEFAULT, Header, Image, MAX_CHAIN, MAX_PROBES, Server,
+    AFTER_ROOTS, ANY_PROTOCOL, CELLS_PER_LINE, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Image, MAX_CHAIN, MAX_PROBES, Server, halves, word,
 };
 use crate::lookup::{class_v4, class_v6};
 use crate::packet::{
     Flow, Frame, Packet, Parsed, TCP_ACK, TCP_SYN, Transport, inner_flow, mapped, protocol,
 };
 use crate::reason::{Reason, Verdict};
+use crate::reputation::{
+    ALLOW, NO_PROFILE, PROFILE_LINES, PROFILES, Profile, SETS, SLOTS_PER_LINE, Standing, lowest,
+};
 
 /// What the verdict must ask of the host beside the image.
 pub trait Host {
     /// Does the host have this very connection: a TCP socket that does not listen, or a UDP
     /// socket connected to that peer?
     fn has_connection(&self, flow: &Flow) -> bool;
+
+    /// Who lists the source, by the feeds.
+    fn listed(&self, v6: bool, source: [u64; 2]) -> Standing;
+
+    /// By which added entry is the source listed now?
+    fn added(&self, v6: bool, source: [u64; 2]) -> Standing;
+
+    /// The same words, of which the kernel's verifier knows nothing.
+    fn settle(&self, words: [u64; 3]) -> [u64; 3] {
+        words
+    }
 }
 
-/// A host without connections.
+/// A host without connections, to which all sources are alike.
 pub struct NoConnections;
 
 impl Host for NoConnections {
     fn has_connection(&self, _: &Flow) -> bool {
         false
+    }
+
+    fn listed(&self, _: bool, _: [u64; 2]) -> Standing {
+        Standing::NONE
+    }
+
+    fn added(&self, _: bool, _: [u64; 2]) -> Standing {
+        Standing::NONE
     }
 }
 
@@ -37,15 +59,55 @@ pub struct Decision {
     pub slot: u32,
     /// An event is asked for.
     pub log: bool,
+    /// What the source's reputation came to.
+    pub listed: Listed,
+}
+
+/// What the reputation of a source came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// Counter of set and profile, or [`NO_HIT`].
+    pub hit: u32,
+    /// The set.
+    pub set: u32,
+    /// Counter slot of the category of which an event is asked for beside the decision's own, as
+    /// it did not decide; 0: none.
+    pub slot: u32,
+}
+
+/// In place of a counter: nobody lists the source, or nobody asks.
+pub const NO_HIT: u32 = u32::MAX;
+
+impl Listed {
+    /// Nobody lists the source, or nobody asks.
+    pub const NO: Self = Self {
+        hit: NO_HIT,
+        set: 0,
+        slot: 0,
+    };
 }
 
 impl Decision {
+    /// The event that is asked for beside the decision's own, where [`Listed::slot`] is one.
+    #[must_use]
+    #[inline(always)]
+    pub const fn beside(&self) -> Self {
+        Self {
+            verdict: Verdict::Accept,
+            reason: Reason::Reputation,
+            slot: self.listed.slot,
+            log: true,
+            listed: self.listed,
+        }
+    }
+
     const fn built_in(verdict: Verdict, reason: Reason) -> Self {
         Self {
             verdict,
             reason,
             slot: reason.slot(verdict),
             log: false,
+            listed: Listed::NO,
         }
     }
 }
@@ -101,16 +163,187 @@ fn judge<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
         return Ok(by_rule(&entry, Reason::Failsafe));
     }
     let context = context(image, &header, packet)?;
-    if let Some(entry) = first_match(image, &header, class, context, packet)? {
+    // Many ways lead here, and the verifier follows each through all that comes after, unless
+    // they are one: see `flat`.
+    let [found, asked, _] = host.settle([u64::from(class), context.pack(), 0]);
+    #[expect(clippy::cast_possible_truncation, reason = "it was 32 bits")]
+    let (class, context) = (found as u32, Context::unpack(asked));
+    let found = reputation(image, host, &header, context, packet)?;
+    let found = Found::unpack(host.settle(found.pack()));
+    if found.decides {
+        return Ok(found.decision());
+    }
+    let decision = by_policy(image, host, frame, &header, class, context, packet)?;
+    Ok(Decision {
+        listed: found.listed(),
+        ..decision
+    })
+}
+
+/// What a context does with a source's reputation.
+#[derive(Clone, Copy)]
+struct Found {
+    hit: u32,
+    set: u32,
+    slot: u32,
+    verdict: u8,
+    decides: bool,
+    log: bool,
+}
+
+impl Found {
+    const NOTHING: Self = Self {
+        hit: NO_HIT,
+        set: 0,
+        slot: 0,
+        verdict: Verdict::Accept as u8,
+        decides: false,
+        log: false,
+    };
+
+    #[inline(always)]
+    const fn pack(self) -> [u64; 3] {
+        [
+            word(self.hit, self.set),
+            self.slot as u64,
+            (self.verdict as u64) << 16 | (self.decides as u64) << 8 | self.log as u64,
+        ]
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "fields of packed words")]
+    const fn unpack([first, slot, rest]: [u64; 3]) -> Self {
+        let (hit, set) = halves(first);
+        Self {
+            hit,
+            set,
+            slot: slot as u32,
+            verdict: (rest >> 16) as u8,
+            decides: rest >> 8 & 1 == 1,
+            log: rest & 1 == 1,
+        }
+    }
+
+    #[inline(always)]
+    fn decision(self) -> Decision {
+        Decision {
+            verdict: Verdict::from_u8(self.verdict).unwrap_or(Verdict::Drop),
+            reason: Reason::Reputation,
+            slot: self.slot,
+            log: self.log,
+            listed: Listed {
+                hit: self.hit,
+                set: self.set,
+                slot: 0,
+            },
+        }
+    }
+
+    /// Of what goes on to the policy.
+    #[inline(always)]
+    const fn listed(self) -> Listed {
+        Listed {
+            hit: self.hit,
+            set: self.set,
+            slot: if self.log { self.slot } else { 0 },
+        }
+    }
+}
+
+/// Failsafe has not decided: does the source's reputation?
+#[inline(always)]
+fn reputation<I: Image + ?Sized, H: Host>(
+    image: &I,
+    host: &H,
+    header: &Header,
+    context: Context,
+    packet: &Packet,
+) -> Result<Found, Damaged> {
+    if header.flags & FLAG_REPUTATION == 0 {
+        return Ok(Found::NOTHING);
+    }
+    let first = AFTER_ROOTS.wrapping_add(context.column.wrapping_mul(PROFILE_LINES));
+    let profile = Profile::unpack(image.line(first).ok_or(Damaged)?);
+    if profile.number == NO_PROFILE {
+        return Ok(Found::NOTHING);
+    }
+    let standing = standing(host, &profile, packet);
+    if standing.set == 0 {
+        return Ok(Found::NOTHING);
+    }
+    let mut found = Found {
+        hit: (standing.set % SETS) * PROFILES + profile.number % PROFILES,
+        set: standing.set,
+        ..Found::NOTHING
+    };
+    if standing.mask & ALLOW != 0 {
+        return Ok(found);
+    }
+    let mut told = standing.mask & profile.drop;
+    if told != 0 {
+        (found.decides, found.verdict) = (true, Verdict::Drop as u8);
+    } else {
+        told = standing.mask & profile.reject;
+        if told != 0 {
+            (found.decides, found.verdict) = (true, Verdict::Drop as u8);
+        } else {
+            told = standing.mask & profile.log;
+        }
+    }
+    if told == 0 {
+        return Ok(found);
+    }
+    let category = lowest(told);
+    let slots = image
+        .line(first.wrapping_add(1 + category / SLOTS_PER_LINE))
+        .ok_or(Damaged)?;
+    let (odd, even) = halves(slots[(category % SLOTS_PER_LINE / 2) as usize]);
+    found.slot = if category.is_multiple_of(2) {
+        even
+    } else {
+        odd
+    };
+    found.log = profile.log >> category & 1 == 1;
+    Ok(found)
+}
+
+/// Who lists the source. An allow entry wins over all others, and a feed's entry that acts over an
+/// added one.
+#[inline(always)]
+fn standing<H: Host>(host: &H, profile: &Profile, packet: &Packet) -> Standing {
+    let acts = profile.drop | profile.reject;
+    let by_feeds = host.listed(packet.v6, packet.src);
+    if by_feeds.mask & (acts | ALLOW) != 0 {
+        return by_feeds;
+    }
+    let added = host.added(packet.v6, packet.src);
+    if by_feeds.set == 0 || added.mask & acts != 0 {
+        added
+    } else {
+        by_feeds
+    }
+}
+
+#[inline(always)]
+fn by_policy<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
+    image: &I,
+    host: &H,
+    frame: &F,
+    header: &Header,
+    class: u32,
+    context: Context,
+    packet: &Packet,
+) -> Result<Decision, Damaged> {
+    if let Some(entry) = first_match(image, header, class, context, packet)? {
         return Ok(by_rule(&entry, Reason::Policy));
     }
     if header.flags & FLAG_DEFAULT_DROP == 0 {
-        return Ok(by_default(&header, context, packet, Verdict::Accept));
+        return Ok(by_default(header, context, packet, Verdict::Accept));
     }
     if let Some(reason) = answers(host, frame, packet) {
         return Ok(Decision::built_in(Verdict::Accept, reason));
     }
-    Ok(by_default(&header, context, packet, Verdict::Drop))
+    Ok(by_default(header, context, packet, Verdict::Drop))
 }
 
 #[inline(always)]
@@ -128,6 +361,7 @@ const fn by_default(
         reason: Reason::Default,
         slot: context.default_slot,
         log: header.flags & FLAG_LOG_DEFAULT != 0,
+        listed: Listed::NO,
     }
 }
 
@@ -142,6 +376,7 @@ const fn by_rule(entry: &Entry, reason: Reason) -> Decision {
         reason,
         slot: entry.slot,
         log: entry.log,
+        listed: Listed::NO,
     }
 }
 

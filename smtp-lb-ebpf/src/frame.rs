@@ -71,6 +71,10 @@ impl<'a> XdpFrame<'a> {
             answer.add(13).write_volatile(decision.reason as u8);
             answer.add(14).write_volatile(u8::from(decision.log));
             answer.add(15).write_volatile(1);
+            answer
+                .add(16)
+                .cast::<u32>()
+                .write_volatile(decision.listed.set);
         }
         true
     }

@@ -12,7 +12,7 @@ use aya_ebpf::bindings::{
     BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_sock, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1,
     bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
 };
-use aya_ebpf::btf_maps::{Array, ArrayOfMaps, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf};
 use aya_ebpf::helpers::{
     bpf_get_smp_processor_id, bpf_ktime_get_ns, bpf_ringbuf_query, bpf_sk_lookup_udp,
     bpf_sk_release, bpf_skc_lookup_tcp,
@@ -22,12 +22,14 @@ use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::abi::{
     MAX_CPUS, RING_BYTES, RING_RECORD, RING_WATERMARK, SLOTS, Tally, Totals,
 };
+use smtp_lb_common::added::{self, ADDED as MOST_ADDED};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::flat::{self, Flat};
-use smtp_lb_common::image::{Header, Image, Line, rate};
+use smtp_lb_common::image::{Header, Image, Line, halves, rate};
 use smtp_lb_common::packet::{Flow, Parsed};
-use smtp_lb_common::reason::Verdict;
-use smtp_lb_common::verdict::{Decision, Host};
+use smtp_lb_common::reason::{Reason, Verdict};
+use smtp_lb_common::reputation::{self, HITS as MOST_HITS, Standing};
+use smtp_lb_common::verdict::{Decision, Host, NO_HIT};
 
 /// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`: filled through mmap, and of any size.
 const IMAGE_FLAGS: usize = (1 << 10) | (1 << 12);
@@ -57,7 +59,18 @@ static RINGS: ArrayOfMaps<RingBuf<RawEvent, { RING_BYTES as usize }>, { MAX_CPUS
     ArrayOfMaps::new();
 
 #[btf_map]
+static REPUTATION: ArrayOfMaps<Array<Line, 1, IMAGE_FLAGS>, 1> = ArrayOfMaps::new();
+#[btf_map]
+static HITS: PerCpuArray<Tally, { MOST_HITS as usize }> = PerCpuArray::new();
+#[btf_map]
+static ADDED: HashMap<added::Key, added::Entry, { MOST_ADDED as usize }> = HashMap::new();
+#[btf_map]
+static LENGTHS: Array<u64, 1> = Array::new();
+
+#[btf_map]
 static SCRATCH: PerCpuArray<Flat, 1> = PerCpuArray::new();
+#[btf_map]
+static SETTLED: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
 
 /// The same value, of which the verifier knows nothing (see [`smtp_lb_common::flat`]).
 #[inline(always)]
@@ -80,6 +93,25 @@ pub(crate) struct KernelImage {
 #[inline(always)]
 pub(crate) fn image() -> Option<KernelImage> {
     IMAGE.get(0).map(|lines| KernelImage { lines })
+}
+
+/// The reputation image in force, if one is loaded.
+#[inline(always)]
+pub(crate) fn reputation() -> Option<KernelImage> {
+    REPUTATION.get(0).map(|lines| KernelImage { lines })
+}
+
+/// The added entries.
+struct Added;
+
+impl added::Entries for Added {
+    #[inline(always)]
+    fn get(&self, key: &added::Key) -> Option<(u64, u32)> {
+        // SAFETY: an entry that is replaced or removed meanwhile is still memory of this map, and
+        // words of it are read one by one: what is read is that of one entry or the other.
+        let entry = unsafe { ADDED.get(key) }?;
+        Some((entry.expires, entry.category))
+    }
 }
 
 impl Image for KernelImage {
@@ -164,6 +196,12 @@ pub(crate) fn count(decision: &Decision, length: u32) {
         // SAFETY: as above.
         add(unsafe { &mut *tally }, length);
     }
+    if decision.listed.hit != NO_HIT
+        && let Some(tally) = HITS.get_ptr_mut(decision.listed.hit)
+    {
+        // SAFETY: as above.
+        add(unsafe { &mut *tally }, length);
+    }
 }
 
 #[inline(always)]
@@ -219,7 +257,12 @@ fn fill(
         reason: decision.reason as u8,
         family: 0,
         reserved: 0,
+        set: 0,
+        unused: 0,
     };
+    if matches!(decision.reason, Reason::Reputation) {
+        raw.set = decision.listed.set;
+    }
     if parsed.stop.is_none() {
         let packet = &parsed.packet;
         raw.src = join(packet.src);
@@ -240,6 +283,41 @@ fn join(halves: [u64; 2]) -> [u8; 16] {
 }
 
 impl Host for Kernel<'_> {
+    #[inline(always)]
+    fn listed(&self, v6: bool, source: [u64; 2]) -> Standing {
+        match reputation() {
+            Some(image) => reputation::standing(&image, v6, source),
+            None => Standing::NONE,
+        }
+    }
+
+    #[inline(always)]
+    fn settle(&self, words: [u64; 3]) -> [u64; 3] {
+        let Some(settled) = SETTLED.get_ptr_mut(0) else {
+            return words;
+        };
+        // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+        unsafe {
+            settled.write_volatile(words);
+            settled.read_volatile()
+        }
+    }
+
+    #[inline(always)]
+    fn added(&self, v6: bool, source: [u64; 2]) -> Standing {
+        let Some(lengths) = LENGTHS.get(0) else {
+            return Standing::NONE;
+        };
+        let (of_v6, of_v4) = halves(*lengths);
+        let lengths = if v6 { of_v6 } else { of_v4 };
+        if lengths == 0 {
+            return Standing::NONE;
+        }
+        // SAFETY: the helper has no precondition.
+        let now = unsafe { bpf_ktime_get_ns() };
+        added::added(&Added, lengths, v6, source, now)
+    }
+
     #[inline(always)]
     fn has_connection(&self, flow: &Flow) -> bool {
         if flow.v6 {

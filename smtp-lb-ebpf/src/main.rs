@@ -26,7 +26,7 @@ use frame::XdpFrame;
 use kernel::Kernel;
 use smtp_lb_common::packet::{Parsed, parse};
 use smtp_lb_common::reason::{Reason, Verdict};
-use smtp_lb_common::verdict::{Decision, decide};
+use smtp_lb_common::verdict::{Decision, Listed, decide};
 
 // `xdp.frags`, so that an MTU above one page is no reason to refuse.
 #[xdp(frags)]
@@ -60,6 +60,7 @@ const NOT_LOADED: Decision = Decision {
     reason: Reason::NoImage,
     slot: Reason::NoImage.slot(Verdict::Accept),
     log: false,
+    listed: Listed::NO,
 };
 
 /// Counts always, tells if asked.
@@ -69,6 +70,9 @@ fn account(kernel: &Kernel, frame: &XdpFrame, parsed: &Parsed, decision: &Decisi
     kernel::count(decision, length);
     if decision.log {
         kernel.tell(parsed, decision, length);
+    }
+    if decision.listed.slot != 0 {
+        kernel.tell(parsed, &decision.beside(), length);
     }
 }
 

@@ -1,8 +1,16 @@
-//! The time of the last tick.
+//! The monotonic clock.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+
+/// Nanoseconds of the monotonic clock, by which the kernel program goes, too.
+pub(crate) fn monotonic() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+}
 
 /// Time since an unknown moment, as of the kernel's last tick: up to 10 ms behind, and much
 /// cheaper than the exact time. Never goes back.

@@ -14,7 +14,9 @@ mod layout;
 mod loader;
 mod netlink;
 mod pins;
+mod profiles;
 mod report;
+mod reputation;
 mod stand;
 mod start;
 mod userspace;
@@ -22,7 +24,6 @@ mod userspace;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use smtp_lb_common::reason::{Reason, Verdict};
@@ -42,9 +43,11 @@ pub use pins::{DetachReport, PinError, detach};
 pub use report::{FirewallReport, InForce, InterfaceReport};
 pub use stand::Stand;
 
+use crate::clock;
 use crate::config::plan::{Enforcement, Plan};
 use crate::event::Bus;
 use crate::event::model::Kind;
+use crate::reputation::sets::Sets;
 use loader::Loaded;
 use userspace::Userspace;
 
@@ -91,6 +94,7 @@ pub struct Firewall {
     report: FirewallReport,
     fixed: Fixed,
     slots: Arc<ArcSwap<Slots>>,
+    sets: Arc<ArcSwap<Sets>>,
     generation: std::sync::atomic::AtomicU32,
 }
 
@@ -133,6 +137,7 @@ impl Firewall {
             report,
             fixed: Fixed::of(plan),
             slots: Arc::new(ArcSwap::from_pointee(slots)),
+            sets: Arc::default(),
             generation: 1.into(),
         })
     }
@@ -193,7 +198,7 @@ impl Firewall {
     /// Runs a made-up packet through the loaded program, which counts and tells nothing of it.
     pub fn explain(&self, request: &ExplainRequest) -> Result<Explanation, FirewallError> {
         let frame = frame(request)?;
-        let (verdict, reason, slot, log) = match &self.backend {
+        let (verdict, reason, slot, log, set) = match &self.backend {
             Backend::Kernel(loaded) => {
                 let name = request.interface.as_ref().or(self.fixed.interfaces.first());
                 let index = match name {
@@ -206,20 +211,29 @@ impl Firewall {
                     Reason::from_u8(answer.reason).ok_or(FirewallError::NoAnswer)?,
                     answer.slot,
                     answer.asked == 1,
+                    answer.set,
                 )
             }
             Backend::Userspace(userspace) => {
-                let decision = userspace.explain(&frame);
+                let decision = userspace.explain(&frame, clock::monotonic());
                 (
                     decision.verdict,
                     decision.reason,
                     decision.slot,
                     decision.log,
+                    decision.listed.set,
                 )
             }
         };
         let label = self.slots.load().label(slot);
-        Ok(Explanation::new(verdict, reason, log, label))
+        let listed = self.sets.load().get(set).map(<[_]>::to_vec);
+        Ok(Explanation::new(
+            verdict,
+            reason,
+            log,
+            label,
+            listed.unwrap_or_default(),
+        ))
     }
 
     /// Judges connections at accept, where the kernel does not judge packets.
@@ -230,11 +244,11 @@ impl Firewall {
             Backend::Userspace(_) if self.report.mode == InForce::Off => None,
             Backend::Userspace(userspace) => {
                 let (userspace, bus) = (Arc::clone(userspace), bus.clone());
-                let started = Instant::now();
+                let feeds = self.feeds();
                 Some(Arc::new(move |client, local| {
-                    // 584 years fit.
-                    let now = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                    userspace.allows(client, local, now, |event| bus.tell(Kind::Firewall(event)))
+                    userspace.allows(client, local, clock::monotonic(), &feeds, |event| {
+                        bus.tell(Kind::Firewall(event));
+                    })
                 }))
             }
         }

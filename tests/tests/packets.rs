@@ -16,6 +16,7 @@ mod packets {
     mod property;
     mod reload;
     mod replies;
+    mod reputation;
     mod stand;
     mod table;
     mod truncated;

@@ -124,6 +124,7 @@ impl Control for Fake {
             label: None,
             log: false,
             path: vec![request.dport.to_string()],
+            listed: vec![],
         })
     }
 

@@ -7,7 +7,8 @@ use crate::firewall::Firewall;
 
 /// Starts to read the firewall's rings onto `bus`.
 pub(super) fn read(firewall: &Firewall, bus: Bus) -> Result<Reader, AppError> {
-    Reader::start(firewall.rings()?, names(firewall), bus).map_err(AppError::Rings)
+    Reader::start(firewall.rings()?, names(firewall), firewall.feeds(), bus)
+        .map_err(AppError::Rings)
 }
 
 /// Takes what the rings hold still, and ends.

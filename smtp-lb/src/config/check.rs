@@ -15,6 +15,7 @@ mod monitor;
 mod names;
 mod pool;
 mod remote;
+mod reputation;
 mod rule;
 mod scenario;
 mod server_tls;
@@ -78,6 +79,7 @@ pub(crate) fn compile(
         .iter()
         .map(|profile| server_tls::compile(check, profile)));
     let firewall = firewall::compile(check, &sections, &raw.firewall);
+    let reputation = reputation::compile(check, &raw.reputation);
     let log = log::compile(check, &sections, &raw.server_tls, &raw.log);
 
     let plan = Plan {
@@ -89,8 +91,10 @@ pub(crate) fn compile(
         server_tls: server_tls?,
         monitors: monitors?,
         firewall: firewall?,
+        reputation: reputation?,
         log: log?,
     };
+    reputation::whole(check, raw, &plan);
     doubt::warn(check, raw, &plan);
     Ok(plan)
 }

@@ -6,6 +6,7 @@
 mod gateway;
 mod log;
 mod monitor;
+mod reputation;
 mod tls;
 
 use std::net::SocketAddr;
@@ -22,6 +23,10 @@ pub use log::{
 pub use monitor::{
     ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,
     MonitorMessagePlan, MonitorPlan, MonitorTlsPlan, Setting, SmtpMonitorPlan,
+};
+pub use reputation::{
+    CategoryAction, CategoryPlan, FeedFormat, FeedPlan, FeedSource, MAX_CATEGORIES, ReputationId,
+    ReputationPlan, ReputationPolicyPlan,
 };
 pub use tls::{
     CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
@@ -79,6 +84,8 @@ pub struct Plan {
     pub monitors: Vec<MonitorPlan>,
     /// The packet filter.
     pub firewall: FirewallPlan,
+    /// Sources that others have found to be bad.
+    pub reputation: ReputationPlan,
     /// Where events go.
     pub log: LogPlan,
 }
@@ -123,6 +130,8 @@ pub struct VirtualServerPlan {
     pub gateway: Option<GatewayPlan>,
     /// Packet policy of this virtual server; none leads straight to the default.
     pub firewall_policy: Option<PolicyId>,
+    /// Reputation policy of this virtual server, beside the firewall's.
+    pub reputation: Option<ReputationId>,
     /// What of this virtual server is told, and to whom.
     pub log_profile: Option<ProfileId>,
     /// Bounds.
@@ -271,6 +280,8 @@ pub struct FirewallPlan {
     pub policies: Vec<PolicyPlan>,
     /// Policy of packets for the host that are for no virtual server.
     pub host_policy: Option<PolicyId>,
+    /// Reputation policy of all packets.
+    pub reputation: Option<ReputationId>,
     /// Ask an event for packets decided by the default.
     pub log_default: bool,
     /// Events of each rule in a second, unless the rule says otherwise. At least 1.

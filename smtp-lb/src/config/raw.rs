@@ -8,6 +8,7 @@ mod firewall;
 mod gateway;
 mod log;
 mod monitor;
+mod reputation;
 mod scalar;
 mod server;
 mod tls;
@@ -22,6 +23,9 @@ pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings};
 pub(crate) use self::log::{Destination, DestinationKind, Format, Framing, Log, Transport};
 pub(crate) use self::monitor::{
     Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,
+};
+pub(crate) use self::reputation::{
+    CategoryAction, Feed, FeedFormat, FeedList, Reputation, ReputationPolicy,
 };
 pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
 pub(crate) use self::server::{
@@ -61,6 +65,9 @@ pub(crate) struct Config {
     /// The packet filter.
     #[serde(default)]
     pub firewall: Firewall,
+    /// Sources that others have found to be bad.
+    #[serde(default)]
+    pub reputation: Reputation,
     /// Where events go.
     #[serde(default)]
     pub log: Log,

@@ -2,11 +2,13 @@
 
 pub(crate) mod duration;
 pub(crate) mod endpoint;
+pub(crate) mod feed;
 pub(crate) mod gateway;
 pub(crate) mod monitor;
 pub(crate) mod network;
 pub(crate) mod packet;
 pub(crate) mod secret;
+pub(crate) mod size;
 pub(crate) mod text;
 pub(crate) mod tls;
 

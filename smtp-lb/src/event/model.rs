@@ -60,6 +60,9 @@ pub struct FirewallEvent {
     pub tcp_flags: u8,
     /// Octets of the frame.
     pub length: u32,
+    /// With the reason `reputation`: the feeds that list the source, by commas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feeds: Option<Arc<str>>,
 }
 
 /// A member's state changed.

@@ -45,6 +45,9 @@ pub struct SlotName {
 /// Names slots. A slot's name never changes while the reader lives.
 pub type NameSlot = Box<dyn Fn(u32) -> Option<SlotName> + Send>;
 
+/// Names the feeds of a reputation set, by commas.
+pub type NameSet = Box<dyn Fn(u32) -> Option<Arc<str>> + Send>;
+
 /// Reads rings on a thread of its own until it is stopped or dropped.
 pub struct Reader {
     stop: Arc<AtomicBool>,
@@ -53,14 +56,19 @@ pub struct Reader {
 
 impl Reader {
     /// Starts reading. No rings: a reader that does nothing.
-    pub fn start(rings: Vec<RingBuf<MapData>>, name: NameSlot, bus: Bus) -> io::Result<Self> {
+    pub fn start(
+        rings: Vec<RingBuf<MapData>>,
+        name: NameSlot,
+        set: NameSet,
+        bus: Bus,
+    ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = if rings.is_empty() {
             None
         } else {
             let mut worker = Worker {
                 rings,
-                names: Names::new(name)?,
+                names: Names::new(name, set)?,
                 bus,
                 stop: Arc::clone(&stop),
             };
@@ -162,15 +170,17 @@ fn boot_time() -> u64 {
 /// Names as events need them, looked up once each.
 struct Names {
     slot: NameSlot,
+    set: NameSet,
     slots: HashMap<u32, SlotName>,
     interfaces: HashMap<u32, Arc<str>>,
     socket: rustix::fd::OwnedFd,
 }
 
 impl Names {
-    fn new(slot: NameSlot) -> io::Result<Self> {
+    fn new(slot: NameSlot, set: NameSet) -> io::Result<Self> {
         Ok(Self {
             slot,
+            set,
             slots: HashMap::new(),
             interfaces: HashMap::new(),
             // Any socket: the names asked for are those of its namespace.
@@ -195,6 +205,11 @@ impl Names {
             self.slots.insert(slot, name.clone());
         }
         name
+    }
+
+    /// Not kept: a set's number may be another's after a while.
+    fn feeds(&self, set: u32) -> Option<Arc<str>> {
+        if set == 0 { None } else { (self.set)(set) }
     }
 
     fn interface(&mut self, index: u32) -> Arc<str> {
@@ -233,6 +248,7 @@ impl Names {
                 dest_port: raw.dst_port,
                 tcp_flags: raw.tcp_flags,
                 length: raw.length,
+                feeds: self.feeds(raw.set),
             }),
         }
     }
@@ -249,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_record_becomes_an_event_with_names_and_time() {
-        let mut raw = RawEvent::read_from_bytes(&[0; 64]).expect("64 octets");
+        let mut raw = RawEvent::read_from_bytes(&[0; 72]).expect("72 octets");
         raw.time = 5;
         raw.slot = 70;
         raw.src[10..].copy_from_slice(&[0xff, 0xff, 192, 0, 2, 9]);
@@ -257,16 +273,20 @@ mod tests {
             .copy_from_slice(&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         (raw.verdict, raw.reason, raw.vlan) = (1, 17, 12);
         (raw.interface, raw.dst_port, raw.length) = (u32::MAX, 25, 60);
-        assert_eq!(raw.as_bytes().len(), 64);
-        let mut names = Names::new(Box::new(|slot| {
-            assert_eq!(slot, 70);
-            Some(SlotName {
-                virtual_server: "mail".into(),
-                policy: "edge".into(),
-                rule: "blocked".into(),
-            })
-        }))
+        assert_eq!(raw.as_bytes().len(), 72);
+        let mut names = Names::new(
+            Box::new(|slot| {
+                assert_eq!(slot, 70);
+                Some(SlotName {
+                    virtual_server: "mail".into(),
+                    policy: "edge".into(),
+                    rule: "blocked".into(),
+                })
+            }),
+            Box::new(|set| Some(format!("feed-{set}").into())),
+        )
         .expect("a socket");
+        raw.set = 70;
         let event = names.event(&raw, 1_000);
         assert_eq!(event.time_ns, 1_005);
         let Kind::Firewall(told) = event.kind else {
@@ -280,5 +300,8 @@ mod tests {
             ("blocked", Some(12), 25)
         );
         assert_eq!(&*told.interface, u32::MAX.to_string());
+        assert_eq!(told.feeds.as_deref(), Some("feed-70"));
+        raw.set = 0;
+        assert!(matches!(names.event(&raw, 1).kind, Kind::Firewall(told) if told.feeds.is_none()));
     }
 }

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
-    ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_LOG_DEFAULT, Header, Line, MAX_CHAIN,
-    MAX_PROBES, Server,
+    AFTER_ROOTS, ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_LOG_DEFAULT,
+    FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
 };
 use smtp_lb_common::packet::{mapped, split};
 use thiserror::Error;
@@ -15,6 +15,7 @@ use thiserror::Error;
 use super::intervals::{Classes, Family, sweep};
 use super::label::{Allocator, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
 use super::layout::Lines;
+use super::profiles;
 use crate::config::plan::{Action, FirewallMode, FirewallPlan, Plan, RulePlan};
 
 /// Why a plan cannot become an image.
@@ -64,6 +65,15 @@ pub fn compile(plan: &Plan, previous: Slots, generation: u32) -> Result<Compiled
     let v4 = sweep(Family::V4, &sources, &mut classes);
     let v6 = sweep(Family::V6, &sources, &mut classes);
     let mut lines = Lines::new();
+    // Their place is fixed, and before all that is searched.
+    let profiles = if profiles::are_used(plan) {
+        let columns: Vec<&str> = asked.iter().map(|context| context.name.as_str()).collect();
+        profiles::lines(plan, &columns, &mut allocator, &mut rates)?
+    } else {
+        Vec::new()
+    };
+    debug_assert_eq!(lines.next(), AFTER_ROOTS);
+    lines.lines.extend(&profiles);
     lines.tree_v4(&v4);
     lines.tree_v6(&v6);
 
@@ -99,7 +109,12 @@ pub fn compile(plan: &Plan, previous: Slots, generation: u32) -> Result<Compiled
     let rates = lines.append(&rates.words(), 0);
     let names = lines.append(&names(&slots), 0);
     let header = Header {
-        flags: flags(firewall),
+        flags: flags(firewall)
+            | if profiles.is_empty() {
+                0
+            } else {
+                FLAG_REPUTATION
+            },
         columns,
         matrix,
         chains,
@@ -329,7 +344,7 @@ fn key(address: &SocketAddr) -> [u64; 2] {
 }
 
 /// Event rates by slot.
-struct Rates {
+pub(crate) struct Rates {
     default: (u32, u32),
     by_slot: Vec<Rate>,
 }
@@ -343,7 +358,7 @@ impl Rates {
     }
 
     /// Takes a slot for `label` and notes its rate.
-    fn add(
+    pub(crate) fn add(
         &mut self,
         allocator: &mut Allocator,
         label: Label,

@@ -8,6 +8,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 use super::FirewallError;
 use super::label::{BUILT_IN, Label};
 use super::loader::Loaded;
+use crate::reputation::sets::Member;
 
 /// What the program says of a made-up packet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,17 +23,27 @@ pub struct Explanation {
     pub log: bool,
     /// The verdict as a sentence for each step.
     pub path: Vec<String>,
+    /// Who lists the source, if reputation was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<Member>,
 }
 
 impl Explanation {
     /// Of a decision, with the label of its slot.
-    pub(crate) fn new(verdict: Verdict, reason: Reason, log: bool, label: Option<Label>) -> Self {
+    pub(crate) fn new(
+        verdict: Verdict,
+        reason: Reason,
+        log: bool,
+        label: Option<Label>,
+        listed: Vec<Member>,
+    ) -> Self {
         Self {
             verdict: verdict.name().to_owned(),
             reason: reason.name().to_owned(),
-            path: path(label.as_ref(), verdict, reason),
+            path: path(label.as_ref(), verdict, reason, &listed),
             label,
             log,
+            listed,
         }
     }
 }
@@ -54,7 +65,7 @@ pub(crate) fn ask(
 }
 
 /// The way to the verdict, step by step.
-fn path(label: Option<&Label>, verdict: Verdict, reason: Reason) -> Vec<String> {
+fn path(label: Option<&Label>, verdict: Verdict, reason: Reason, listed: &[Member]) -> Vec<String> {
     let verdict = verdict.name();
     let Some(label) = label else {
         return vec![format!("{}: {verdict}", reason.name())];
@@ -74,6 +85,24 @@ fn path(label: Option<&Label>, verdict: Verdict, reason: Reason) -> Vec<String> 
     }
     path.push("failsafe: no entry matches".to_owned());
     path.push(format!("the packet is for: {here}"));
+    let names: Vec<String> = listed
+        .iter()
+        .map(|it| match it.category.as_str() {
+            "" => format!("{} allows it", it.feed),
+            category => format!("{} as {category}", it.feed),
+        })
+        .collect();
+    if reason == Reason::Reputation {
+        let names = names.join(", ");
+        path.push(format!("reputation: listed by {names}: {verdict}"));
+        return path;
+    }
+    if !names.is_empty() {
+        path.push(format!(
+            "reputation: listed by {}, goes on",
+            names.join(", ")
+        ));
+    }
     match (label.policy.as_str(), reason) {
         ("", _) => path.push("policy: none".to_owned()),
         (policy, Reason::Policy) => {

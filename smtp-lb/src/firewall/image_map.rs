@@ -76,6 +76,20 @@ pub(crate) fn read(outer: &Outer) -> Result<Option<Vec<Line>>, ImageMapError> {
     Ok(Some(with_mapping(&inner, count, |mapped| mapped.to_vec())?))
 }
 
+/// The names of the reputation image in force, if there is one.
+pub(crate) fn reputation_names(outer: &Outer) -> Result<Option<Vec<u8>>, ImageMapError> {
+    let inner = match outer.get(&0, 0) {
+        Ok(inner) => inner,
+        Err(MapError::KeyNotFound) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let count = inner.info()?.max_entries() as usize;
+    let names = with_mapping(&inner, count, |mapped| {
+        crate::reputation::image::read_names(mapped)
+    })?;
+    Ok(Some(names))
+}
+
 /// Names of the slots of the image in force.
 pub(crate) fn slots(outer: &Outer) -> Result<Slots, ImageMapError> {
     Ok(read(outer)?.map_or_else(Slots::default, |lines| read_names(&lines)))

@@ -8,12 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use smtp_lb_common::abi::{
-    ABI_VERSION, MAP_BUCKETS, MAP_COUNTERS, MAP_IMAGE, MAP_RINGS, MAP_TOTALS, MAX_CPUS, RING_BYTES,
+    ABI_VERSION, MAP_ADDED, MAP_BUCKETS, MAP_COUNTERS, MAP_HITS, MAP_IMAGE, MAP_LENGTHS,
+    MAP_REPUTATION, MAP_RINGS, MAP_TOTALS, MAX_CPUS, RING_BYTES,
 };
 use thiserror::Error;
 
@@ -25,6 +26,11 @@ use super::pins::{self, PinError};
 pub(crate) type Counters = PerCpuArray<MapData, [u64; 2]>;
 /// See [`Counters`].
 pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
+
+/// Added reputation entries, key and entry as the octets that they are.
+pub(crate) type Added = HashMap<MapData, [u8; 24], [u8; 120]>;
+/// Lengths of their networks.
+pub(crate) type Lengths = Array<MapData, u64>;
 
 /// A map of an object that has more than the filter needs.
 pub type ExtraMap = aya::maps::Map;
@@ -135,7 +141,7 @@ fn is_privilege(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn refused(error: &(dyn std::error::Error + 'static)) -> LoadError {
+pub(crate) fn refused(error: &(dyn std::error::Error + 'static)) -> LoadError {
     if is_privilege(error) {
         LoadError::NoPrivilege
     } else {
@@ -150,6 +156,10 @@ pub(crate) struct Loaded {
     pub(crate) image: Outer,
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
+    pub(crate) reputation: Outer,
+    pub(crate) hits: Counters,
+    pub(crate) added: Added,
+    pub(crate) lengths: Lengths,
     links: PathBuf,
 }
 
@@ -168,7 +178,17 @@ pub(crate) fn load(
     pins::prepare(pin_path, &[&maps, &links])?;
     let mut options = EbpfLoader::new();
     options.verifier_log_level(VerifierLogLevel::STATS);
-    let names = [MAP_IMAGE, MAP_COUNTERS, MAP_TOTALS, MAP_BUCKETS, MAP_RINGS];
+    let names = [
+        MAP_IMAGE,
+        MAP_COUNTERS,
+        MAP_TOTALS,
+        MAP_BUCKETS,
+        MAP_RINGS,
+        MAP_REPUTATION,
+        MAP_HITS,
+        MAP_ADDED,
+        MAP_LENGTHS,
+    ];
     let paths: Vec<PathBuf> = names.iter().map(|name| maps.join(name)).collect();
     for (name, path) in names.iter().zip(&paths) {
         options.map_pin_path(name, path);
@@ -181,6 +201,10 @@ pub(crate) fn load(
         image: take(&mut ebpf, MAP_IMAGE)?,
         counters: take(&mut ebpf, MAP_COUNTERS)?,
         totals: take(&mut ebpf, MAP_TOTALS)?,
+        reputation: take(&mut ebpf, MAP_REPUTATION)?,
+        hits: take(&mut ebpf, MAP_HITS)?,
+        added: take(&mut ebpf, MAP_ADDED)?,
+        lengths: take(&mut ebpf, MAP_LENGTHS)?,
         links,
         program: name.to_owned(),
         ebpf,

@@ -2,17 +2,20 @@
 //!
 //! What is run here is counted and told like traffic, under pins of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use smtp_lb_common::abi::PROGRAM;
+use smtp_lb_common::abi::{PROGRAM, Tally};
+use smtp_lb_common::added::{Entry, Key};
 use smtp_lb_common::explain::Answer;
+use smtp_lb_common::image::Line;
 
 use super::compile::Compiled;
 use super::counters::{self, Counters};
 use super::loader::{self, Loaded};
 use super::loader::{ExtraMap, Ring};
-use super::{FirewallError, explain, image_map, object, pins};
+use super::{FirewallError, explain, image_map, object, pins, reputation};
 
 /// The program, loaded. Its pins go when it is dropped.
 pub struct Stand {
@@ -47,6 +50,25 @@ impl Stand {
     pub fn image(&mut self, compiled: &Compiled) -> Result<(), FirewallError> {
         image_map::fill(&compiled.lines)?.switch(&mut self.loaded.image)?;
         Ok(())
+    }
+
+    /// Puts a reputation image in force.
+    pub fn reputation(&mut self, lines: &[Line]) -> Result<(), FirewallError> {
+        image_map::fill(lines)?.switch(&mut self.loaded.reputation)?;
+        Ok(())
+    }
+
+    /// Adds reputation entries, all of them of networks of these lengths: IPv4's in the low half.
+    pub fn add(&mut self, entries: &[(Key, Entry)], lengths: u64) -> Result<(), FirewallError> {
+        for (key, entry) in entries {
+            reputation::insert(&mut self.loaded, key, entry)?;
+        }
+        reputation::set_lengths(&mut self.loaded, lengths)
+    }
+
+    /// What the sets have counted, by set and profile.
+    pub fn hits(&self, sets: &[u32]) -> Result<BTreeMap<u32, Tally>, FirewallError> {
+        reputation::hits(&self.loaded, sets)
     }
 
     /// Runs the program on one frame of at least 14 octets; returns its XDP action.

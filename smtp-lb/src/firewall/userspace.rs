@@ -1,16 +1,18 @@
 //! The fallback: the same image and the same code, asked at accept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smtp_lb_common::abi::{Tally, Totals};
-use smtp_lb_common::image::{Header, Line, rate};
+use smtp_lb_common::added::{self, Entries, Entry, Key};
+use smtp_lb_common::image::{Header, Line, halves, rate};
 use smtp_lb_common::packet::{
-    NO_VLAN, Packet, Parsed, TCP_SYN, Transport, mapped, protocol, split,
+    Flow, NO_VLAN, Packet, Parsed, TCP_SYN, Transport, mapped, protocol, split,
 };
-use smtp_lb_common::reason::Verdict;
-use smtp_lb_common::verdict::{Decision, NoConnections, decide};
+use smtp_lb_common::reason::{Reason, Verdict};
+use smtp_lb_common::reputation::{Standing, standing};
+use smtp_lb_common::verdict::{Decision, Host, NO_HIT, decide};
 
 use super::compile::Compiled;
 use super::counters::{Counters, present};
@@ -29,6 +31,42 @@ struct State {
     tallies: BTreeMap<u32, Tally>,
     /// As in [`smtp_lb_common::bucket`], by slot.
     buckets: BTreeMap<u32, u64>,
+    /// The reputation image; empty: there is none.
+    reputation: Arc<[Line]>,
+    /// By set and profile.
+    hits: BTreeMap<u32, Tally>,
+    added: HashMap<Key, Entry>,
+    /// As in the map `LENGTHS`.
+    lengths: u64,
+}
+
+/// A host without connections of its own, at one moment.
+struct Moment<'a> {
+    state: &'a State,
+    now: u64,
+}
+
+impl Entries for State {
+    fn get(&self, key: &Key) -> Option<(u64, u32)> {
+        let entry = self.added.get(key)?;
+        Some((entry.expires, entry.category))
+    }
+}
+
+impl Host for Moment<'_> {
+    fn has_connection(&self, _: &Flow) -> bool {
+        false
+    }
+
+    fn listed(&self, v6: bool, source: [u64; 2]) -> Standing {
+        standing(&*self.state.reputation, v6, source)
+    }
+
+    fn added(&self, v6: bool, source: [u64; 2]) -> Standing {
+        let (of_v6, of_v4) = halves(self.state.lengths);
+        let lengths = if v6 { of_v6 } else { of_v4 };
+        added::added(self.state, lengths, v6, source, self.now)
+    }
 }
 
 impl Userspace {
@@ -40,6 +78,10 @@ impl Userspace {
                 totals: Totals::default(),
                 tallies: BTreeMap::new(),
                 buckets: BTreeMap::new(),
+                reputation: Arc::new([]),
+                hits: BTreeMap::new(),
+                added: HashMap::new(),
+                lengths: 0,
             }),
         }
     }
@@ -60,21 +102,36 @@ impl Userspace {
     }
 
     /// Decides and counts a connection, as one SYN of 0 octets, and tells of it if asked.
-    /// `now` is in nanoseconds of any monotonic clock.
+    /// `now` is in nanoseconds of the monotonic clock.
     pub(crate) fn allows(
         &self,
         client: SocketAddr,
         local: SocketAddr,
         now: u64,
-        tell: impl FnOnce(FirewallEvent),
+        feeds: impl Fn(u32) -> Option<Arc<str>>,
+        mut tell: impl FnMut(FirewallEvent),
     ) -> bool {
         let mut state = self.state();
-        let decision = decide_connection(&state.lines, client, local);
+        let decision = state.decide_connection(client, local, now);
         state.count(decision);
-        if decision.log && state.admit(decision.slot, now) {
-            let label = state.slots.label(decision.slot);
-            drop(state);
-            tell(event(decision, label.as_ref(), client, local));
+        let own = decision.log.then_some(decision);
+        // Of what reputation found and did not decide by.
+        let beside = (decision.listed.slot != 0).then(|| decision.beside());
+        let mut told = Vec::new();
+        for decision in [own, beside].into_iter().flatten() {
+            if state.admit(decision.slot, now) {
+                told.push((decision, state.slots.label(decision.slot)));
+            }
+        }
+        drop(state);
+        for (decision, label) in told {
+            let listed = decision.reason == Reason::Reputation;
+            let feeds = if listed {
+                feeds(decision.listed.set)
+            } else {
+                None
+            };
+            tell(event(decision, label.as_ref(), feeds, client, local));
         }
         decision.verdict == Verdict::Accept
     }
@@ -89,14 +146,41 @@ impl Userspace {
     }
 
     /// Decides a made-up frame without counting it.
-    pub(crate) fn explain(&self, frame: &[u8]) -> Decision {
+    pub(crate) fn explain(&self, frame: &[u8], now: u64) -> Decision {
         let parsed = smtp_lb_common::packet::parse(frame);
-        decide(
-            self.state().lines.as_slice(),
-            &NoConnections,
-            frame,
-            &parsed,
-        )
+        let state = self.state();
+        let host = Moment { state: &state, now };
+        decide(state.lines.as_slice(), &host, frame, &parsed)
+    }
+
+    pub(crate) fn put_reputation(&self, lines: &[Line]) {
+        let lines = lines.into();
+        self.state().reputation = lines;
+    }
+
+    pub(crate) fn hits(&self) -> BTreeMap<u32, Tally> {
+        self.state().hits.clone()
+    }
+
+    pub(crate) fn added(&self) -> Vec<(Key, Entry)> {
+        let state = self.state();
+        state
+            .added
+            .iter()
+            .map(|(key, entry)| (*key, *entry))
+            .collect()
+    }
+
+    pub(crate) fn add(&self, key: Key, entry: Entry) {
+        self.state().added.insert(key, entry);
+    }
+
+    pub(crate) fn remove(&self, key: &Key) -> bool {
+        self.state().added.remove(key).is_some()
+    }
+
+    pub(crate) fn set_lengths(&self, lengths: u64) {
+        self.state().lengths = lengths;
     }
 }
 
@@ -109,6 +193,32 @@ impl State {
         };
         verdict.packets += 1;
         self.tallies.entry(decision.slot).or_default().packets += 1;
+        if decision.listed.hit != NO_HIT {
+            self.hits.entry(decision.listed.hit).or_default().packets += 1;
+        }
+    }
+
+    fn decide_connection(&self, client: SocketAddr, local: SocketAddr, now: u64) -> Decision {
+        let packet = Packet {
+            v6: client.is_ipv6(),
+            src: words(client.ip()),
+            dst: words(local.ip()),
+            protocol: protocol::TCP,
+            hops: 64,
+            transport: Transport::Tcp,
+            sport: client.port(),
+            dport: local.port(),
+            flags: TCP_SYN,
+            icmp_type: 0,
+            icmp_offset: 0,
+        };
+        let parsed = Parsed {
+            vlan: NO_VLAN,
+            stop: None,
+            packet,
+        };
+        let host = Moment { state: self, now };
+        decide(self.lines.as_slice(), &host, [].as_slice(), &parsed)
     }
 
     /// May the slot send an event? Counted in any case, as the kernel does.
@@ -133,6 +243,7 @@ impl State {
 fn event(
     decision: Decision,
     label: Option<&Label>,
+    feeds: Option<Arc<str>>,
     client: SocketAddr,
     local: SocketAddr,
 ) -> FirewallEvent {
@@ -153,29 +264,8 @@ fn event(
         dest_port: local.port(),
         tcp_flags: TCP_SYN,
         length: 0,
+        feeds,
     }
-}
-
-fn decide_connection(lines: &[Line], client: SocketAddr, local: SocketAddr) -> Decision {
-    let packet = Packet {
-        v6: client.is_ipv6(),
-        src: words(client.ip()),
-        dst: words(local.ip()),
-        protocol: protocol::TCP,
-        hops: 64,
-        transport: Transport::Tcp,
-        sport: client.port(),
-        dport: local.port(),
-        flags: TCP_SYN,
-        icmp_type: 0,
-        icmp_offset: 0,
-    };
-    let parsed = Parsed {
-        vlan: NO_VLAN,
-        stop: None,
-        packet,
-    };
-    decide(lines, &NoConnections, [].as_slice(), &parsed)
 }
 
 fn words(address: IpAddr) -> [u64; 2] {
@@ -232,7 +322,7 @@ mod tests {
         let mut told = Vec::new();
         let mut allows = |client: &str, local: &str| {
             let (client, local) = (address(client), address(local));
-            userspace.allows(client, local, 1_000, |event| told.push(event))
+            userspace.allows(client, local, 1_000, |_| None, |event| told.push(event))
         };
         assert!(allows("10.1.2.3:999", "192.0.2.1:25"));
         assert!(allows("[2001:db8::1]:999", "[2001:db8:f::1]:25"));

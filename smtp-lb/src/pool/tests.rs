@@ -25,6 +25,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
         server_tls: vec![],
         pools,
         monitors: vec![],
+        reputation: crate::config::plan::ReputationPlan::default(),
         firewall: FirewallPlan {
             mode: FirewallMode::Adc,
             enforcement: Enforcement::Auto,
@@ -33,6 +34,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             failsafe: vec![],
             policies: vec![],
             host_policy: None,
+            reputation: None,
             log_default: false,
             event_rate: 1,
             event_burst: 1,

@@ -86,6 +86,42 @@ pub fn compile(
     })
 }
 
+impl Compiled {
+    /// Appends what the numbers stand for.
+    pub fn name(&mut self, json: &[u8]) {
+        let Some(mut header) = self.lines.first().and_then(Header::unpack) else {
+            return;
+        };
+        let mut words = vec![json.len() as u64];
+        words.extend(json.chunks(8).map(|chunk| {
+            let mut octets = [0; 8];
+            octets[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(octets)
+        }));
+        let mut lines = Lines {
+            lines: std::mem::take(&mut self.lines),
+        };
+        header.names = lines.append(&words, 0);
+        header.lines = lines.next();
+        lines.lines[0] = header.pack();
+        self.lines = lines.lines;
+    }
+}
+
+/// What [`Compiled::name`] has appended, as far as it can be read.
+#[must_use]
+pub fn read_names(lines: &[Line]) -> Vec<u8> {
+    let found = || -> Option<Vec<u8>> {
+        let header = Header::unpack(lines.first()?)?;
+        let words = lines.get(header.names as usize..)?.as_flattened();
+        let (length, rest) = words.split_first()?;
+        let mut octets: Vec<u8> = rest.iter().flat_map(|word| word.to_le_bytes()).collect();
+        octets.truncate(usize::try_from(*length).ok()?);
+        Some(octets)
+    };
+    found().unwrap_or_default()
+}
+
 /// Who lists an address, by an image.
 #[must_use]
 pub fn look_up(lines: &[Line], address: IpAddr) -> Standing {

@@ -30,6 +30,18 @@ impl Sets {
         self.members.get(&number).map(Vec::as_slice)
     }
 
+    /// Feeds of a set, by commas.
+    #[must_use]
+    pub fn feeds(&self, number: u32) -> Option<std::sync::Arc<str>> {
+        let mut names: Vec<&str> = self
+            .get(number)?
+            .iter()
+            .map(|it| it.feed.as_str())
+            .collect();
+        names.dedup();
+        Some(names.join(",").into())
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[Member])> {
         self.members

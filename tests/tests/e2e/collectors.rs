@@ -82,6 +82,7 @@ fn events() -> Vec<Event> {
             dest_port: 25,
             tcp_flags: 2,
             length: 74,
+            feeds: None,
         })
     };
     let health = |reason: &str| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use smtp_lb::config::plan::{
     Action, AdminPlan, Enforcement, FirewallMode, FirewallPlan, GeneralPlan, LimitsPlan, LogPlan,
-    Mode, Plan, PolicyId, PolicyPlan, PoolId, RulePlan, VirtualServerPlan,
+    Mode, Plan, PolicyId, PolicyPlan, PoolId, ReputationPlan, RulePlan, VirtualServerPlan,
 };
 
 /// A plan with nothing but a firewall in `mode`.
@@ -34,11 +34,13 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
             failsafe: Vec::new(),
             policies: Vec::new(),
             host_policy: None,
+            reputation: None,
             log_default: false,
             event_rate: 1_000_000,
             event_burst: 1_000_000,
             log_profile: None,
         },
+        reputation: ReputationPlan::default(),
         log: LogPlan {
             destinations: Vec::new(),
             publishers: Vec::new(),
@@ -72,6 +74,7 @@ pub(crate) fn server(plan: &mut Plan, name: &str, listen: &[&str], policy: Optio
         server_tls: None,
         gateway: None,
         firewall_policy: policy,
+        reputation: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 1,

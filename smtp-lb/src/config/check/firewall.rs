@@ -8,7 +8,8 @@ use super::rule::Rules;
 use super::{Check, Checked, all};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
-    Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, RulePlan,
+    Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, ReputationId,
+    RulePlan,
 };
 use crate::config::{raw, value};
 
@@ -24,6 +25,7 @@ pub(super) fn compile(
     let interfaces = interfaces(check, raw);
     let pin_path = check.value_or(raw.pin_path.as_ref(), PIN_PATH.into(), value::text::path);
     let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
+    let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let log_profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let rules = rules(check, sections, raw);
     warn(check, raw);
@@ -45,6 +47,7 @@ pub(super) fn compile(
         failsafe,
         policies,
         host_policy: host_policy?.map(PolicyId),
+        reputation: reputation?.map(ReputationId),
         log_default: raw.log_default.unwrap_or(true),
         event_rate: raw.event_rate.as_deref().copied().unwrap_or(EVENT_RATE),
         event_burst: raw.event_burst.as_deref().copied().unwrap_or(EVENT_BURST),

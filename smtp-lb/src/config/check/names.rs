@@ -17,6 +17,7 @@ pub(super) struct Sections {
     pub monitors: Names,
     pub policies: Names,
     pub address_lists: Names,
+    pub reputation: Names,
     pub destinations: Names,
     pub publishers: Names,
     pub profiles: Names,
@@ -35,6 +36,11 @@ impl Sections {
             check,
             "firewall.failsafe",
             firewall.failsafe.iter().map(|it| &it.name),
+        );
+        Names::of(
+            check,
+            "reputation.feed",
+            raw.reputation.feed.iter().map(|it| &it.name),
         );
         Self {
             pools: Names::of(check, "pool", raw.pool.iter().map(|it| &it.name)),
@@ -58,6 +64,11 @@ impl Sections {
                 check,
                 "firewall.address_list",
                 firewall.address_list.iter().map(|it| &it.name),
+            ),
+            reputation: Names::of(
+                check,
+                "reputation.policy",
+                raw.reputation.policy.iter().map(|it| &it.name),
             ),
             destinations: Names::of(
                 check,

@@ -9,7 +9,9 @@ use super::names::Sections;
 use super::pool::SMTP_PORT;
 use super::{Check, Checked, all, scenario};
 use crate::config::diagnostic::{Diagnostic, quote};
-use crate::config::plan::{LimitsPlan, PolicyId, PoolId, ProfileId, VirtualServerPlan};
+use crate::config::plan::{
+    LimitsPlan, PolicyId, PoolId, ProfileId, ReputationId, VirtualServerPlan,
+};
 use crate::config::raw::{self, At};
 use crate::config::value::duration;
 use crate::config::value::endpoint::{self, Host};
@@ -57,6 +59,7 @@ fn one(
     let policy = sections
         .policies
         .find_any(check, raw.firewall_policy.as_ref());
+    let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let limits = limits(check, &raw.limits);
     let scenario = scenario::compile(check, sections, profiles, raw);
@@ -70,6 +73,7 @@ fn one(
         server_tls: scenario.server_tls,
         gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
+        reputation: reputation?.map(ReputationId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,
     })

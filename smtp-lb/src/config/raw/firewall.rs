@@ -23,6 +23,8 @@ pub(crate) struct Firewall {
     pub pin_path: Option<At<String>>,
     /// Name of the policy of packets to the host that are for no virtual server.
     pub host_policy: Option<At<String>>,
+    /// Name of the reputation policy of all packets.
+    pub reputation: Option<At<String>>,
     /// Tell of packets decided by the default. Default: true.
     pub log_default: Option<bool>,
     /// Events of each rule in a second, unless the rule says otherwise. Default: 100.

@@ -35,6 +35,8 @@ pub(crate) struct VirtualServer {
     pub gateway: Option<At<Gateway>>,
     /// Name of the firewall policy of packets to this virtual server.
     pub firewall_policy: Option<At<String>>,
+    /// Name of the reputation policy of this virtual server's clients, beside the firewall's.
+    pub reputation: Option<At<String>>,
     /// Name of the log profile of this virtual server's events.
     pub log_profile: Option<At<String>>,
     /// Bounds.

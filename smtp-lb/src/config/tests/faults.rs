@@ -2,6 +2,7 @@
 
 mod meaning;
 mod monitor;
+mod reputation;
 mod scenario;
 mod secret;
 mod shape;

@@ -38,6 +38,7 @@ fn defaults() {
             server_tls: None,
             gateway: None,
             firewall_policy: None,
+            reputation: None,
             log_profile: None,
             limits: LimitsPlan {
                 connections: 10_000,
@@ -92,6 +93,7 @@ fn defaults() {
             failsafe: vec![],
             policies: vec![],
             host_policy: None,
+            reputation: None,
             log_default: true,
             event_rate: 100,
             event_burst: 100,

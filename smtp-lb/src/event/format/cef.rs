@@ -67,6 +67,9 @@ fn firewall(packet: &FirewallEvent, out: &mut Vec<u8>) {
     custom(1, "virtual_server", &packet.virtual_server, out);
     custom(2, "policy", &packet.policy, out);
     custom(3, "rule", &packet.rule, out);
+    if let Some(feeds) = &packet.feeds {
+        custom(4, "feeds", feeds, out);
+    }
     if let Some(vlan) = packet.vlan {
         let _ = write!(out, " cn1Label=vlan cn1={vlan}");
     }

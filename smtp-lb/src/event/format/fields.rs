@@ -67,6 +67,9 @@ fn firewall<'a>(packet: &'a FirewallEvent, visit: &mut impl FnMut(&'static str, 
     visit("dest_port", Value::Number(packet.dest_port.into()));
     visit("tcp_flags", Value::Number(packet.tcp_flags.into()));
     visit("length", Value::Number(packet.length.into()));
+    if let Some(feeds) = &packet.feeds {
+        visit("feeds", Value::Text(feeds));
+    }
 }
 
 fn health<'a>(health: &'a HealthEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {

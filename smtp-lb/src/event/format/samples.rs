@@ -26,6 +26,7 @@ pub(crate) fn packet(action: &'static str, server: &str) -> Event {
         dest_port: 25,
         tcp_flags: 2,
         length: 74,
+        feeds: None,
     }))
 }
 

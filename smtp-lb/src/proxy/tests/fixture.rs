@@ -33,6 +33,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         server_tls: None,
         gateway: None,
         firewall_policy: None,
+        reputation: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 10_000,
