@@ -13,6 +13,9 @@
 //! | `POST /v1/firewall/rollback` | [`api::FirewallSettled`] |
 //! | `POST /v1/monitor/test` | [`api::MonitorTested`] to an [`api::MonitorTest`] |
 //! | `POST /v1/monitor/resume` | [`api::MonitorResumed`] to an [`api::MonitorResume`] |
+//! | `GET /v1/pools` | [`api::PoolList`] |
+//! | `POST /v1/pools/events` | [`api::PoolEvents`] to an [`api::PoolEventsRequest`] |
+//! | `POST /v1/members` | [`api::MemberSet`] to an [`api::MemberOrder`] |
 //! | `GET /v1/events` | one JSON object a line, until the client leaves |
 //!
 //! Whatever is refused answers with an [`api::Problem`].
@@ -36,8 +39,9 @@ pub use server::{Bounds, Server};
 
 use api::{
     Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
-    MonitorTested, Reloaded, Status,
+    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
+    MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest, PoolList,
+    Reloaded, Status,
 };
 
 /// What the API asks of the running daemon; a fake one serves the tests.
@@ -76,6 +80,12 @@ pub trait Control: Send + Sync + 'static {
     ) -> impl Future<Output = Result<MonitorTested, Refusal>> + Send;
     /// Lets a member up that its monitors hold down.
     fn resume_monitor(&self, request: &MonitorResume) -> Result<MonitorResumed, Refusal>;
+    /// Pools and their members.
+    fn pools(&self) -> PoolList;
+    /// The last changes of members.
+    fn pool_events(&self, request: &PoolEventsRequest) -> Result<PoolEvents, Refusal>;
+    /// Says of a member that it is to be used, or not.
+    fn set_member(&self, request: &MemberOrder, peer: Peer) -> Result<MemberSet, Refusal>;
     /// Events from now on, each a JSON object with its newline. Dropping the receiver ends it.
     fn follow(&self) -> mpsc::Receiver<Bytes>;
 }

@@ -1,5 +1,6 @@
 //! Plan → components → tasks.
 
+mod administration;
 pub(crate) mod apply;
 mod cause;
 mod control;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admin::{Bounds, Server};
 use crate::config::plan::Plan;
@@ -32,6 +34,7 @@ use crate::shutdown::{Asked, Signals, shutdown};
 use crate::state::Folder;
 use crate::tls::{Profiles, Watch};
 
+use administration::Orders;
 pub(crate) use apply::Applied;
 pub(crate) use cause::cause;
 use control::Shared;
@@ -54,6 +57,8 @@ pub(crate) struct Running {
     /// Taken by the stop.
     pub(crate) reader: Mutex<Option<Reader>>,
     pub(crate) bus: Bus,
+    /// What operators say of members.
+    pub(crate) orders: Orders,
     /// What survives a restart. `None`: nothing does, as was told at the start.
     #[allow(dead_code, reason = "what is kept there comes next")]
     pub(crate) state: Option<Arc<Folder>>,
@@ -163,6 +168,10 @@ async fn live(config: &Path) -> Result<(), AppError> {
         Bounds::default(),
     )
     .map_err(AppError::Runtime)?;
+    let deadlines = Arc::clone(&running);
+    let _deadlines = AbortOnDropHandle::new(tokio::spawn(async move {
+        deadlines.orders.keep_deadlines(&deadlines).await;
+    }));
     running.tell("started", format!("version {}", env!("CARGO_PKG_VERSION")));
     tracing::info!(config = %config.display(), "running");
     while signals.next().await == Asked::Reload {

@@ -11,8 +11,10 @@ mod exit;
 mod explain;
 mod firewall;
 mod generate;
+mod member;
 mod monitor;
 mod output;
+mod pool;
 mod reload;
 mod run;
 mod status;
@@ -63,6 +65,8 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Reload => reload::reload(socket, out),
         Command::Firewall(command) => firewall::firewall(command, socket, out),
         Command::Monitor(command) => monitor::monitor(command, socket, out),
+        Command::Pool(command) => pool::pool(command, socket, out),
+        Command::Member(command) => member::member(command, socket, out),
         Command::Events(command) => events::events(&command, socket, out),
         Command::Completions(args) => generate::completions(&args),
         Command::Man => generate::man(),

@@ -20,6 +20,7 @@ mod outgoing;
 mod pipeline;
 mod publisher;
 mod queue;
+mod recent;
 pub mod ring;
 mod routes;
 mod status;

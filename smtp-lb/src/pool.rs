@@ -1,13 +1,16 @@
 //! Pools and their members: state, balance, leases.
 //!
-//! Health writes a member's state, pools read it, nobody else writes it. A member that no probe
+//! Health writes a member's state, pools read it, nobody else writes it. What an operator says of a
+//! member is a state of its own, which `app` writes: one that is down or not enabled gets nothing. A member that no probe
 //! has judged yet is *checking* and gets traffic until it is proven down, so that a start or a
 //! reload never begins with an outage of its own making.
 //!
 //! A choice is made under the pool's lock, so that limits hold and equals take turns over all
 //! workers. Who finds all members at their limits may wait in line.
 
+mod administration;
 pub mod balance;
+mod bells;
 mod lease;
 mod limit;
 mod line;
@@ -18,6 +21,7 @@ mod status;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use administration::{Administration, Order};
 pub use balance::Tried;
 pub(crate) use balance::client_key;
 use balance::{Candidate, Question, Turn, WHOLE};
@@ -68,6 +72,24 @@ impl Pools {
         self.pools.iter()
     }
 
+    /// These are in force from now on, in the place of `before`: members that only those have get no
+    /// new sessions any more.
+    pub fn take_over(&self, before: &Self) {
+        for pool in before.iter() {
+            let after = self.by_name(&pool.name);
+            for member in &pool.members {
+                let stays =
+                    |pool: &Arc<Pool>| pool.members.iter().any(|it| Arc::ptr_eq(it, member));
+                member.set_gone(!after.is_some_and(stays));
+            }
+            if let Some(after) = after {
+                for member in &after.members {
+                    member.set_gone(false);
+                }
+            }
+        }
+    }
+
     /// What an operator sees.
     #[must_use]
     pub fn status(&self) -> Vec<PoolStatus> {
@@ -90,6 +112,8 @@ pub struct Pool {
     members: Vec<Arc<Member>>,
     /// What the plan says of each member.
     terms: Vec<Terms>,
+    /// Not members any more; pruned when it is looked at.
+    leaving: Mutex<Vec<Arc<Member>>>,
     queue: Arc<Queue>,
     desk: Mutex<Desk>,
 }
@@ -100,6 +124,15 @@ struct Terms {
     ratio: u32,
     priority: u32,
     limit: Limit,
+}
+
+impl Terms {
+    /// Of a member that no plan has.
+    const NONE: Self = Self {
+        ratio: 1,
+        priority: 0,
+        limit: Limit::NONE,
+    };
 }
 
 /// What one choice leaves to the next. Choices are made one after the other, so that limits hold
@@ -143,12 +176,19 @@ impl Pool {
         // Those that are there from the beginning have nobody to ramp against.
         let risen = previous.map(|_| clock::coarse());
         let member = |member: &MemberPlan| {
-            let known = previous.and_then(|pool| pool.find(member)).cloned();
+            let known = previous.and_then(|pool| pool.find(member));
             known.unwrap_or_else(|| {
                 let (name, address) = (&member.name, member.address);
                 Arc::new(Member::new(name, address, monitored, risen, &queue))
             })
         };
+        let members: Vec<_> = plan.members.iter().map(member).collect();
+        let leaving = previous.map_or_else(Vec::new, |pool| {
+            let mut before = pool.leaving();
+            before.extend(pool.members.iter().cloned());
+            before.retain(|old| !members.iter().any(|member| Arc::ptr_eq(member, old)));
+            before
+        });
         let terms = plan.members.iter().map(|member| Terms {
             ratio: member.ratio,
             priority: member.priority,
@@ -163,16 +203,18 @@ impl Pool {
             bounds: plan.queue,
             when_down: plan.when_down,
             monitored,
-            members: plan.members.iter().map(member).collect(),
+            members,
             terms: terms.collect(),
+            leaving: Mutex::new(leaving),
             queue,
             desk: Mutex::default(),
         }
     }
 
-    fn find(&self, plan: &MemberPlan) -> Option<&Arc<Member>> {
+    fn find(&self, plan: &MemberPlan) -> Option<Arc<Member>> {
         let same = |m: &&Arc<Member>| m.name() == plan.name && m.address() == plan.address;
-        self.members.iter().find(same)
+        let found = self.members.iter().find(same).cloned();
+        found.or_else(|| self.leaving().iter().find(same).cloned())
     }
 
     /// Unique name.
@@ -190,7 +232,21 @@ impl Pool {
     /// Whether new sessions may go to this member of the pool.
     #[must_use]
     pub fn is_usable(&self, member: &Member) -> bool {
-        !self.monitored || member.state() != State::Down
+        let healthy = !self.monitored || member.state() != State::Down;
+        healthy && member.administration().takes_sessions() && !self.is_left(member)
+    }
+
+    /// Whether sessions that keep this pool, after another one took its place, should go elsewhere. If
+    /// all that they know has gone they stay.
+    fn is_left(&self, member: &Member) -> bool {
+        member.is_gone() && !self.members.iter().all(|member| member.is_gone())
+    }
+
+    /// Members that a pool before this one had, and that still have connections. They end with these.
+    fn leaving(&self) -> Vec<Arc<Member>> {
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.retain(|member| member.connections() > 0);
+        leaving.clone()
     }
 
     /// What relayed clients get that no member takes.

@@ -88,6 +88,8 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
         .commit(firewall)
         .map_err(|e| refuse(Part::Firewall)(&e))?;
     running.events.commit(events);
+    pools.take_over(&before.pools);
+    running.orders.restore(&pools);
     running.health.reload(targets(&plan, &pools, &profiles));
     running.proxy.commit(proxy);
     // Only now, so that what was counted until here is not lost.

@@ -105,9 +105,25 @@ impl Daemon {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("smtp-lb.toml");
         fs::write(&file, config(dir.path(), 1, members)).unwrap();
+        let (child, began) = Self::spawn(&file);
+        let daemon = Self { child, dir };
+        assert!(daemon.socket().exists(), "{began}");
+        daemon
+    }
+
+    /// Kills it, and starts it again. What it said until it ran.
+    fn restart(&mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let (child, began) = Self::spawn(&self.file());
+        self.child = child;
+        began
+    }
+
+    fn spawn(file: &Path) -> (Child, String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_smtp-lb"))
             .args(["run", "-c"])
-            .arg(&file)
+            .arg(file)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -118,9 +134,7 @@ impl Daemon {
             .take_while(|line| !line.contains("running"))
             .collect();
         thread::spawn(move || log.for_each(drop));
-        let daemon = Self { child, dir };
-        assert!(daemon.socket().exists(), "{}", began.join("\n"));
-        daemon
+        (child, began.join("\n"))
     }
 
     fn socket(&self) -> PathBuf {
@@ -546,4 +560,143 @@ fn a_member_is_probed_now() {
         String::from_utf8_lossy(&resumed.stdout),
         "nothing was held down\n"
     );
+}
+
+#[test]
+fn what_operators_say_of_members_outlives_a_reload_and_a_kill() {
+    let (first, second) = (echo(), echo());
+    let mut daemon = Daemon::start(&[first, second]);
+    let (one, other) = (first.to_string(), second.to_string());
+    let said = |daemon: &Daemon| -> Vec<String> {
+        let status = daemon.status();
+        let members = status["pools"][0]["members"].as_array().unwrap();
+        let said = members
+            .iter()
+            .map(|it| it["administration"].as_str().unwrap().to_owned());
+        said.collect()
+    };
+    let mut running = session(daemon.address());
+    let done = daemon.cli(&["member", "disable", &one, "--json"]);
+    let done: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(done["kept"], true);
+    assert_eq!(done["changed"][0]["before"], "enabled");
+    let drained = daemon.cli(&[
+        "member",
+        "drain",
+        &format!("mail/{other}"),
+        "--within",
+        "1h",
+    ]);
+    assert_eq!(drained.status.code(), Some(0));
+    assert_eq!(said(&daemon), ["disabled", "draining"]);
+    // Running ones go on, and no other gets through.
+    ping(&mut running);
+    let mut refused = String::new();
+    let mut client = TcpStream::connect(daemon.address()).unwrap();
+    client.read_to_string(&mut refused).unwrap();
+    assert!(refused.starts_with("421 "), "{refused}");
+
+    assert_eq!(daemon.cli(&["reload"]).status.code(), Some(0));
+    assert_eq!(said(&daemon), ["disabled", "draining"]);
+    ping(&mut running);
+    daemon.restart();
+    assert_eq!(said(&daemon), ["disabled", "draining"]);
+    let until = daemon.status()["pools"][0]["members"][1]["drain_until"].clone();
+    assert!(until.is_u64(), "{until}");
+
+    // A member that is taken out of the file and put back is what it was.
+    fs::write(daemon.file(), config(daemon.dir.path(), 1, &[second])).unwrap();
+    assert_eq!(daemon.cli(&["reload"]).status.code(), Some(0));
+    assert_eq!(said(&daemon), ["draining"]);
+    fs::write(
+        daemon.file(),
+        config(daemon.dir.path(), 1, &[first, second]),
+    )
+    .unwrap();
+    assert_eq!(daemon.cli(&["reload"]).status.code(), Some(0));
+    assert_eq!(said(&daemon), ["disabled", "draining"]);
+
+    for member in [&one, &other] {
+        assert_eq!(
+            daemon.cli(&["member", "enable", member]).status.code(),
+            Some(0)
+        );
+    }
+    session(daemon.address());
+    let events = daemon.cli(&["pool", "events", "mail", "--json"]);
+    let events: Value = serde_json::from_slice(&events.stdout).unwrap();
+    let changes: Vec<_> = events["events"].as_array().unwrap().iter().collect();
+    assert_eq!(changes.len(), 2, "{events}");
+    assert_eq!(
+        (&changes[0]["change"], &changes[0]["member"]),
+        (&"enabled".into(), &one.clone().into())
+    );
+    let by = changes[0]["by"].as_str().unwrap();
+    let user = rustix::process::getuid().as_raw();
+    assert!(by.starts_with(&format!("uid {user}, pid ")), "{by}");
+
+    // A file that makes no sense: a warning, and all are enabled.
+    daemon.cli(&["member", "offline", &one]);
+    let kept = daemon.dir.path().join("state/members.json");
+    fs::write(&kept, "{").unwrap();
+    let began = daemon.restart();
+    assert!(began.contains("members.json.corrupt"), "{began}");
+    assert_eq!(said(&daemon), ["enabled", "enabled"]);
+    assert!(!kept.exists());
+}
+
+#[test]
+fn members_that_cannot_be_meant_are_named() {
+    let daemon = Daemon::start(&[echo()]);
+    for (args, code, why) in [
+        (
+            &["member", "disable", "nobody"][..],
+            9,
+            "there is no member",
+        ),
+        (
+            &["member", "drain", "nobody", "--within", "5"],
+            2,
+            "has no unit",
+        ),
+        (&["pool", "show", "nobody"], 9, "there is no pool"),
+        (&["pool", "events", "nobody"], 9, "there is no pool"),
+    ] {
+        let output = daemon.cli(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    let shown = String::from_utf8(daemon.cli(&["pool", "show"]).stdout).unwrap();
+    for word in [
+        "pool mail: balance least-connections",
+        "limits:",
+        "queue: none",
+        "enabled",
+    ] {
+        assert!(shown.contains(word), "{word} is not in\n{shown}");
+    }
+    let listed = String::from_utf8(daemon.cli(&["pool", "list"]).stdout).unwrap();
+    assert!(listed.contains("ENABLED"), "{listed}");
+}
+
+#[test]
+fn a_start_goes_on_without_a_folder_of_state() {
+    let member = echo();
+    let mut daemon = Daemon::start(&[member]);
+    let text = fs::read_to_string(daemon.file()).unwrap();
+    let blocked = daemon.dir.path().join("events.jsonl/state");
+    let state = daemon.dir.path().join("state");
+    let text = text.replace(state.to_str().unwrap(), blocked.to_str().unwrap());
+    fs::write(daemon.file(), text).unwrap();
+    let began = daemon.restart();
+    assert!(
+        began.contains("nothing that is set now survives a restart"),
+        "{began}"
+    );
+    session(daemon.address());
+    let set = daemon.cli(&["member", "disable", &member.to_string()]);
+    assert_eq!(set.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&set.stdout).into_owned();
+    assert!(said.contains("does not survive a restart"), "{said}");
 }

@@ -103,6 +103,9 @@ pub struct VirtualServerStatus {
     pub timeouts: u64,
     /// Sessions ended by a reset or another fault of either side.
     pub resets: u64,
+    /// Sessions whose member an operator took away before they had ended.
+    #[serde(default)]
+    pub cut: u64,
     /// Sessions ended by a fault of smtp-lb's own.
     pub panics: u64,
     /// Octets from clients to members.
@@ -120,6 +123,24 @@ pub struct PoolStatus {
     pub name: String,
     /// How a member is chosen, as the configuration has it.
     pub balance: String,
+    /// Whether monitors judge its members.
+    #[serde(default)]
+    pub monitored: bool,
+    /// Members of the greatest priority that must be up with room, else the next get sessions, too.
+    #[serde(default)]
+    pub min_active: u64,
+    /// Connections at once to all members. `None`: no bound.
+    #[serde(default)]
+    pub limit: Option<u64>,
+    /// New connections in a second to all members. `None`: no bound.
+    #[serde(default)]
+    pub rate: Option<u32>,
+    /// Sessions that may wait. `None`: they do not.
+    #[serde(default)]
+    pub queue_length: Option<u64>,
+    /// How long one may wait, in milliseconds.
+    #[serde(default)]
+    pub queue_wait_millis: Option<u64>,
     /// Sessions that wait for a member with room now.
     pub waiting: u64,
     /// Sessions that had to wait since the start.
@@ -143,6 +164,24 @@ pub struct MemberStatus {
     pub since: u64,
     /// Why it is in that state.
     pub reason: String,
+    /// What an operator says of it: `enabled`, `disabled`, `draining`, `drained` or `offline`.
+    #[serde(default)]
+    pub administration: String,
+    /// Since when, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub administration_since: u64,
+    /// When its drain is to be over, in seconds since the Unix epoch.
+    #[serde(default)]
+    pub drain_until: Option<u64>,
+    /// It is no member any more, and has sessions from before.
+    #[serde(default)]
+    pub gone: bool,
+    /// Connections at once. `None`: no bound.
+    #[serde(default)]
+    pub limit: Option<u64>,
+    /// New connections in a second. `None`: no bound.
+    #[serde(default)]
+    pub rate: Option<u32>,
     /// Its weight.
     pub ratio: u32,
     /// Its priority group.
@@ -354,6 +393,106 @@ pub struct MonitorResume {
 pub struct MonitorResumed {
     /// Members that were held down and no longer are, as `pool/member`.
     pub resumed: Vec<String>,
+}
+
+/// `GET /v1/pools`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolList {
+    /// In the order of the file.
+    pub pools: Vec<PoolStatus>,
+}
+
+/// `POST /v1/pools/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolEventsRequest {
+    /// Name of a pool; `None`: all of them.
+    pub pool: Option<String>,
+}
+
+/// Its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolEvents {
+    /// The last changes of members since the start, the oldest first.
+    pub events: Vec<PoolEvent>,
+}
+
+/// A change in [`PoolEvents`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolEvent {
+    /// When, as RFC 3339 writes it.
+    pub time: String,
+    /// Pool.
+    pub pool: String,
+    /// Member.
+    pub member: String,
+    /// `up`, `down`, `enabled`, `disabled`, `draining`, `drained`, `offline`, `added` or `removed`.
+    pub change: String,
+    /// Why.
+    pub reason: String,
+    /// Monitor that made the difference; empty: none did.
+    pub monitor: String,
+    /// Who did it, as `uid 0, pid 4711`; empty: nobody.
+    pub by: String,
+}
+
+/// `POST /v1/members`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberOrder {
+    /// Name of a member, or of a pool, a slash, and the name of a member.
+    pub member: String,
+    /// `enabled`, `disabled`, `draining` or `offline`.
+    pub state: String,
+    /// When a drain is to be over, from now. `None`: when the last session ends.
+    pub within_seconds: Option<u64>,
+}
+
+/// Its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberSet {
+    /// Never empty.
+    pub changed: Vec<MemberChange>,
+    /// Whether it survives a restart.
+    pub kept: bool,
+    /// Why it does not.
+    pub not_kept: Option<String>,
+}
+
+/// A member in [`MemberSet`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberChange {
+    /// Pool.
+    pub pool: String,
+    /// Member.
+    pub member: String,
+    /// Where it is.
+    pub address: String,
+    /// What was said of it before.
+    pub before: String,
+    /// What is now.
+    pub now: String,
+    /// When its drain is to be over, in seconds since the Unix epoch.
+    pub drain_until: Option<u64>,
+    /// Sessions that it has.
+    pub active: u64,
+}
+
+/// Who is at the other end of the control socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Its user.
+    pub uid: Option<u32>,
+    /// Its process.
+    pub pid: Option<i32>,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.uid, self.pid) {
+            (Some(uid), Some(pid)) => write!(f, "uid {uid}, pid {pid}"),
+            (Some(uid), None) => write!(f, "uid {uid}"),
+            _ => f.write_str("somebody"),
+        }
+    }
 }
 
 /// A request that was not done.

@@ -17,8 +17,9 @@ use tokio::time::timeout;
 
 use super::api::{
     Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
-    MonitorTested, Problem, Reloaded, Status,
+    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
+    MonitorResumed, MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem,
+    Reloaded, Status,
 };
 
 /// Bound on connecting.
@@ -144,6 +145,25 @@ impl Client {
     ) -> Result<MonitorResumed, ClientError> {
         self.ask(Method::POST, "/v1/monitor/resume", json(request)?)
             .await
+    }
+
+    /// `GET /v1/pools`.
+    pub async fn pools(&self) -> Result<PoolList, ClientError> {
+        self.ask(Method::GET, "/v1/pools", Bytes::new()).await
+    }
+
+    /// `POST /v1/pools/events`.
+    pub async fn pool_events(
+        &self,
+        request: &PoolEventsRequest,
+    ) -> Result<PoolEvents, ClientError> {
+        self.ask(Method::POST, "/v1/pools/events", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/members`.
+    pub async fn set_member(&self, request: &MemberOrder) -> Result<MemberSet, ClientError> {
+        self.ask(Method::POST, "/v1/members", json(request)?).await
     }
 
     /// `GET /v1/events`.

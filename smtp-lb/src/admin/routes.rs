@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -18,8 +18,9 @@ use tokio::sync::mpsc;
 
 use super::api::{
     Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
-    MonitorTested, Reloaded, Status,
+    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
+    MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest, PoolList,
+    Reloaded, Status,
 };
 use super::{Control, Refusal};
 use crate::config::MAX_FILE;
@@ -38,6 +39,9 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/firewall/rollback", post(roll_back::<C>))
         .route("/v1/monitor/test", post(test_monitor::<C>))
         .route("/v1/monitor/resume", post(resume_monitor::<C>))
+        .route("/v1/pools", get(pools::<C>))
+        .route("/v1/pools/events", post(pool_events::<C>))
+        .route("/v1/members", post(set_member::<C>))
         .route("/v1/events", get(events::<C>))
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::NotFound)
@@ -142,6 +146,28 @@ async fn resume_monitor<C: Control>(
 ) -> Result<Json<MonitorResumed>, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
     blocking(move || control.resume_monitor(&request)).await
+}
+
+async fn pools<C: Control>(State(control): State<Arc<C>>) -> Result<Json<PoolList>, Refusal> {
+    blocking(move || Ok(control.pools())).await
+}
+
+async fn pool_events<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<PoolEventsRequest>, JsonRejection>,
+) -> Result<Json<PoolEvents>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    blocking(move || control.pool_events(&request)).await
+}
+
+async fn set_member<C: Control>(
+    State(control): State<Arc<C>>,
+    peer: Option<Extension<Peer>>,
+    request: Result<Json<MemberOrder>, JsonRejection>,
+) -> Result<Json<MemberSet>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    let peer = peer.map(|Extension(peer)| peer).unwrap_or_default();
+    blocking(move || control.set_member(&request, peer)).await
 }
 
 async fn events<C: Control>(State(control): State<Arc<C>>) -> Response {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -12,6 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::api::Peer;
 use super::socket::Claim;
 use super::{Control, routes};
 
@@ -100,6 +102,14 @@ async fn accept(listener: UnixListener, router: Router, bounds: Bounds) -> Infal
 }
 
 async fn serve(stream: UnixStream, router: Router, head: Duration) {
+    let peer = stream.peer_cred().map_or_else(
+        |_| Peer::default(),
+        |peer| Peer {
+            uid: Some(peer.uid()),
+            pid: peer.pid(),
+        },
+    );
+    let router = router.layer(Extension(peer));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)

@@ -116,6 +116,30 @@ impl Control for Fake {
         })
     }
 
+    fn pools(&self) -> PoolList {
+        PoolList { pools: vec![] }
+    }
+
+    fn pool_events(&self, request: &PoolEventsRequest) -> Result<PoolEvents, Refusal> {
+        Err(Refusal::BadRequest(format!("{:?}", request.pool)))
+    }
+
+    fn set_member(&self, request: &MemberOrder, peer: Peer) -> Result<MemberSet, Refusal> {
+        Ok(MemberSet {
+            changed: vec![MemberChange {
+                pool: peer.to_string(),
+                member: request.member.clone(),
+                address: "192.0.2.1:25".into(),
+                before: "enabled".into(),
+                now: request.state.clone(),
+                drain_until: request.within_seconds,
+                active: 0,
+            }],
+            kept: true,
+            not_kept: None,
+        })
+    }
+
     fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal> {
         assert_ne!(request.dport, 666, "a fault in the daemon");
         Ok(Explanation {

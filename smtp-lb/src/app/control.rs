@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use super::{Applied, Running, apply, cause, monitors, picture};
 use crate::admin::api::{
     Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MonitorResume, MonitorResumed, MonitorTest,
-    MonitorTested, Phase, Reloaded, Status,
+    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
+    MonitorResumed, MonitorTest, MonitorTested, Peer, Phase, PoolEvents, PoolEventsRequest,
+    PoolList, Reloaded, Status,
 };
 use crate::admin::{Control, Part, Refusal};
 use crate::event::format::json;
@@ -102,6 +103,34 @@ impl Control for Shared {
 
     fn resume_monitor(&self, request: &MonitorResume) -> Result<MonitorResumed, Refusal> {
         monitors::resume(&self.0.current.load(), &self.0.health, request)
+    }
+
+    fn pools(&self) -> PoolList {
+        PoolList {
+            pools: picture::pools(self.0.current.load().pools.status()),
+        }
+    }
+
+    fn pool_events(&self, request: &PoolEventsRequest) -> Result<PoolEvents, Refusal> {
+        let current = self.0.current.load();
+        if let Some(name) = &request.pool
+            && current.pools.by_name(name).is_none()
+        {
+            let text = format!("there is no pool {name:?}; `smtp-lb pool list` lists them");
+            return Err(Refusal::BadRequest(text));
+        }
+        let events = self.0.bus.recent().into_iter();
+        Ok(PoolEvents {
+            events: events
+                .filter_map(picture::pool_event)
+                .filter(|event| request.pool.as_ref().is_none_or(|name| *name == event.pool))
+                .collect(),
+        })
+    }
+
+    fn set_member(&self, request: &MemberOrder, peer: Peer) -> Result<MemberSet, Refusal> {
+        let running = &self.0;
+        running.orders.set(&running.current.load(), request, peer)
     }
 
     fn follow(&self) -> mpsc::Receiver<Bytes> {

@@ -9,11 +9,12 @@ pub(crate) use diff::diff;
 pub(crate) use firewall::{firewall, list};
 
 use crate::admin::api::{
-    CertificateStatus, DestinationStatus, LogStatus, MemberStatus, PoolStatus, TlsStatus,
-    VirtualServerStatus,
+    CertificateStatus, DestinationStatus, LogStatus, MemberStatus, PoolEvent, PoolStatus,
+    TlsStatus, VirtualServerStatus,
 };
 use crate::config::Diagnostics;
 use crate::config::plan::Plan;
+use crate::event::model::Kind;
 use crate::{event, pool, proxy, tls};
 
 /// Each warning on a line of its own.
@@ -55,6 +56,7 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
                 accept_errors: server.accept_errors,
                 timeouts: server.timeouts,
                 resets: server.resets,
+                cut: server.cut,
                 panics: server.panics,
                 bytes_in: server.bytes_in,
                 bytes_out: server.bytes_out,
@@ -72,6 +74,12 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         state: word(&member.state),
         since: member.since,
         reason: member.reason,
+        administration: member.administration.word().to_owned(),
+        administration_since: member.administration_since,
+        drain_until: member.drain_until,
+        gone: member.gone,
+        limit: member.limit.map(|limit| limit as u64),
+        rate: member.rate,
         ratio: member.ratio,
         priority: member.priority,
         ramp: member.ramp,
@@ -90,12 +98,44 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
         .map(|pool| PoolStatus {
             name: pool.name,
             balance: pool.balance.to_owned(),
+            monitored: pool.monitored,
+            min_active: pool.min_active as u64,
+            limit: pool.limit.map(|limit| limit as u64),
+            rate: pool.rate,
+            queue_length: pool.queue_length.map(|length| length as u64),
+            queue_wait_millis: pool.queue_wait_millis,
             waiting: pool.waiting as u64,
             queued: pool.queued,
             refused: pool.refused,
             members: pool.members.into_iter().map(member).collect(),
         })
         .collect()
+}
+
+/// A change of a member.
+pub(super) fn pool_event(event: event::model::Event) -> Option<PoolEvent> {
+    let time = event::format::time(event.time_ns).to_string();
+    Some(match event.kind {
+        Kind::Health(health) => PoolEvent {
+            time,
+            pool: health.pool.to_string(),
+            member: health.member.to_string(),
+            change: if health.up { "up" } else { "down" }.to_owned(),
+            reason: health.reason,
+            monitor: health.monitor.to_string(),
+            by: String::new(),
+        },
+        Kind::Member(member) => PoolEvent {
+            time,
+            pool: member.pool.to_string(),
+            member: member.member.to_string(),
+            change: member.change.to_owned(),
+            reason: member.reason,
+            monitor: String::new(),
+            by: member.by,
+        },
+        _ => return None,
+    })
 }
 
 /// TLS profiles.

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
+use super::administration::Orders;
 use super::picture::word;
 use super::{AppError, Configuration, Current, Running, rings, targets};
 use crate::admin::socket::Claim;
@@ -41,6 +42,8 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     let state = state(&plan.general.state_path);
     let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan), &profiles)?;
     let pools = Arc::new(Pools::from_plan(&plan, None));
+    let orders = Orders::read(state.clone(), bus.clone());
+    orders.restore(&pools);
 
     // Before the listeners, so that no client comes in unfiltered.
     let pins = &plan.firewall.pin_path;
@@ -67,6 +70,7 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         proxy,
         reader: Mutex::new(Some(reader)),
         bus,
+        orders,
         state,
         started,
         stopping: AtomicBool::new(false),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, events, firewall, generate, monitor, run};
+use super::{check, events, firewall, generate, member, monitor, pool, run};
 
 /// SMTP load balancer with an XDP firewall.
 ///
@@ -55,6 +55,12 @@ pub(super) enum Command {
     /// Test health monitors.
     #[command(subcommand)]
     Monitor(monitor::Command),
+    /// Look at pools, their members, and what changed of them.
+    #[command(subcommand)]
+    Pool(pool::Command),
+    /// Enable, disable and drain members.
+    #[command(subcommand)]
+    Member(member::Command),
     /// Follow events.
     #[command(subcommand)]
     Events(events::Command),

@@ -38,6 +38,8 @@ pub(super) enum CliError {
     ProbeFailed { failed: usize, of: usize },
     #[error("cannot read standard input")]
     Input(#[source] io::Error),
+    #[error("there is no pool {0:?}; `smtp-lb pool list` lists them")]
+    NoPool(String),
     #[error("cannot print")]
     Output(#[source] io::Error),
     #[error("cannot print JSON")]
@@ -56,7 +58,7 @@ impl CliError {
             Self::Client(error) => client(error),
             Self::Firewall(error) => firewall(error),
             Self::Detach(error) => pins(error),
-            Self::NotAgreed => Exit::Refused,
+            Self::NotAgreed | Self::NoPool(_) => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
             Self::ProbeFailed { .. } => Exit::ProbeFailed,
             Self::Input(_) | Self::Output(_) | Self::Json(_) | Self::Runtime(_) => Exit::Internal,

@@ -118,6 +118,11 @@ fn files(page: &mut Roff) {
         ),
         (
             "",
+            "/var/lib/smtp-lb",
+            "What survives a restart, unless [general] state_path names another folder.",
+        ),
+        (
+            "",
             "/sys/fs/bpf/smtp-lb",
             "Pinned programs, links and maps of the packet filter.",
         ),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::client::ask;
 use super::error::CliError;
 use super::output::{Output, duration, moment, table};
-use super::{change, escape};
+use super::{change, escape, pool};
 use crate::admin::api::{
     FirewallStatus, LogStatus, Phase, PoolStatus, Status, TlsStatus, VirtualServerStatus,
 };
@@ -34,7 +34,7 @@ fn text(status: &Status) -> String {
         firewall(&status.firewall),
         virtual_servers(&status.virtual_servers),
         gateways(&status.virtual_servers),
-        pools(&status.pools),
+        pool::pools(&status.pools),
         members(&status.pools),
         tls(&status.tls),
         log(&status.log),
@@ -173,35 +173,13 @@ fn gateways(servers: &[VirtualServerStatus]) -> String {
     )
 }
 
-fn pools(pools: &[PoolStatus]) -> String {
-    let headings = [
-        "POOL", "BALANCE", "#MEMBERS", "#UP", "#ACTIVE", "#WAITING", "#QUEUED", "#REFUSED",
-    ];
-    table(
-        &headings,
-        pools.iter().map(|pool| {
-            let up = pool.members.iter().filter(|member| member.state == "up");
-            let active: u64 = pool.members.iter().map(|member| member.active).sum();
-            vec![
-                pool.name.clone(),
-                pool.balance.clone(),
-                pool.members.len().to_string(),
-                up.count().to_string(),
-                active.to_string(),
-                pool.waiting.to_string(),
-                pool.queued.to_string(),
-                pool.refused.to_string(),
-            ]
-        }),
-    )
-}
-
 fn members(pools: &[PoolStatus]) -> String {
     let headings = [
         "POOL",
         "MEMBER",
         "ADDRESS",
         "STATE",
+        "OPERATOR",
         "#PRIORITY",
         "#RATIO",
         "#RAMP %",
@@ -223,6 +201,7 @@ fn members(pools: &[PoolStatus]) -> String {
                     member.name.clone(),
                     member.address.clone(),
                     member.state.clone(),
+                    pool::administration(member),
                     member.priority.to_string(),
                     member.ratio.to_string(),
                     member.ramp.to_string(),

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::model::{Event, Kind};
+use super::recent::Recent;
 use super::status::BusStatus;
 
 /// Octets of free text in an event. A queue of so many records is then also bounded in octets.
@@ -18,6 +19,7 @@ const TEXT: usize = 2048;
 pub struct Bus {
     sender: Sender<Event>,
     counters: Arc<Counters>,
+    recent: Arc<Recent>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +35,7 @@ impl Bus {
         let bus = Self {
             sender,
             counters: Arc::default(),
+            recent: Arc::default(),
         };
         (bus, receiver)
     }
@@ -69,7 +72,15 @@ impl Bus {
         let time_ns = now.map_or(0, |since| {
             u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
         });
-        self.emit(Event { time_ns, kind });
+        let event = Event { time_ns, kind };
+        self.recent.note(&event);
+        self.emit(event);
+    }
+
+    /// The last changes of members, the oldest first.
+    #[must_use]
+    pub fn recent(&self) -> Vec<Event> {
+        self.recent.list()
     }
 
     /// Room, fill and counters. Exact when nothing is being emitted.
@@ -89,6 +100,7 @@ fn bounded(mut event: Event) -> Event {
     let text = match &mut event.kind {
         Kind::Firewall(_) => return event,
         Kind::Health(health) => &mut health.reason,
+        Kind::Member(member) => &mut member.reason,
         Kind::System(system) => &mut system.detail,
     };
     if text.len() > TEXT {

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 /// Wall-clock time of an event. Past the year 2554 the model's nanoseconds end, well within
 /// what a timestamp holds.
-fn time(time_ns: u64) -> Timestamp {
+pub(crate) fn time(time_ns: u64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(time_ns)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -24,6 +24,8 @@ pub enum Kind {
     Firewall(FirewallEvent),
     /// A member went up or down.
     Health(HealthEvent),
+    /// An operator, or a change of addresses, did something to a member.
+    Member(MemberEvent),
     /// The daemon itself: start, stop, reload, losses.
     System(SystemEvent),
 }
@@ -82,6 +84,21 @@ pub struct HealthEvent {
     pub former: &'static str,
     /// Whole seconds that it was in that state.
     pub former_seconds: u64,
+}
+
+/// A member was enabled or disabled, came or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemberEvent {
+    /// Pool.
+    pub pool: Arc<str>,
+    /// Member.
+    pub member: Arc<str>,
+    /// `enabled`, `disabled`, `draining`, `drained`, `offline`, `added` or `removed`.
+    pub change: &'static str,
+    /// Why, one line.
+    pub reason: String,
+    /// Who did it, as `uid 0, pid 4711`; empty: nobody.
+    pub by: String,
 }
 
 /// Something of the daemon itself.

@@ -74,7 +74,7 @@ impl Table {
         let asked = match &event.kind {
             Kind::Firewall(packet) if packet.action == "accept" => profile.accept,
             Kind::Firewall(_) => profile.drop,
-            Kind::Health(_) | Kind::System(_) => true,
+            Kind::Health(_) | Kind::Member(_) | Kind::System(_) => true,
         };
         if asked {
             Choice::Publish(&profile.destinations)

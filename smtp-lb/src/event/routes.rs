@@ -36,7 +36,7 @@ impl Routes {
                 let own = self.servers.get(&*packet.virtual_server);
                 own.copied().or(self.host)
             }
-            Kind::Health(_) | Kind::System(_) => self.system,
+            Kind::Health(_) | Kind::Member(_) | Kind::System(_) => self.system,
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
-use super::Member;
+use super::bells::Bell;
+use super::{Administration, Member};
 
 /// Counts one session, and its connection, on a member for as long as it lives. Small: every idle
 /// session holds one.
@@ -15,6 +17,7 @@ pub struct Lease {
     index: u32,
     /// When the member took the connection, until it greets.
     greets_since: Option<Micros>,
+    bell: Option<Bell>,
 }
 
 /// A time in microseconds. It goes round after 71 minutes: greetings are awaited less long.
@@ -22,7 +25,10 @@ type Micros = NonZeroU32;
 
 /// Counts a connection that is kept for later, without a session.
 #[derive(Debug)]
-pub struct Kept(Arc<Member>);
+pub struct Kept {
+    member: Arc<Member>,
+    bell: Option<Bell>,
+}
 
 impl Lease {
     pub(super) fn new(member: &Arc<Member>, index: usize) -> Self {
@@ -32,7 +38,14 @@ impl Lease {
             member: Arc::clone(member),
             index: u32::try_from(index).unwrap_or(u32::MAX),
             greets_since: None,
+            bell: None,
         }
+    }
+
+    /// What an operator says of the member. From now on the task is woken when that changes; it must
+    /// always be the same task's waker.
+    pub fn heed(&mut self, waker: &Waker) -> Administration {
+        heed(&self.member, &mut self.bell, waker)
     }
 
     /// Whom it is on.
@@ -67,12 +80,39 @@ impl Lease {
     #[must_use]
     pub fn keep(&self) -> Kept {
         self.member.open();
-        Kept(Arc::clone(&self.member))
+        Kept {
+            member: Arc::clone(&self.member),
+            bell: None,
+        }
     }
+}
+
+impl Kept {
+    /// As [`Lease::heed`].
+    pub fn heed(&mut self, waker: &Waker) -> Administration {
+        heed(&self.member, &mut self.bell, waker)
+    }
+
+    /// Whether sessions may go on with it later.
+    #[must_use]
+    pub fn is_of_use(&self) -> bool {
+        self.member.administration().takes_sessions() && !self.member.is_gone()
+    }
+}
+
+/// First the bell, then a look: what is said in between is not missed.
+fn heed(member: &Member, bell: &mut Option<Bell>, waker: &Waker) -> Administration {
+    if bell.is_none() {
+        *bell = member.bells.hang(waker);
+    }
+    member.administration()
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if let Some(bell) = &self.bell {
+            self.member.bells.take_down(bell);
+        }
         self.member.leave();
         // Last: it wakes who waits for room.
         self.member.close();
@@ -81,7 +121,10 @@ impl Drop for Lease {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.0.close();
+        if let Some(bell) = &self.bell {
+            self.member.bells.take_down(bell);
+        }
+        self.member.close();
     }
 }
 

@@ -11,6 +11,8 @@ use crate::config::plan::ConnectionLimits;
 pub(super) struct Limit {
     connections: usize,
     rate: Option<Rate>,
+    /// `rate` as planned.
+    per_second: Option<u32>,
 }
 
 /// Whether there is room for a new connection.
@@ -36,10 +38,27 @@ impl Free {
 }
 
 impl Limit {
+    pub(super) const NONE: Self = Self {
+        connections: usize::MAX,
+        rate: None,
+        per_second: None,
+    };
+
+    /// As planned.
+    pub(super) fn connections(self) -> Option<usize> {
+        (self.connections < usize::MAX).then_some(self.connections)
+    }
+
+    /// As planned.
+    pub(super) fn per_second(self) -> Option<u32> {
+        self.per_second
+    }
+
     pub(super) fn new(plan: ConnectionLimits) -> Self {
         Self {
             connections: plan.connections.unwrap_or(usize::MAX),
             rate: plan.rate.map(|rate| Rate::new(rate, rate)),
+            per_second: plan.rate,
         }
     }
 

@@ -1,13 +1,15 @@
 //! A mail server: what is known of it, and what it has carried.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::administration::{Administration, Order};
 use super::balance;
+use super::bells::Bells;
 use super::queue::Queue;
 use crate::clock;
 
@@ -43,6 +45,13 @@ pub struct Member {
     /// Copy of `standing.state`, for readers on the data path.
     state: AtomicU8,
     standing: Mutex<Standing>,
+    /// Copy of `order.state`, for readers on the data path.
+    administration: AtomicU8,
+    order: Mutex<Order>,
+    /// The plan in force does not have it any more.
+    gone: AtomicBool,
+    /// Its sessions.
+    pub(super) bells: Bells,
     /// When it came up, in nanoseconds of [`clock::coarse`]. 0: it was there from the beginning.
     risen: AtomicU64,
     /// Who waits for room at it.
@@ -86,6 +95,10 @@ impl Member {
                 reason: reason.to_owned(),
                 since: SystemTime::now(),
             }),
+            administration: AtomicU8::new(Administration::Enabled as u8),
+            order: Mutex::new(Order::none(SystemTime::now())),
+            gone: AtomicBool::new(false),
+            bells: Bells::default(),
             risen: AtomicU64::new(risen.map_or(0, nanos)),
             queue: Arc::clone(queue),
             key: balance::name_key(name),
@@ -149,6 +162,45 @@ impl Member {
             self.queue.wake();
         }
         changed
+    }
+
+    /// What an operator said last.
+    #[must_use]
+    pub fn administration(&self) -> Administration {
+        Administration::from_octet(self.administration.load(Ordering::SeqCst))
+    }
+
+    /// What an operator said last, and when.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        *self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For `app` alone: what an operator says. Its sessions hear of it, and those that wait. Returns
+    /// what was said before.
+    pub fn set_administration(&self, order: Order) -> Order {
+        let mut standing = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *standing, order);
+        if order.state.takes_sessions() && !before.state.takes_sessions() {
+            self.risen.store(nanos(clock::coarse()), Ordering::Relaxed);
+        }
+        self.administration
+            .store(order.state as u8, Ordering::SeqCst);
+        drop(standing);
+        self.bells.ring();
+        // There may be a member for them now, or none any more.
+        self.queue.wake();
+        before
+    }
+
+    /// Whether the plan in force does not have it any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_gone(&self, gone: bool) {
+        self.gone.store(gone, Ordering::Relaxed);
     }
 
     /// How long it has been up as of `now`, by [`clock::coarse`]. None: from the beginning.

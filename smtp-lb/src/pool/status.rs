@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::{Member, Pool, State, Terms, WHOLE};
+use super::{Administration, Member, Pool, State, Terms, WHOLE};
 use crate::config::plan::Balance;
 
 /// A pool.
@@ -18,13 +18,24 @@ pub struct PoolStatus {
     pub balance: &'static str,
     /// Whether monitors judge its members.
     pub monitored: bool,
+    /// Members of the greatest priority that must be up.
+    pub min_active: usize,
+    /// Connections at once to all members. None: no bound.
+    pub limit: Option<usize>,
+    /// New connections in a second to all members. None: no bound.
+    pub rate: Option<u32>,
+    /// Sessions that may wait. None: they do not.
+    pub queue_length: Option<usize>,
+    /// How long one may wait, in milliseconds.
+    pub queue_wait_millis: Option<u64>,
     /// Sessions that wait for a member with room now.
     pub waiting: usize,
     /// Sessions that had to wait, ever.
     pub queued: u64,
     /// Sessions that found all members at their limits, and no place to wait or waited in vain, ever.
     pub refused: u64,
-    /// Its members, in the order of the configuration.
+    /// Its members, in the order of the configuration. Those that are not in it any more and still have
+    /// connections come last.
     pub members: Vec<MemberStatus>,
 }
 
@@ -41,6 +52,18 @@ pub struct MemberStatus {
     pub reason: String,
     /// Since when, in seconds since the Unix epoch.
     pub since: u64,
+    /// What an operator says of it.
+    pub administration: Administration,
+    /// Since when, in seconds since the Unix epoch.
+    pub administration_since: u64,
+    /// When its drain is to be over, in seconds since the Unix epoch.
+    pub drain_until: Option<u64>,
+    /// The plan in force does not have it any more.
+    pub gone: bool,
+    /// Connections at once. None: no bound.
+    pub limit: Option<usize>,
+    /// New connections in a second. None: no bound.
+    pub rate: Option<u32>,
     /// Its weight.
     pub ratio: u32,
     /// Its priority group.
@@ -69,16 +92,24 @@ pub struct MemberStatus {
 
 pub(super) fn of(pool: &Pool, now: Duration) -> PoolStatus {
     let members = pool.members.iter().zip(&pool.terms);
+    let members = members.map(|(member, terms)| of_member(pool, member, terms, now));
+    let leaving = pool.leaving();
+    let leaving = leaving
+        .iter()
+        .map(|member| of_member(pool, member, &Terms::NONE, now));
     PoolStatus {
         name: pool.name.clone(),
         balance: word(pool.balance),
         monitored: pool.monitored,
+        min_active: pool.min_active,
+        limit: pool.limit.connections(),
+        rate: pool.limit.per_second(),
+        queue_length: pool.bounds.map(|queue| queue.length),
+        queue_wait_millis: pool.bounds.map(|queue| millis(queue.wait)),
         waiting: pool.queue.waiting(),
         queued: pool.queue.queued.load(Ordering::Relaxed),
         refused: pool.queue.refused.load(Ordering::Relaxed),
-        members: members
-            .map(|(member, terms)| of_member(pool, member, terms, now))
-            .collect(),
+        members: members.chain(leaving).collect(),
     }
 }
 
@@ -90,6 +121,7 @@ fn of_member(pool: &Pool, member: &Member, terms: &Terms, now: Duration) -> Memb
     } else {
         (State::Up, "no monitor".to_owned())
     };
+    let order = member.order();
     let greeting = member.greeting().map(|time| time.as_micros());
     MemberStatus {
         name: member.name().to_owned(),
@@ -97,6 +129,12 @@ fn of_member(pool: &Pool, member: &Member, terms: &Terms, now: Duration) -> Memb
         state,
         reason,
         since: seconds(standing.since),
+        administration: order.state,
+        administration_since: seconds(order.since),
+        drain_until: order.until.map(seconds),
+        gone: member.is_gone(),
+        limit: terms.limit.connections(),
+        rate: terms.limit.per_second(),
         ratio: terms.ratio,
         priority: terms.priority,
         ramp: pool.share(member, now) * 100 / WHOLE,
@@ -128,4 +166,8 @@ fn word(balance: Balance) -> &'static str {
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -485,3 +485,118 @@ fn taking_the_monitors_away_makes_members_usable() {
     assert_eq!(after.status()[0].members[0].state, State::Up);
     assert_eq!(before.status()[0].members[0].state, State::Down);
 }
+
+fn says(member: &Member, state: Administration) -> Administration {
+    let now = SystemTime::now();
+    let until = None;
+    member
+        .set_administration(Order {
+            state,
+            since: now,
+            until,
+        })
+        .state
+}
+
+#[test]
+fn what_an_operator_says_stands_beside_what_health_says() {
+    let mut plan = pool("p", &[("a", 1), ("b", 2)], true);
+    plan.slow_ramp = Some(Duration::from_mins(10));
+    let pool = one(plan);
+    let (a, b) = (&pool.members()[0], &pool.members()[1]);
+    assert_eq!(
+        says(a, Administration::Disabled),
+        Administration::Enabled,
+        "what was said before"
+    );
+    for _ in 0..5 {
+        assert_eq!(pick(&pool).map(|(name, _)| name).as_deref(), Some("b"));
+    }
+    // Health goes on judging, and is shown apart.
+    a.set_state(State::Up, "ok", SystemTime::now());
+    let status = &pool.status().members[0];
+    assert_eq!(
+        (status.state, status.administration),
+        (State::Up, Administration::Disabled)
+    );
+    // All disabled is as all down.
+    for state in [
+        Administration::Disabled,
+        Administration::Draining,
+        Administration::Drained,
+        Administration::Offline,
+    ] {
+        says(b, state);
+        assert_eq!(b.administration(), state);
+        let refused = ask(&pool, &[], clock::coarse()).map(drop);
+        assert_eq!(refused, Err(Refusal::Down), "{state:?}");
+    }
+    // Down and enabled is down.
+    b.set_state(State::Down, "refused", SystemTime::now());
+    says(b, Administration::Enabled);
+    assert!(pick(&pool).is_none());
+    // Who is enabled again ramps.
+    says(a, Administration::Enabled);
+    assert_eq!(pool.status().members[0].ramp, 0);
+    assert_eq!(pick(&pool).map(|(name, _)| name).as_deref(), Some("a"));
+}
+
+#[tokio::test]
+async fn who_waits_is_woken_by_a_member_that_is_enabled_and_by_the_last_that_is_disabled() {
+    let pool = one(narrow(&[("a", 1), ("b", 2)], 5));
+    says(&pool.members()[1], Administration::Disabled);
+    let (_, lease) = pick(&pool).expect("room");
+    let first = waits(&pool, &[]);
+    until(&pool, 1).await;
+    says(&pool.members()[1], Administration::Enabled);
+    assert_eq!(first.await.expect("joined").as_deref(), Some("b"));
+    let second = waits(&pool, &[]);
+    until(&pool, 1).await;
+    says(&pool.members()[1], Administration::Disabled);
+    says(&pool.members()[0], Administration::Offline);
+    assert_eq!(second.await.expect("joined"), None);
+    drop(lease);
+}
+
+#[test]
+fn a_member_that_is_removed_gets_nothing_new_and_shows_until_it_is_empty() {
+    let both = plan(vec![pool("p", &[("a", 1), ("b", 2)], false)]);
+    let one = plan(vec![pool("p", &[("b", 2)], false)]);
+    let before = Pools::from_plan(&both, None);
+    let old = Arc::clone(before.get(PoolId(0)));
+    let leases = [pick(&old).expect("up"), pick(&old).expect("up")];
+    let after = Pools::from_plan(&one, Some(&before));
+    // Nothing has changed until it is in force.
+    assert!(!old.members()[0].is_gone());
+    after.take_over(&before);
+    // Sessions that keep the old pool go to what is left of it.
+    for _ in 0..3 {
+        assert_eq!(pick(&old).map(|(name, _)| name).as_deref(), Some("b"));
+    }
+    let shown = |pools: &Pools| {
+        let members = pools.status().remove(0).members;
+        let shown = members.into_iter().map(|it| (it.name, it.gone));
+        shown.collect::<Vec<_>>()
+    };
+    let (a, b) = (("a".to_owned(), true), ("b".to_owned(), false));
+    assert_eq!(shown(&after), [b.clone(), a]);
+    // It comes back as what it was.
+    let again = Pools::from_plan(&both, Some(&after));
+    again.take_over(&after);
+    assert!(Arc::ptr_eq(
+        &again.get(PoolId(0)).members()[0],
+        &old.members()[0]
+    ));
+    assert!(!old.members()[0].is_gone());
+    let last = Pools::from_plan(&one, Some(&again));
+    last.take_over(&again);
+    drop(leases);
+    assert_eq!(shown(&last), [b]);
+    // Where all have gone, sessions stay where they are.
+    let none = Pools::from_plan(&plan(vec![pool("p", &[("c", 3)], false)]), Some(&last));
+    none.take_over(&last);
+    assert_eq!(
+        pick(last.get(PoolId(0))).map(|(name, _)| name).as_deref(),
+        Some("b")
+    );
+}

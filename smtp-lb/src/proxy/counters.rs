@@ -29,6 +29,7 @@ pub(super) struct Counters {
     pub(super) accept_errors: Counter,
     pub(super) timeouts: Counter,
     pub(super) resets: Counter,
+    pub(super) cut: Counter,
     pub(super) panics: Counter,
     pub(super) bytes_in: Counter,
     pub(super) bytes_out: Counter,

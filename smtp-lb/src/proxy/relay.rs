@@ -24,6 +24,8 @@ enum Cut {
     Timeout,
     /// A reset or another fault of either side.
     Fault,
+    /// An operator took the member away.
+    Operator,
 }
 
 /// What a session's two sides are, and how bytes get from one to the other.
@@ -124,11 +126,15 @@ impl<C: Carrier> Relay<C> {
         match ended {
             Ok(()) => self.carrier.end_well(),
             Err(Cut::Timeout) => self.place.counters.timeouts.add(1),
+            Err(Cut::Operator) => self.place.counters.cut.add(1),
             Err(Cut::Fault) => self.place.counters.resets.add(1),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Result<(), Cut>> {
+        if self.lease.heed(cx.waker()).cuts() {
+            return Poll::Ready(Err(Cut::Operator));
+        }
         let relayed = self.carrier.poll(cx).map_err(|error| {
             tracing::debug!(server = self.place.name, %error, "session cut");
             Cut::Fault

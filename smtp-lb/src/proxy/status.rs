@@ -45,6 +45,8 @@ pub struct VirtualServerStatus {
     pub timeouts: u64,
     /// Sessions ended by a reset or another fault of either side.
     pub resets: u64,
+    /// Sessions whose member an operator took away before they had ended.
+    pub cut: u64,
     /// Sessions ended by a fault of our own.
     pub panics: u64,
     /// Bytes from clients to members.
@@ -72,6 +74,7 @@ impl VirtualServerStatus {
             accept_errors: counters.accept_errors.get(),
             timeouts: counters.timeouts.get(),
             resets: counters.resets.get(),
+            cut: counters.cut.get(),
             panics: counters.panics.get(),
             bytes_in: counters.bytes_in.get(),
             bytes_out: counters.bytes_out.get(),

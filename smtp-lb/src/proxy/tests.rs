@@ -1,5 +1,6 @@
 //! The data plane on loopback, through its public face.
 
+mod administration;
 mod control;
 mod faults;
 mod fixture;

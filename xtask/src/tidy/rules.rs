@@ -153,6 +153,19 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
         never: &["set_state"],
     },
+    Layer {
+        rule: 6,
+        why: "what operators say of members is written in one place",
+        files: &["smtp-lb/src/"],
+        except: &[
+            "smtp-lb/src/app/administration.rs",
+            "smtp-lb/src/app/administration/tests.rs",
+            "smtp-lb/src/pool/member.rs",
+            "smtp-lb/src/pool/tests.rs",
+            "smtp-lb/src/proxy/tests/",
+        ],
+        never: &["set_administration"],
+    },
 ];
 
 /// Files that may name aya.

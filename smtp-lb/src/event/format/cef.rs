@@ -44,6 +44,13 @@ pub(super) fn encode(origin: &Origin, sequence: u32, event: &Event, out: &mut Ve
                 health.former_seconds
             );
         }
+        Kind::Member(member) => {
+            pair("outcome", member.change, NAME, out);
+            pair("reason", &member.reason, TEXT, out);
+            pair("suser", &member.by, NAME, out);
+            custom(1, "pool", &member.pool, out);
+            custom(2, "member", &member.member, out);
+        }
         Kind::System(system) => pair("reason", system.what, NAME, out),
     }
     if let Kind::System(_) = event.kind {
@@ -131,6 +138,7 @@ impl fmt::Display for Title<'_> {
             Kind::Firewall(packet) => write!(f, "packet {}", packet.action),
             Kind::Health(health) if health.up => f.write_str("member up"),
             Kind::Health(_) => f.write_str("member down"),
+            Kind::Member(member) => write!(f, "member {}", member.change),
             Kind::System(system) => f.write_str(system.what),
         }
     }

@@ -53,6 +53,7 @@ pub(super) fn severity(kind: &Kind) -> u8 {
                 3
             }
         }
+        Kind::Member(_) => 5,
         Kind::System(system) => {
             let trouble = system.what.ends_with("failed") || system.what.ends_with("lost");
             if trouble { 4 } else { 5 }

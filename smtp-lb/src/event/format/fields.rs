@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::super::model::{FirewallEvent, HealthEvent, Kind, SystemEvent};
+use super::super::model::{FirewallEvent, HealthEvent, Kind, MemberEvent, SystemEvent};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(crate) fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Firewall(_) => "firewall",
         Kind::Health(_) => "health",
+        Kind::Member(_) => "member",
         Kind::System(_) => "system",
     }
 }
@@ -46,6 +47,7 @@ pub(crate) fn each<'a>(kind: &'a Kind, mut visit: impl FnMut(&'static str, Value
     match kind {
         Kind::Firewall(packet) => firewall(packet, &mut visit),
         Kind::Health(health) => self::health(health, &mut visit),
+        Kind::Member(member) => self::member(member, &mut visit),
         Kind::System(system) => self::system(system, &mut visit),
     }
 }
@@ -80,6 +82,14 @@ fn health<'a>(health: &'a HealthEvent, visit: &mut impl FnMut(&'static str, Valu
     visit("monitor", Value::Name(&health.monitor));
     visit("former", Value::Name(health.former));
     visit("former_seconds", Value::Number(health.former_seconds));
+}
+
+fn member<'a>(member: &'a MemberEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {
+    visit("pool", Value::Name(&member.pool));
+    visit("member", Value::Name(&member.member));
+    visit("change", Value::Name(member.change));
+    visit("reason", Value::Text(&member.reason));
+    visit("by", Value::Name(&member.by));
 }
 
 fn system<'a>(system: &'a SystemEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {

@@ -30,6 +30,16 @@ impl fmt::Display for Message<'_> {
                     health.former, health.former_seconds
                 )
             }
+            Kind::Member(event) => {
+                let (pool, member) = (&event.pool, &event.member);
+                write!(f, "pool {pool} member {member} {}", event.change)?;
+                match (event.reason.as_str(), event.by.as_str()) {
+                    ("", "") => Ok(()),
+                    (reason, "") => write!(f, ": {reason}"),
+                    ("", by) => write!(f, " by {by}"),
+                    (reason, by) => write!(f, " by {by}: {reason}"),
+                }
+            }
             Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),
         }
     }

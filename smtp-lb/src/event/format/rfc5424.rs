@@ -5,6 +5,7 @@
 //! | packet dropped | FIREWALL | warning (4) |
 //! | packet accepted | FIREWALL | informational (6) |
 //! | member down, up | HEALTH | error (3), notice (5) |
+//! | member changed by an operator or its name | MEMBER | notice (5) |
 //! | the daemon itself | SYSTEM | notice (5); warning (4) for failures and losses |
 
 use std::fmt::Write as _;

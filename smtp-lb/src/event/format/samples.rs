@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::model::{Event, FirewallEvent, HealthEvent, Kind, SystemEvent};
+use super::super::model::{Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SystemEvent};
 
 /// 2026-03-01T12:34:56.000000789Z.
 const TIME: u64 = 1_772_368_496_000_000_789;
@@ -39,6 +39,16 @@ pub(crate) fn health(up: bool, reason: &str) -> Event {
         monitor: "smtp".into(),
         former: if up { "down" } else { "up" },
         former_seconds: 91,
+    }))
+}
+
+pub(crate) fn member(change: &'static str) -> Event {
+    event(Kind::Member(MemberEvent {
+        pool: "mail".into(),
+        member: "mx1".into(),
+        change,
+        reason: "over within 60 s".to_owned(),
+        by: "uid 0, pid 4711".to_owned(),
     }))
 }
 
@@ -82,6 +92,7 @@ pub(crate) fn all() -> Vec<Event> {
         health(true, "monitor smtp succeeded"),
         health(false, "greeting: 554 no"),
         health(false, NASTY),
+        member("draining"),
         system("started", "version 0.1.0"),
         system("reload_failed", NASTY),
         Event {

@@ -158,6 +158,9 @@ impl Session {
             if let Some(act) = self.out.acts.pop_front() {
                 return Poll::Ready(act);
             }
+            if self.heed(cx) {
+                continue;
+            }
             if self.ending.is_due(cx, draining.as_mut(), &self.place) {
                 self.tell(|machine, world, out| machine.shut_down(world, out));
                 continue;
@@ -175,6 +178,26 @@ impl Session {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Tells the machine what an operator says of its member. Whether there was anything to tell.
+    fn heed(&mut self, cx: &Context<'_>) -> bool {
+        let order = self.legs.heed(&self.place, cx.waker());
+        let Some(open) = &mut self.legs.open else {
+            return false;
+        };
+        if order.cuts() {
+            self.place.counters.cut.add(1);
+            self.drop_member();
+            self.tell(|machine, world, out| machine.member_withdrawn(world, out));
+        } else if open.left != order.is_left() {
+            open.left = order.is_left();
+            let left = open.left;
+            self.tell(|machine, world, out| machine.member_left(left, world, out));
+        } else {
+            return false;
+        }
+        true
     }
 
     /// Ready when the client has, as far as we know, all that it is to hear.
@@ -218,7 +241,7 @@ impl Session {
     /// Ready when the member has all that it is to hear. A fault in sending shows in reading:
     /// there may be a last word.
     fn poll_member_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Open { channel, claim }) = &mut self.legs.open else {
+        let Some(Open { channel, claim, .. }) = &mut self.legs.open else {
             return Poll::Ready(());
         };
         if channel.poll_flush(cx).is_pending() {
@@ -242,7 +265,7 @@ impl Session {
             return Poll::Pending;
         }
         PLAIN.with_borrow_mut(|plain| {
-            let Some(Open { channel, claim }) = &mut self.legs.open else {
+            let Some(Open { channel, claim, .. }) = &mut self.legs.open else {
                 return Poll::Pending;
             };
             plain.clear();

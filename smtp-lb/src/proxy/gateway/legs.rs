@@ -2,14 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 use super::quit;
 use crate::config::plan::Start;
-use crate::pool::{Kept, Lease};
+use crate::pool::{Administration, Kept, Lease};
 use crate::proxy::clock;
 use crate::proxy::connect::Attempts;
 use crate::proxy::leg;
@@ -32,6 +32,8 @@ pub(super) struct Legs {
 pub(super) struct Open {
     pub(super) channel: Channel,
     pub(super) claim: Claim,
+    /// The machine was told that the member is to be left.
+    pub(super) left: bool,
 }
 
 /// A lease, and what moved under it.
@@ -112,7 +114,11 @@ impl Legs {
             sent: 0,
             received: 0,
         };
-        self.open = Some(Open { channel, claim });
+        self.open = Some(Open {
+            channel,
+            claim,
+            left: false,
+        });
     }
 
     /// The leg that is parked with the member at `index`, unless something came on it: it would
@@ -135,7 +141,7 @@ impl Legs {
     /// Keeps the open leg for later, or ends it where connections are scarce. Its claim on the
     /// member ends.
     pub(super) fn park(&mut self, server: &VirtualServer) {
-        let Some(Open { channel, claim }) = self.open.take() else {
+        let Some(Open { channel, claim, .. }) = self.open.take() else {
             return;
         };
         let parked = Parked {
@@ -143,9 +149,9 @@ impl Legs {
             channel,
             kept: claim.lease.keep(),
         };
-        let roomy = server.pool.may_keep(&claim.lease);
+        let keeps = server.pool.may_keep(&claim.lease) && parked.kept.is_of_use();
         drop(claim);
-        if !roomy {
+        if !keeps {
             return retire(server, parked);
         }
         if self.parked.len() >= PARKED {
@@ -157,10 +163,26 @@ impl Legs {
 
     /// Ends the open leg, on which QUIT was said.
     pub(super) fn quit(&mut self, server: &VirtualServer) {
-        if let Some(Open { channel, claim }) = self.open.take() {
+        if let Some(Open { channel, claim, .. }) = self.open.take() {
             let kept = claim.lease.keep();
             server.tasks.spawn(quit::politely(channel, kept));
         }
+    }
+
+    /// What an operator says of the open leg's member. The task hears from now on of all members that
+    /// the session has a leg to, and legs that wait for one that is not to be used end.
+    pub(super) fn heed(&mut self, server: &VirtualServer, waker: &Waker) -> Administration {
+        let mut at = 0;
+        while let Some(parked) = self.parked.get_mut(at) {
+            parked.kept.heed(waker);
+            if parked.kept.is_of_use() {
+                at += 1;
+            } else {
+                retire(server, self.parked.remove(at));
+            }
+        }
+        let open = self.open.as_mut();
+        open.map_or(Administration::Enabled, |open| open.claim.lease.heed(waker))
     }
 
     /// Ends all that are parked.

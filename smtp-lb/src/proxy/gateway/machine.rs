@@ -91,6 +91,8 @@ pub(crate) struct Machine {
     junk: usize,
     client_ended: bool,
     stopping: bool,
+    /// The member of the leg, or of the one before, is to be left at the next message boundary.
+    leaving: bool,
 
     /// As of this call.
     now: Duration,
@@ -127,6 +129,7 @@ impl Machine {
             junk: 0,
             client_ended: false,
             stopping: false,
+            leaving: false,
             now: Duration::ZERO,
             client_since: Duration::ZERO,
             member_since: Duration::ZERO,
@@ -253,6 +256,21 @@ impl Machine {
         self.settle(world, out);
     }
 
+    /// An operator says of the open leg's member that it is to be `left`, or not after all. A session
+    /// that is bound to it ends at the next message boundary, another one goes on elsewhere.
+    pub(crate) fn member_left(&mut self, left: bool, world: &impl World, out: &mut Output) {
+        self.now = world.now();
+        self.leaving = left;
+        self.settle(world, out);
+    }
+
+    /// An operator has taken the open leg's member away; there is no leg any more. As
+    /// [`member_gone`](Self::member_gone), but that a session that is bound to it ends.
+    pub(crate) fn member_withdrawn(&mut self, world: &impl World, out: &mut Output) {
+        self.leaving = true;
+        self.member_gone(MemberGone::Closed, world, out);
+    }
+
     /// Reads what can be read by now of what was kept.
     fn settle(&mut self, world: &impl World, out: &mut Output) {
         let mut inbox = std::mem::take(&mut self.inbox);
@@ -272,6 +290,9 @@ impl Machine {
             self.drive(out);
             if self.stopping && self.is_at_boundary() {
                 self.close(replies::STOPPING, out);
+            }
+            if self.leaving && self.is_at_boundary() {
+                self.depart(out);
             }
             let rest = input.get(used..).unwrap_or_default();
             if self.is_closed() {

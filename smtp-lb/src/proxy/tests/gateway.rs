@@ -1,5 +1,6 @@
 //! The gateway over sockets, between clients and members that do as told.
 
+mod administration;
 mod balance;
 mod end;
 mod faults;

@@ -169,6 +169,7 @@ impl Machine {
         let terms = known.map(|at| self.parked.swap_remove(at).1);
         let terms = terms.filter(|_| parked);
         self.member_since = self.now;
+        self.leaving = false;
         self.leg = Leg::Open(Open {
             index,
             reused: terms.is_some(),

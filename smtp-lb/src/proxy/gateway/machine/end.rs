@@ -1,8 +1,10 @@
 //! How a session ends.
 
+use crate::config::plan::BalanceUnit;
+
 use super::leg::Leg;
 use super::phase::{Exchange, Held, Phase};
-use super::{Act, Count, Machine, Output};
+use super::{Act, Count, Machine, Output, replies};
 
 impl Machine {
     pub(super) fn is_closed(&self) -> bool {
@@ -33,6 +35,19 @@ impl Machine {
             | Phase::Chunk(_)
             | Phase::ChunkRefused(..) => true,
             _ => false,
+        }
+    }
+
+    /// At a message boundary: nothing more goes to a member that is to be left.
+    pub(super) fn depart(&mut self, out: &mut Output) {
+        let bound = self.sticky || self.settings.plan.balance_unit == BalanceUnit::Session;
+        if bound && matches!(self.phase, Phase::Command) {
+            return self.close(replies::MEMBER_LEAVES, out);
+        }
+        self.leaving = false;
+        if matches!(self.leg, Leg::Open(_)) {
+            self.leave(out);
+            self.drive(out);
         }
     }
 

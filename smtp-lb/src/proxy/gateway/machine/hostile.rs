@@ -130,6 +130,14 @@ impl Play {
                 self.member_handshake = false;
                 self.call(|machine, world, out| machine.member_gone(why, world, out));
             }
+            Step::Left(left) if self.leg.is_some() => {
+                self.call(|machine, world, out| machine.member_left(left, world, out));
+            }
+            Step::Withdrawn if self.leg.is_some() => {
+                self.leg = None;
+                self.member_handshake = false;
+                self.call(Machine::member_withdrawn);
+            }
             Step::ClientTls if std::mem::take(&mut self.client_handshake) => {
                 self.client.secured();
                 self.call(Machine::client_tls);

@@ -12,6 +12,7 @@ pub(super) const WILL_TRY: &str = "252 2.0.0 Cannot verify, send it and see\r\n"
 
 pub(super) const STOPPING: &str = "421 4.3.2 Service is stopping, closing\r\n";
 pub(crate) const NO_SERVICE: &str = "421 4.3.2 No mail server can be had, closing\r\n";
+pub(super) const MEMBER_LEAVES: &str = "421 4.3.2 Mail server goes out of service, closing\r\n";
 pub(super) const TOO_SLOW: &str = "421 4.4.2 Too slow, closing\r\n";
 pub(super) const TOO_MANY_BAD: &str = "421 4.7.0 Too many errors, closing\r\n";
 

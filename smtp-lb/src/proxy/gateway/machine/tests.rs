@@ -9,6 +9,7 @@ mod extensions;
 mod failure;
 mod identity;
 mod kills;
+mod leaving;
 mod limits;
 mod property;
 mod stage;

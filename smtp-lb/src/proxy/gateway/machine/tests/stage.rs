@@ -278,6 +278,16 @@ impl Stage {
         self
     }
 
+    /// Whatever else may happen.
+    pub(super) fn call_with(
+        &mut self,
+        call: impl FnOnce(&mut Machine, &Fake, &mut Output),
+    ) -> &mut Self {
+        self.call(call);
+        self.pump();
+        self
+    }
+
     pub(super) fn shut_down(&mut self) -> &mut Self {
         self.call(super::super::Machine::shut_down);
         self
