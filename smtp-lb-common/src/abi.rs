@@ -1,14 +1,14 @@
 //! Names and sizes that the object, the loader and the tests must agree on.
 
 /// Changes with every change of a shared layout: pins of another version are not reused.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// The XDP program.
 pub const PROGRAM: &str = "smtp_lb";
 
 /// Array of maps with one element: the image in force.
 pub const MAP_IMAGE: &str = "IMAGE";
-/// Per-CPU array of [`Tally`], one for each slot.
+/// Per-CPU array of [`SlotTally`], one for each slot.
 pub const MAP_COUNTERS: &str = "COUNTERS";
 /// Per-CPU array of one [`Totals`].
 pub const MAP_TOTALS: &str = "TOTALS";
@@ -25,6 +25,15 @@ pub const MAP_HITS: &str = "HITS";
 pub const MAP_ADDED: &str = "ADDED";
 /// Array of one u64: lengths of added networks, IPv4's in its low half.
 pub const MAP_LENGTHS: &str = "LENGTHS";
+/// Array of one [`crate::capture::Control`]. This and the next three are not pinned: a capture
+/// ends with the program that makes it.
+pub const MAP_CAPTURE: &str = "CAPTURE";
+/// Array of words with a bit for each slot: whose frames are captured.
+pub const MAP_CAPTURE_SLOTS: &str = "CAPTURE_SLOTS";
+/// Ring buffer of [`crate::capture::Captured`].
+pub const MAP_CAPTURED: &str = "CAPTURED";
+/// Per-CPU array of one word: frames for which that ring had no room, or that could not be read.
+pub const MAP_CAPTURE_LOST: &str = "CAPTURE_LOST";
 
 /// Bound of counters and buckets: built-in reasons and rules over all contexts.
 pub const SLOTS: u32 = 65_536;
@@ -37,7 +46,23 @@ pub const RING_RECORD: u64 = size_of::<crate::event::RawEvent>() as u64 + 8;
 /// Unread bytes of a ring at which the reader is woken before its timed poll.
 pub const RING_WATERMARK: u64 = (RING_BYTES / 4) as u64;
 
-/// What a slot has counted, on one CPU.
+/// Bytes of [`MAP_CAPTURED`]: 2,646 frames.
+pub const CAPTURE_BYTES: u32 = 1 << 22;
+/// Words of [`MAP_CAPTURE_SLOTS`].
+pub const CAPTURE_WORDS: u32 = SLOTS / 64;
+
+/// What a slot has counted, on one CPU, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct SlotTally {
+    /// How much.
+    pub tally: Tally,
+    /// Time of the last packet, in nanoseconds of the kernel's monotonic clock as of its last
+    /// tick, so up to 10 ms early. 0: there was none.
+    pub last: u64,
+}
+
+/// Packets and octets, counted on one CPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Tally {
@@ -69,4 +94,5 @@ pub struct Totals {
     pub ring_full: u64,
 }
 
-const _: () = assert!(size_of::<Tally>() == 16 && size_of::<Totals>() == 80);
+const _: () =
+    assert!(size_of::<Tally>() == 16 && size_of::<SlotTally>() == 24 && size_of::<Totals>() == 80);

@@ -14,6 +14,7 @@
 pub mod abi;
 pub mod added;
 pub mod bucket;
+pub mod capture;
 pub mod event;
 pub mod explain;
 pub mod flat;

@@ -14,15 +14,17 @@ use aya_ebpf::bindings::{
 };
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, HashMap, PerCpuArray, RingBuf};
 use aya_ebpf::helpers::{
-    bpf_get_smp_processor_id, bpf_ktime_get_ns, bpf_ringbuf_query, bpf_sk_lookup_udp,
-    bpf_sk_release, bpf_skc_lookup_tcp,
+    bpf_get_smp_processor_id, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns, bpf_ringbuf_query,
+    bpf_sk_lookup_udp, bpf_sk_release, bpf_skc_lookup_tcp, bpf_xdp_load_bytes,
 };
 use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::abi::{
-    MAX_CPUS, RING_BYTES, RING_RECORD, RING_WATERMARK, SLOTS, Tally, Totals,
+    CAPTURE_BYTES, CAPTURE_WORDS, MAX_CPUS, RING_BYTES, RING_RECORD, RING_WATERMARK, SLOTS,
+    SlotTally, Tally, Totals,
 };
 use smtp_lb_common::added::{self, ADDED as MOST_ADDED};
+use smtp_lb_common::capture::{Captured, Control, Head, SNAP};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::flat::{self, Flat};
 use smtp_lb_common::image::{Header, Image, Line, halves, rate};
@@ -49,7 +51,7 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 #[btf_map]
 static IMAGE: ArrayOfMaps<Array<Line, 1, IMAGE_FLAGS>, 1> = ArrayOfMaps::new();
 #[btf_map]
-static COUNTERS: PerCpuArray<Tally, { SLOTS as usize }> = PerCpuArray::new();
+static COUNTERS: PerCpuArray<SlotTally, { SLOTS as usize }> = PerCpuArray::new();
 #[btf_map]
 static TOTALS: PerCpuArray<Totals, 1> = PerCpuArray::new();
 #[btf_map]
@@ -66,6 +68,14 @@ static HITS: PerCpuArray<Tally, { MOST_HITS as usize }> = PerCpuArray::new();
 static ADDED: HashMap<added::Key, added::Entry, { MOST_ADDED as usize }> = HashMap::new();
 #[btf_map]
 static LENGTHS: Array<u64, 1> = Array::new();
+#[btf_map]
+static CAPTURE: Array<Control, 1> = Array::new();
+#[btf_map]
+static CAPTURE_SLOTS: Array<u64, { CAPTURE_WORDS as usize }> = Array::new();
+#[btf_map]
+static CAPTURED: RingBuf<Captured, { CAPTURE_BYTES as usize }> = RingBuf::new();
+#[btf_map]
+static CAPTURE_LOST: PerCpuArray<u64, 1> = PerCpuArray::new();
 
 #[btf_map]
 static SCRATCH: PerCpuArray<Flat, 1> = PerCpuArray::new();
@@ -180,6 +190,99 @@ impl<'a> Kernel<'a> {
     }
 }
 
+impl Kernel<'_> {
+    /// Gives a frame to whoever captures its kind now.
+    #[inline(always)]
+    pub(crate) fn capture(&self, decision: &Decision, length: u32) {
+        let Some(control) = CAPTURE.get_ptr_mut(0) else {
+            return;
+        };
+        // SAFETY: an array element, read word by word while userspace may write it.
+        let until = unsafe { read_volatile(addr_of!((*control).until)) };
+        if until == 0 {
+            return;
+        }
+        // SAFETY: the helper has no precondition; the element as above.
+        let (now, verdicts) = unsafe {
+            (
+                bpf_ktime_get_ns(),
+                read_volatile(addr_of!((*control).verdicts)),
+            )
+        };
+        let verdict = decision.verdict as u8;
+        if now >= until || verdicts >> (verdict & 63) & 1 == 0 || !is_captured(decision.slot) {
+            return;
+        }
+        // SAFETY: as above.
+        let (snap, session) = unsafe {
+            (
+                read_volatile(addr_of!((*control).snap)),
+                read_volatile(addr_of!((*control).session)),
+            )
+        };
+        if !self.copy(decision, length, snap, session, now)
+            && let Some(lost) = CAPTURE_LOST.get_ptr_mut(0)
+        {
+            // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+            unsafe { *lost += 1 }
+        }
+    }
+
+    #[inline(always)]
+    fn copy(&self, decision: &Decision, length: u32, snap: u64, session: u64, now: u64) -> bool {
+        let Some(mut entry) = CAPTURED.reserve(0) else {
+            return false;
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "compared whole")]
+        let wanted = if snap < u64::from(length) {
+            snap as u32
+        } else {
+            length
+        };
+        // Of memory, so that LLVM cannot know the bound and leave out what the verifier wants.
+        // SAFETY: the value is a local one.
+        let wanted = unsafe { read_volatile(&raw const wanted) };
+        if wanted == 0 || wanted > SNAP {
+            entry.discard(0);
+            return false;
+        }
+        let record = entry.as_mut_ptr();
+        // SAFETY: the ring has reserved a whole, aligned `Captured` for us alone; the context is
+        // valid for the whole run; the helper writes `wanted` octets, of which there is room.
+        let read = unsafe {
+            (&raw mut (*record).head).write(Head {
+                time: now,
+                session,
+                slot: decision.slot,
+                interface: (*self.ctx.ctx).ingress_ifindex,
+                length,
+                taken: wanted,
+                verdict: decision.verdict as u8,
+                reason: decision.reason as u8,
+                reserved: [0; 6],
+            });
+            let data = (&raw mut (*record).data).cast();
+            bpf_xdp_load_bytes(self.ctx.ctx, 0, data, wanted)
+        };
+        if read != 0 {
+            entry.discard(0);
+            return false;
+        }
+        entry.submit(u64::from(BPF_RB_NO_WAKEUP));
+        true
+    }
+}
+
+#[inline(always)]
+fn is_captured(slot: u32) -> bool {
+    let Some(word) = CAPTURE_SLOTS.get_ptr_mut(slot / 64) else {
+        return false;
+    };
+    // SAFETY: an array element of eight octets, read at once.
+    let word = unsafe { read_volatile(word) };
+    word >> (slot % 64) & 1 == 1
+}
+
 /// Counts a frame in the totals and under its slot.
 #[inline(always)]
 pub(crate) fn count(decision: &Decision, length: u32) {
@@ -192,9 +295,11 @@ pub(crate) fn count(decision: &Decision, length: u32) {
             Verdict::Drop => add(&mut totals.dropped, length),
         }
     }
-    if let Some(tally) = COUNTERS.get_ptr_mut(decision.slot) {
-        // SAFETY: as above.
-        add(unsafe { &mut *tally }, length);
+    if let Some(hits) = COUNTERS.get_ptr_mut(decision.slot) {
+        // SAFETY: as above; the helper has no precondition.
+        let (hits, now) = unsafe { (&mut *hits, bpf_ktime_get_coarse_ns()) };
+        add(&mut hits.tally, length);
+        hits.last = now;
     }
     if decision.listed.hit != NO_HIT
         && let Some(tally) = HITS.get_ptr_mut(decision.listed.hit)

@@ -63,11 +63,12 @@ const NOT_LOADED: Decision = Decision {
     listed: Listed::NO,
 };
 
-/// Counts always, tells if asked.
+/// Counts always, captures and tells if asked.
 #[inline(always)]
 fn account(kernel: &Kernel, frame: &XdpFrame, parsed: &Parsed, decision: &Decision) {
     let length = frame.length();
     kernel::count(decision, length);
+    kernel.capture(decision, length);
     if decision.log {
         kernel.tell(parsed, decision, length);
     }

@@ -4,6 +4,7 @@
 //! at accept. This module never sees a session.
 
 mod build_frame;
+mod capture;
 mod compile;
 mod counters;
 mod explain;
@@ -30,6 +31,7 @@ use smtp_lb_common::reason::{Reason, Verdict};
 use thiserror::Error;
 
 pub use build_frame::{ExplainRequest, FrameError, frame};
+pub use capture::{Capture, CaptureError, CaptureRequest, CapturedPacket};
 pub use compile::{CompileError, Compiled, compile, read_names};
 pub use counters::{Count, Counters, EventCounts, Row, pinned_counters};
 pub use explain::Explanation;
@@ -78,6 +80,9 @@ pub enum FirewallError {
         /// The pin folder.
         path: PathBuf,
     },
+    /// Frames cannot be captured as asked.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// The program did not answer; another version is loaded.
     #[error("the loaded program does not explain itself")]
     NoAnswer,
@@ -251,6 +256,17 @@ impl Firewall {
                     })
                 }))
             }
+        }
+    }
+
+    /// Begins to capture frames with their verdict.
+    pub fn capture(&self, request: &CaptureRequest) -> Result<Capture, FirewallError> {
+        match &self.backend {
+            Backend::Kernel(loaded) => {
+                let maps = Arc::clone(&lock(loaded).capture);
+                Ok(Capture::begin(maps, self.slots(), request)?)
+            }
+            Backend::Userspace(_) => Err(CaptureError::NoFrames.into()),
         }
     }
 

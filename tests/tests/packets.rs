@@ -8,6 +8,7 @@
 )]
 
 mod packets {
+    mod capture;
     mod events;
     mod explain;
     mod frames;

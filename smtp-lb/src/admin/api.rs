@@ -325,6 +325,9 @@ pub struct RuleList {
     pub packets: Option<u64>,
     /// Octets of them.
     pub bytes: Option<u64>,
+    /// When the last of them came, in seconds since the Unix epoch. `None`: there was none.
+    #[serde(default)]
+    pub last_hit: Option<u64>,
 }
 
 /// `POST /v1/monitor/test`.

@@ -177,7 +177,7 @@ fn firewall(error: &FirewallError) -> Exit {
     match error {
         FirewallError::Load(error) => load(error),
         FirewallError::Compile(_) => Exit::Config,
-        FirewallError::NotPinned { .. } => Exit::Refused,
+        FirewallError::NotPinned { .. } | FirewallError::Capture(_) => Exit::Refused,
         FirewallError::Image(_)
         | FirewallError::Frame(_)
         | FirewallError::NeedsRestart { .. }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::client::ask;
 use super::error::CliError;
-use super::output::{Output, table};
+use super::output::{Output, moment, table};
 use super::status::event_counts;
 use super::{change, escape, explain};
 use crate::admin::api::{Counters, FirewallList};
@@ -77,7 +77,8 @@ pub(super) fn firewall(command: Command, socket: &Path, out: Output) -> Result<(
 
 fn list_text(list: &FirewallList) -> String {
     let headings = [
-        "CONTEXT", "POLICY", "RULE", "STATE", "ACTION", "LOG", "#PACKETS", "#BYTES", "MATCHES",
+        "CONTEXT", "POLICY", "RULE", "STATE", "ACTION", "LOG", "#PACKETS", "#BYTES", "LAST HIT",
+        "MATCHES",
     ];
     let count = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
     let rows = list.contexts.iter().flat_map(|context| {
@@ -91,6 +92,7 @@ fn list_text(list: &FirewallList) -> String {
                 if rule.log { "yes" } else { "no" }.to_owned(),
                 count(rule.packets),
                 count(rule.bytes),
+                rule.last_hit.map_or_else(String::new, moment),
                 rule.matches.clone(),
             ]
         })

@@ -15,7 +15,6 @@ use std::time::Duration;
 use aya::maps::{MapData, RingBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
-use rustix::time::{ClockId, clock_gettime};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::packet::NO_VLAN;
 use smtp_lb_common::reason::{Reason, Verdict};
@@ -23,6 +22,7 @@ use zerocopy::FromBytes as _;
 
 use super::Bus;
 use super::model::{Event, FirewallEvent, Kind};
+use crate::clock::boot_ns;
 
 /// Time between two looks at quiet rings: the age of an event at the most.
 const POLL: Duration = Duration::from_millis(10);
@@ -111,7 +111,7 @@ impl Worker {
             // Read before the rings are, so that what came before the stop is still delivered.
             let last = self.stop.load(Ordering::Relaxed);
             let mut full = false;
-            let boot = boot_time();
+            let boot = boot_ns();
             for ring in &mut self.rings {
                 let mut taken = 0;
                 let names = &mut self.names;
@@ -155,16 +155,6 @@ impl Worker {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-/// Wall-clock time at which the monotonic clock was 0, in nanoseconds.
-fn boot_time() -> u64 {
-    let nanoseconds = |clock| {
-        let time = clock_gettime(clock);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
-    };
-    nanoseconds(ClockId::Realtime).saturating_sub(nanoseconds(ClockId::Monotonic))
 }
 
 /// Names as events need them, looked up once each.

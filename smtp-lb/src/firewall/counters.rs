@@ -5,7 +5,9 @@ use std::path::Path;
 
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use serde::{Deserialize, Serialize};
-use smtp_lb_common::abi::{self, ABI_VERSION, MAP_COUNTERS, MAP_IMAGE, MAP_TOTALS, Tally};
+use smtp_lb_common::abi::{
+    self, ABI_VERSION, MAP_COUNTERS, MAP_IMAGE, MAP_TOTALS, SlotTally, Tally,
+};
 use smtp_lb_common::reason::FIRST_RULE_SLOT;
 
 use super::FirewallError;
@@ -51,6 +53,10 @@ pub struct Row {
     /// What it counted.
     #[serde(flatten)]
     pub count: Count,
+    /// Time of the last packet, in nanoseconds of the kernel's monotonic clock, up to 10 ms
+    /// early. `None`: there was none.
+    #[serde(default)]
+    pub last_hit_ns: Option<u64>,
 }
 
 /// All counters. `received = accepted + dropped = Σ rows` when no packet is under way.
@@ -105,12 +111,13 @@ pub(crate) fn read(
     let mut tallies = BTreeMap::new();
     let named = slots.iter().map(|(slot, _)| slot);
     for slot in (0..FIRST_RULE_SLOT).chain(named) {
-        let mut tally = Tally::default();
-        for [packets, bytes] in counters.get(&slot, 0).map_err(refused)?.iter().copied() {
-            tally.packets += packets;
-            tally.bytes += bytes;
+        let mut hits = SlotTally::default();
+        for [packets, bytes, last] in counters.get(&slot, 0).map_err(refused)?.iter().copied() {
+            hits.tally.packets += packets;
+            hits.tally.bytes += bytes;
+            hits.last = hits.last.max(last);
         }
-        tallies.insert(slot, tally);
+        tallies.insert(slot, hits);
     }
     let mut sums = Sums::default();
     for words in totals.get(&0, 0).map_err(refused)?.iter().copied() {
@@ -122,7 +129,7 @@ pub(crate) fn read(
 /// Counters under their names; built-in reasons that never happened are left out.
 pub(crate) fn present(
     totals: &abi::Totals,
-    tallies: &BTreeMap<u32, Tally>,
+    tallies: &BTreeMap<u32, SlotTally>,
     slots: &Slots,
 ) -> Counters {
     let mut counters = Counters::default();
@@ -135,14 +142,18 @@ pub(crate) fn present(
         rate_limited: totals.limited,
         ring_full: totals.ring_full,
     };
-    for (slot, tally) in tallies {
-        if *slot < FIRST_RULE_SLOT && tally.packets == 0 {
+    for (slot, hits) in tallies {
+        if *slot < FIRST_RULE_SLOT && hits.tally.packets == 0 {
             continue;
         }
         if let Some(label) = slots.label(*slot) {
             let mut count = Count::default();
-            count.add(*tally);
-            counters.rows.push(Row { label, count });
+            count.add(hits.tally);
+            counters.rows.push(Row {
+                label,
+                count,
+                last_hit_ns: (hits.last != 0).then_some(hits.last),
+            });
         }
     }
     counters

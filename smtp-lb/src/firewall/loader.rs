@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aya::maps::{Array, HashMap, MapData, PerCpuArray, RingBuf};
@@ -13,8 +14,9 @@ use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use smtp_lb_common::abi::{
-    ABI_VERSION, MAP_ADDED, MAP_BUCKETS, MAP_COUNTERS, MAP_HITS, MAP_IMAGE, MAP_LENGTHS,
-    MAP_REPUTATION, MAP_RINGS, MAP_TOTALS, MAX_CPUS, RING_BYTES,
+    ABI_VERSION, MAP_ADDED, MAP_BUCKETS, MAP_CAPTURE, MAP_CAPTURE_LOST, MAP_CAPTURE_SLOTS,
+    MAP_CAPTURED, MAP_COUNTERS, MAP_HITS, MAP_IMAGE, MAP_LENGTHS, MAP_REPUTATION, MAP_RINGS,
+    MAP_TOTALS, MAX_CPUS, RING_BYTES,
 };
 use thiserror::Error;
 
@@ -22,8 +24,10 @@ use super::image_map::Outer;
 use super::netlink;
 use super::pins::{self, PinError};
 
-/// Tally and totals as the words that they are.
-pub(crate) type Counters = PerCpuArray<MapData, [u64; 2]>;
+/// Hits and totals as the words that they are.
+pub(crate) type Counters = PerCpuArray<MapData, [u64; 3]>;
+/// See [`Counters`].
+pub(crate) type Tallies = PerCpuArray<MapData, [u64; 2]>;
 /// See [`Counters`].
 pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
 
@@ -31,6 +35,13 @@ pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
 pub(crate) type Added = HashMap<MapData, [u8; 24], [u8; 120]>;
 /// Lengths of their networks.
 pub(crate) type Lengths = Array<MapData, u64>;
+/// What a capture is made by. Never pinned.
+pub(crate) struct CaptureMaps {
+    pub(crate) control: Array<MapData, [u64; 4]>,
+    pub(crate) slots: Array<MapData, u64>,
+    pub(crate) ring: Ring,
+    pub(crate) lost: PerCpuArray<MapData, u64>,
+}
 
 /// A map of an object that has more than the filter needs.
 pub type ExtraMap = aya::maps::Map;
@@ -157,9 +168,11 @@ pub(crate) struct Loaded {
     pub(crate) counters: Counters,
     pub(crate) totals: Totals,
     pub(crate) reputation: Outer,
-    pub(crate) hits: Counters,
+    pub(crate) hits: Tallies,
     pub(crate) added: Added,
     pub(crate) lengths: Lengths,
+    /// Taken out by the one capture at a time.
+    pub(crate) capture: Arc<Mutex<Option<CaptureMaps>>>,
     links: PathBuf,
 }
 
@@ -205,6 +218,12 @@ pub(crate) fn load(
         hits: take(&mut ebpf, MAP_HITS)?,
         added: take(&mut ebpf, MAP_ADDED)?,
         lengths: take(&mut ebpf, MAP_LENGTHS)?,
+        capture: Arc::new(Mutex::new(Some(CaptureMaps {
+            control: take(&mut ebpf, MAP_CAPTURE)?,
+            slots: take(&mut ebpf, MAP_CAPTURE_SLOTS)?,
+            ring: take(&mut ebpf, MAP_CAPTURED)?,
+            lost: take(&mut ebpf, MAP_CAPTURE_LOST)?,
+        }))),
         links,
         program: name.to_owned(),
         ebpf,

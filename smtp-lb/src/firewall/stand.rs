@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use smtp_lb_common::abi::{PROGRAM, Tally};
 use smtp_lb_common::added::{Entry, Key};
 use smtp_lb_common::explain::Answer;
 use smtp_lb_common::image::Line;
 
+use super::capture::{Capture, CaptureRequest};
 use super::compile::Compiled;
 use super::counters::{self, Counters};
 use super::loader::{self, Loaded};
@@ -96,6 +99,17 @@ impl Stand {
             &loaded.counters,
             &compiled.slots,
         )?)
+    }
+
+    /// Begins to capture frames with their verdict, under the names of `compiled`.
+    pub fn capture(
+        &self,
+        compiled: &Compiled,
+        request: &CaptureRequest,
+    ) -> Result<Capture, FirewallError> {
+        let slots = Arc::new(ArcSwap::from_pointee(compiled.slots.clone()));
+        let maps = Arc::clone(&self.loaded.capture);
+        Ok(Capture::begin(maps, slots, request)?)
     }
 
     /// The event rings.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use smtp_lb_common::abi::{Tally, Totals};
+use smtp_lb_common::abi::{SlotTally, Tally, Totals};
 use smtp_lb_common::added::{self, Entries, Entry, Key};
 use smtp_lb_common::image::{Header, Line, halves, rate};
 use smtp_lb_common::packet::{
@@ -28,7 +28,7 @@ struct State {
     lines: Vec<Line>,
     slots: Slots,
     totals: Totals,
-    tallies: BTreeMap<u32, Tally>,
+    tallies: BTreeMap<u32, SlotTally>,
     /// As in [`smtp_lb_common::bucket`], by slot.
     buckets: BTreeMap<u32, u64>,
     /// The reputation image; empty: there is none.
@@ -113,7 +113,7 @@ impl Userspace {
     ) -> bool {
         let mut state = self.state();
         let decision = state.decide_connection(client, local, now);
-        state.count(decision);
+        state.count(decision, now);
         let own = decision.log.then_some(decision);
         // Of what reputation found and did not decide by.
         let beside = (decision.listed.slot != 0).then(|| decision.beside());
@@ -185,14 +185,16 @@ impl Userspace {
 }
 
 impl State {
-    fn count(&mut self, decision: Decision) {
+    fn count(&mut self, decision: Decision, now: u64) {
         self.totals.received.packets += 1;
         let verdict = match decision.verdict {
             Verdict::Accept => &mut self.totals.accepted,
             Verdict::Drop => &mut self.totals.dropped,
         };
         verdict.packets += 1;
-        self.tallies.entry(decision.slot).or_default().packets += 1;
+        let counted = self.tallies.entry(decision.slot).or_default();
+        counted.tally.packets += 1;
+        counted.last = now;
         if decision.listed.hit != NO_HIT {
             self.hits.entry(decision.listed.hit).or_default().packets += 1;
         }
@@ -346,6 +348,14 @@ mod tests {
         );
         let events = counters.events;
         assert_eq!((events.asked, events.sent, events.rate_limited), (6, 3, 3));
+        let hit = |row: &&crate::firewall::Row| row.count.packets > 0;
+        assert!(
+            counters
+                .rows
+                .iter()
+                .filter(hit)
+                .all(|row| row.last_hit_ns == Some(1_000))
+        );
         let rows: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
         assert_eq!(rows, 8);
     }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use crate::admin::api::{AppliedStatus, ContextList, FirewallList, FirewallStatus, RuleList};
+use crate::clock::boot_ns;
 use crate::config::plan::{Action, FirewallMode, Plan, RulePlan};
 use crate::firewall::{
-    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, VIRTUAL_SERVER,
-    Word,
+    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, Row,
+    VIRTUAL_SERVER, Word,
 };
 
 /// Networks of a rule that are spelt out; more are counted.
@@ -35,7 +36,13 @@ pub(crate) fn list(plan: &Plan, counters: Option<&Counters>) -> FirewallList {
     let firewall = &plan.firewall;
     let hits = counters.map(|counters| {
         let rows = counters.rows.iter();
-        Hits(rows.map(|row| (&row.label, row.count)).collect())
+        let boot = boot_ns();
+        let last = |ns: u64| boot.saturating_add(ns) / 1_000_000_000;
+        let hit = |row: &Row| Hit {
+            count: row.count,
+            last: row.last_hit_ns.map(last),
+        };
+        Hits(rows.map(|row| (&row.label, hit(row))).collect())
     });
     let servers = plan.virtual_servers.iter();
     let servers = servers
@@ -78,7 +85,14 @@ pub(super) fn mode(mode: FirewallMode) -> &'static str {
 }
 
 /// What each rule has hit.
-struct Hits<'a>(HashMap<&'a Label, Count>);
+struct Hits<'a>(HashMap<&'a Label, Hit>);
+
+/// What one has hit, and when last, in seconds since the Unix epoch.
+#[derive(Clone, Copy, Default)]
+struct Hit {
+    count: Count,
+    last: Option<u64>,
+}
 
 /// A place where rules apply.
 struct Context<'a> {
@@ -101,8 +115,9 @@ impl Context<'_> {
                 action: verdict.as_str().into(),
                 log: rule.log,
                 matches: matches(rule),
-                packets: hit.map(|hit| hit.packets),
-                bytes: hit.map(|hit| hit.bytes),
+                packets: hit.map(|hit| hit.count.packets),
+                bytes: hit.map(|hit| hit.count.bytes),
+                last_hit: hit.and_then(|hit| hit.last),
             }
         };
         ContextList {
@@ -125,13 +140,14 @@ impl Context<'_> {
             action: verdict.as_str().into(),
             log: plan.firewall.log_default,
             matches: "the rest".into(),
-            packets: hit.map(|hit| hit.packets),
-            bytes: hit.map(|hit| hit.bytes),
+            packets: hit.map(|hit| hit.count.packets),
+            bytes: hit.map(|hit| hit.count.bytes),
+            last_hit: hit.and_then(|hit| hit.last),
         }
     }
 
     /// A rule that is not among the counters has hit nothing.
-    fn hit(&self, hits: Option<&Hits<'_>>, rule: &str, verdict: Word) -> Option<Count> {
+    fn hit(&self, hits: Option<&Hits<'_>>, rule: &str, verdict: Word) -> Option<Hit> {
         let label = Label {
             context: self.name.clone(),
             policy: self.policy.into(),
@@ -222,6 +238,7 @@ mod tests {
                 packets,
                 bytes: packets * 100,
             },
+            last_hit_ns: Some(packets * 1_000_000_000),
         };
         let counters = Counters {
             rows: vec![
@@ -262,6 +279,9 @@ mod tests {
                 "host|default|drop|the rest true 5",
             ]
         );
+        let last = list(&plan, Some(&counters)).contexts[1].rules[1].last_hit;
+        let boot = crate::clock::boot_ns() / 1_000_000_000;
+        assert!(last.unwrap().abs_diff(boot + 2) <= 1);
         assert!(seen(None).iter().all(|row| row.ends_with(" 99")));
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Re
         flooded.syns, flooded.datagrams
     );
     println!("\n== What the firewall dropped, by rule");
-    for Row { label, count } in dropped(counters) {
+    for Row { label, count, .. } in dropped(counters) {
         println!(
             "   {:>8} packets {:>10} bytes  {} / {} / {}",
             count.packets,
