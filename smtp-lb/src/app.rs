@@ -7,6 +7,7 @@ mod control;
 mod error;
 mod members;
 mod monitors;
+mod names;
 pub(crate) mod picture;
 mod profiles;
 pub(crate) mod rings;
@@ -18,9 +19,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::MutexGuard;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::admin::{Bounds, Server};
+use crate::admin::{Bounds, Refusal, Server};
 use crate::config::plan::Plan;
 use crate::event::model::{Kind, SystemEvent};
 use crate::event::ring::Reader;
@@ -40,6 +42,7 @@ pub(crate) use cause::cause;
 use control::Shared;
 pub use error::AppError;
 pub(crate) use members::targets;
+use names::Names;
 pub(crate) use profiles::Configuration;
 
 /// The daemon's parts, while it runs.
@@ -59,6 +62,10 @@ pub(crate) struct Running {
     pub(crate) bus: Bus,
     /// What operators say of members.
     pub(crate) orders: Orders,
+    /// Addresses of members' names.
+    pub(crate) names: Names,
+    /// A change of addresses holds `reloading`, which a reload then waits for.
+    readdressing: AtomicBool,
     /// What survives a restart. `None`: nothing does, as was told at the start.
     #[allow(dead_code, reason = "what is kept there comes next")]
     pub(crate) state: Option<Arc<Folder>>,
@@ -102,6 +109,19 @@ impl Current {
         }
     }
 
+    /// The same with other members, as the next after `self`.
+    pub(crate) fn with_members(&self, plan: Arc<Plan>, pools: Arc<Pools>) -> Self {
+        Self {
+            plan,
+            pools,
+            source: Arc::clone(&self.source),
+            revision: self.revision,
+            applied: self.applied.clone(),
+            watch: Arc::clone(&self.watch),
+            profiles: Arc::clone(&self.profiles),
+        }
+    }
+
     /// The same with another firewall, as the next after `self`.
     pub(crate) fn with_firewall(
         &self,
@@ -127,6 +147,25 @@ impl Running {
         self.bus.tell(Kind::System(SystemEvent { what, detail }));
     }
 
+    /// For a reload and the like: one at a time. A change of addresses is short, and waited for.
+    pub(crate) async fn begin_change(&self) -> Result<MutexGuard<'_, ()>, Refusal> {
+        match self.reloading.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(_) if self.readdressing.load(Ordering::Acquire) => Ok(self.reloading.lock().await),
+            Err(_) => Err(Refusal::Busy),
+        }
+    }
+
+    /// For a change of addresses, which waits for its turn.
+    pub(crate) async fn begin_readdressing(&self) -> Readdressing<'_> {
+        let turn = self.reloading.lock().await;
+        self.readdressing.store(true, Ordering::Release);
+        Readdressing {
+            running: self,
+            _turn: turn,
+        }
+    }
+
     /// Whether nothing new is begun.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
@@ -139,6 +178,18 @@ impl Running {
         let _reload_has_ended = self.reloading.lock().await;
         tokio::task::block_in_place(|| apply::give_up(self));
         self.current.load().plan.general.grace
+    }
+}
+
+/// A change of addresses, for as long as it lives.
+pub(crate) struct Readdressing<'a> {
+    running: &'a Running,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Drop for Readdressing<'_> {
+    fn drop(&mut self) {
+        self.running.readdressing.store(false, Ordering::Release);
     }
 }
 
@@ -160,7 +211,7 @@ pub fn run(config: &Path) -> Result<(), AppError> {
 async fn live(config: &Path) -> Result<(), AppError> {
     // Before anything is begun, so that a signal during the start is not lost or deadly.
     let mut signals = Signals::new().map_err(AppError::Runtime)?;
-    let (running, claim) = start::start(config)?;
+    let (running, claim) = start::start(config).await?;
     let running = Arc::new(running);
     let _server = Server::start(
         claim,
@@ -171,6 +222,10 @@ async fn live(config: &Path) -> Result<(), AppError> {
     let deadlines = Arc::clone(&running);
     let _deadlines = AbortOnDropHandle::new(tokio::spawn(async move {
         deadlines.orders.keep_deadlines(&deadlines).await;
+    }));
+    let follower = Arc::clone(&running);
+    let _names = AbortOnDropHandle::new(tokio::spawn(async move {
+        follower.names.follow(&follower).await;
     }));
     running.tell("started", format!("version {}", env!("CARGO_PKG_VERSION")));
     tracing::info!(config = %config.display(), "running");

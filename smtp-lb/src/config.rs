@@ -28,11 +28,11 @@ use serde::Deserialize;
 
 use self::diagnostic::{Diagnostic, Report, Reported};
 pub use self::diagnostic::{Diagnostics, Located, Severity};
-pub use self::load::{ConfigError, MAX_FILE, load, read_text};
+pub use self::load::{ConfigError, MAX_FILE, load, load_with, read_text};
 pub use self::overlay::{OverlayError, overlay};
 pub use self::place::{Finding, Place};
 use self::plan::Plan;
-pub use self::resolve::{Resolve, SystemResolver};
+pub use self::resolve::{MembersLater, Resolve, SystemResolver};
 
 /// A configuration that can be run.
 #[derive(Debug, Clone, PartialEq, Eq)]

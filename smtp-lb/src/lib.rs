@@ -9,6 +9,7 @@ mod chance;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod dns;
 pub mod event;
 pub mod firewall;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -110,6 +110,8 @@ pub struct Pool {
     /// Without monitors nobody judges the members, and all are usable.
     monitored: bool,
     members: Vec<Arc<Member>>,
+    /// Names of entries in the file that name hosts.
+    hosts: Vec<String>,
     /// What the plan says of each member.
     terms: Vec<Terms>,
     /// Not members any more; pruned when it is looked at.
@@ -177,10 +179,7 @@ impl Pool {
         let risen = previous.map(|_| clock::coarse());
         let member = |member: &MemberPlan| {
             let known = previous.and_then(|pool| pool.find(member));
-            known.unwrap_or_else(|| {
-                let (name, address) = (&member.name, member.address);
-                Arc::new(Member::new(name, address, monitored, risen, &queue))
-            })
+            known.unwrap_or_else(|| Arc::new(Member::new(member, monitored, risen, &queue)))
         };
         let members: Vec<_> = plan.members.iter().map(member).collect();
         let leaving = previous.map_or_else(Vec::new, |pool| {
@@ -204,6 +203,7 @@ impl Pool {
             when_down: plan.when_down,
             monitored,
             members,
+            hosts: plan.hosts.iter().map(|host| host.name.clone()).collect(),
             terms: terms.collect(),
             leaving: Mutex::new(leaving),
             queue,
@@ -221,6 +221,12 @@ impl Pool {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Names of the entries in the file that name hosts, whose addresses are members.
+    #[must_use]
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
     }
 
     /// The members, in the order of the plan.

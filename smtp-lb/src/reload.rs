@@ -13,6 +13,7 @@ use crate::config::ConfigError;
 use crate::config::plan::Plan;
 use crate::event::Routes;
 use crate::pool::Pools;
+use crate::proxy::ProxyError;
 
 /// Takes the configuration file anew. `Refusal` means that nothing was changed.
 pub(crate) async fn reload(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
@@ -34,7 +35,7 @@ pub(crate) async fn reload(running: &Arc<Running>) -> Result<Reloaded, Refusal> 
 }
 
 async fn attempt(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
-    let _one_at_a_time = running.reloading.try_lock().map_err(|_| Refusal::Busy)?;
+    let _one_at_a_time = running.begin_change().await?;
     if running.is_stopping() {
         return Err(Refusal::Stopping);
     }
@@ -59,7 +60,10 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     if !settings.is_empty() {
         return Err(Refusal::Restart { settings });
     }
-    let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
+    let (mut plan, profiles) = (loaded.plan, Arc::new(profiles));
+    // On a thread where blocking is allowed.
+    tokio::runtime::Handle::current().block_on(running.names.fill(&mut plan));
+    let plan = Arc::new(plan);
     let pools = Arc::new(Pools::from_plan(&plan, Some(&before.pools)));
 
     let refuse = |part| {
@@ -96,6 +100,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     profiles.inherit(&before.profiles);
     let current = Current::new(plan, pools, profiles, source, before.revision, &running.bus);
     running.current.store(Arc::new(current));
+    running.names.plan_changed();
     Ok(Reloaded {
         config: running.config.display().to_string(),
         warnings: [&loaded.warnings, &warnings]
@@ -103,6 +108,50 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
             .flat_map(picture::warnings)
             .collect(),
     })
+}
+
+/// Moves members to the addresses that their names have now, by the way of a reload. Whether that
+/// could be done.
+pub(crate) async fn readdress(running: &Arc<Running>) -> bool {
+    let _turn = running.begin_readdressing().await;
+    if running.is_stopping() {
+        return false;
+    }
+    let daemon = Arc::clone(running);
+    // As a reload, it makes new virtual servers.
+    let done = tokio::task::spawn_blocking(move || move_members(&daemon)).await;
+    match done {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!("members cannot be moved to new addresses: {error}");
+            false
+        }
+        Err(error) => {
+            tracing::error!("members were not moved to new addresses: {error}");
+            false
+        }
+    }
+}
+
+fn move_members(running: &Running) -> Result<(), ProxyError> {
+    let before = running.current.load_full();
+    let mut plan = before.plan.as_ref().clone();
+    running.names.settle(&mut plan.pools);
+    if plan.pools == before.plan.pools {
+        return Ok(());
+    }
+    let plan = Arc::new(plan);
+    let pools = Arc::new(Pools::from_plan(&plan, Some(&before.pools)));
+    let proxy = running.proxy.prepare(&plan, &pools, &before.profiles)?;
+    pools.take_over(&before.pools);
+    running.orders.restore(&pools);
+    let targets = targets(&plan, &pools, &before.profiles);
+    running.health.reload(targets);
+    running.proxy.commit(proxy);
+    picture::moved(&before.pools, &pools, |event| running.bus.tell(event));
+    let next = before.with_members(plan, pools);
+    running.current.store(Arc::new(next));
+    Ok(())
 }
 
 pub(crate) fn invalid(error: &ConfigError) -> Refusal {

@@ -452,7 +452,7 @@ pub struct MemberOrder {
 /// Its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberSet {
-    /// Never empty.
+    /// Empty only of a host of which no address is known yet.
     pub changed: Vec<MemberChange>,
     /// Whether it survives a restart.
     pub kept: bool,

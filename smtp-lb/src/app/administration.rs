@@ -110,10 +110,15 @@ impl Orders {
         };
         let chosen = select(&current.pools, &request.member)?;
         let mut book = self.book();
+        if let Some(host) = &chosen.host {
+            book.set_host(&chosen.pool, host, order, now);
+        }
         let members = chosen.members.iter();
         let changed = members
             .map(|member| {
-                book.set(&chosen.pool, member, order, now);
+                if chosen.host.is_none() {
+                    book.set(&chosen.pool, member, order, now);
+                }
                 let before = member.set_administration(order);
                 self.tell(&chosen.pool, member, order, &peer);
                 MemberChange {

@@ -109,7 +109,7 @@ async fn attempt(
     running: &Arc<Running>,
     request: FirewallApply,
 ) -> Result<FirewallApplied, Refusal> {
-    let _one_at_a_time = running.reloading.try_lock().map_err(|_| Refusal::Busy)?;
+    let _one_at_a_time = running.begin_change().await?;
     if running.is_stopping() {
         return Err(Refusal::Stopping);
     }
@@ -231,17 +231,19 @@ fn restore(running: &Running, why: &str) -> Result<FirewallSettled, Refusal> {
     let current = running.current.load_full();
     let (applied, unconfirmed) = unconfirmed(&current).ok_or(Refusal::NothingApplied)?;
     let former = &unconfirmed.former;
+    // Members may be elsewhere by now.
+    let plan = Arc::new(Plan {
+        firewall: former.plan.firewall.clone(),
+        virtual_servers: former.plan.virtual_servers.clone(),
+        ..current.plan.as_ref().clone()
+    });
     // Compiled anew: its counters go on, those of the rules that go now keep their names.
-    put(running, &former.plan).inspect_err(|refusal| {
+    put(running, &plan).inspect_err(|refusal| {
         tracing::error!(file = applied.file, "rollback failed: {refusal}");
         let detail = format!("{}: {refusal}", applied.file);
         running.tell("firewall_rollback_failed", detail);
     })?;
-    let next = current.with_firewall(
-        Arc::clone(&former.plan),
-        Arc::clone(&former.source),
-        former.applied.clone(),
-    );
+    let next = current.with_firewall(plan, Arc::clone(&former.source), former.applied.clone());
     running.current.store(Arc::new(next));
     tracing::warn!(
         file = applied.file,

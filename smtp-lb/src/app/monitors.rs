@@ -73,10 +73,11 @@ fn members<'p>(
         let within = name
             .strip_prefix(pool.name.as_str())
             .and_then(|rest| rest.strip_prefix('/'));
-        let named = pool
-            .members
-            .iter()
-            .filter(|member| member.name == name || Some(member.name.as_str()) == within);
+        let named = pool.members.iter().filter(|member| {
+            let names = [Some(member.name.as_str()), member.written.as_deref()];
+            let mut names = names.into_iter().flatten();
+            names.any(|own| own == name || Some(own) == within)
+        });
         found.extend(named.map(|member| (pool, member)));
     }
     if found.is_empty() {

@@ -14,7 +14,8 @@ use crate::admin::api::{
 };
 use crate::config::Diagnostics;
 use crate::config::plan::Plan;
-use crate::event::model::Kind;
+use crate::event::model::{Kind, MemberEvent};
+use crate::pool::{Member, Pool, Pools};
 use crate::{event, pool, proxy, tls};
 
 /// Each warning on a line of its own.
@@ -136,6 +137,46 @@ pub(super) fn pool_event(event: event::model::Event) -> Option<PoolEvent> {
         },
         _ => return None,
     })
+}
+
+/// What a change of addresses did, as events.
+pub(crate) fn moved(before: &Pools, after: &Pools, mut tell: impl FnMut(Kind)) {
+    let mut event = |pool: &Pool, member: &Member, change, reason: &str| {
+        tracing::info!(
+            pool = pool.name(),
+            member = member.name(),
+            "member {change}: {reason}"
+        );
+        tell(Kind::Member(MemberEvent {
+            pool: pool.name().into(),
+            member: member.name().into(),
+            change,
+            reason: reason.to_owned(),
+            by: String::new(),
+        }));
+    };
+    let has = |pools: &Pools, pool: &Pool, member: &Member| {
+        let same = pools.by_name(pool.name());
+        same.is_some_and(|pool| {
+            pool.members()
+                .iter()
+                .any(|it| std::ptr::eq(&raw const **it, member))
+        })
+    };
+    for pool in after.iter() {
+        for member in pool.members() {
+            if !has(before, pool, member) {
+                event(pool, member, "added", "its name has this address now");
+            }
+        }
+    }
+    for pool in before.iter() {
+        for member in pool.members() {
+            if !has(after, pool, member) {
+                event(pool, member, "removed", "its name has this address no more");
+            }
+        }
+    }
 }
 
 /// TLS profiles.

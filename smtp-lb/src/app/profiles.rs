@@ -6,7 +6,9 @@ use std::time::SystemTime;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 use crate::config::plan::Plan;
-use crate::config::{self, ConfigError, Diagnostics, Finding, Loaded};
+use crate::config::{
+    self, ConfigError, Diagnostics, Finding, Loaded, MembersLater, Resolve, SystemResolver,
+};
 use crate::tls::{Profiles, TlsError};
 
 /// A configuration file with all files that its TLS profiles name.
@@ -18,7 +20,7 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// For use. Blocks.
+    /// For use: hosts of members are not looked up yet. Blocks.
     pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
         Self::read(file, false)
     }
@@ -29,7 +31,12 @@ impl Configuration {
     }
 
     fn read(file: &Path, expiring: bool) -> Result<Self, ConfigError> {
-        let loaded = config::load(file)?;
+        let resolver: &dyn Resolve = if expiring {
+            &SystemResolver
+        } else {
+            &MembersLater
+        };
+        let loaded = config::load_with(file, resolver)?;
         keep_secrets(&loaded.plan);
         let errors = |errors: Vec<TlsError>| {
             let errors: Vec<Finding> = errors.iter().map(Finding::from).collect();

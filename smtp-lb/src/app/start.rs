@@ -9,6 +9,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 
 use super::administration::Orders;
+use super::names::Names;
 use super::picture::word;
 use super::{AppError, Configuration, Current, Running, rings, targets};
 use crate::admin::socket::Claim;
@@ -24,7 +25,7 @@ use crate::tls::Profiles;
 
 /// Everything but the control API, whose socket is claimed first: a second daemon must be told
 /// before it touches what the first one holds. Needs a tokio runtime around it.
-pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
+pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     let started = Instant::now();
     let Configuration {
         loaded,
@@ -37,10 +38,13 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         }
     }
     let source = Arc::clone(loaded.source());
-    let (plan, profiles) = (Arc::new(loaded.plan), Arc::new(profiles));
+    let (mut plan, profiles) = (loaded.plan, Arc::new(profiles));
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
     let state = state(&plan.general.state_path);
     let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan), &profiles)?;
+    let names = Names::read(state.clone(), bus.clone());
+    names.fill(&mut plan).await;
+    let plan = Arc::new(plan);
     let pools = Arc::new(Pools::from_plan(&plan, None));
     let orders = Orders::read(state.clone(), bus.clone());
     orders.restore(&pools);
@@ -71,6 +75,8 @@ pub(super) fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         reader: Mutex::new(Some(reader)),
         bus,
         orders,
+        names,
+        readdressing: AtomicBool::new(false),
         state,
         started,
         stopping: AtomicBool::new(false),

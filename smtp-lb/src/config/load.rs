@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::diagnostic::{Severity, escape};
-use super::{Diagnostics, Loaded, SystemResolver, parse};
+use super::{Diagnostics, Loaded, Resolve, SystemResolver, parse};
 
 /// Largest configuration file, in bytes.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -54,9 +54,14 @@ pub enum ConfigError {
 /// Reads and compiles a configuration file, looking up host names by the machine's resolver
 /// (which blocks).
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    load_with(path, &SystemResolver)
+}
+
+/// Reads and compiles a configuration file, looking up host names by `resolver` (which may block).
+pub fn load_with(path: &Path, resolver: &dyn Resolve) -> Result<Loaded, ConfigError> {
     let file = path.to_string_lossy();
     let text = read(path, &escape(&file))?;
-    parse(&file, &text, &SystemResolver).map_err(ConfigError::Invalid)
+    parse(&file, &text, resolver).map_err(ConfigError::Invalid)
 }
 
 /// Reads the text of a configuration file, or of a part of one.

@@ -4,6 +4,7 @@
 //! own lists, so a plan is a tree that can be shared behind one `Arc`.
 
 mod gateway;
+mod host;
 mod log;
 mod monitor;
 mod reputation;
@@ -16,6 +17,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
+pub(crate) use host::is_of_one_server;
+pub use host::{ADDRESSES, HostPlan};
 pub use log::{
     DestinationKind, DestinationPlan, FieldList, Format, Framing, LogPlan, LogProfilePlan,
     PublisherPlan, Transport,
@@ -179,8 +182,11 @@ pub struct PoolPlan {
     pub name: String,
     /// How a member is chosen.
     pub balance: Balance,
-    /// The mail servers. Never empty, addresses are unique within the pool.
+    /// The mail servers; addresses are unique within the pool. Empty only where all are named by hosts
+    /// of which no address is known.
     pub members: Vec<MemberPlan>,
+    /// Those of them that are named by host.
+    pub hosts: Vec<HostPlan>,
     /// Health checks. Empty: members count as up.
     pub monitors: Vec<MonitorId>,
     /// A member is up while at least so many of them say so. At most their number, at least 1
@@ -249,12 +255,14 @@ pub enum WhenDown {
 /// A member of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberPlan {
-    /// As written, or `address:port`. Unique within the pool.
+    /// As written, or `address:port`; of a host with its address. Unique within the pool.
     pub name: String,
     /// Where it is.
     pub address: SocketAddr,
     /// The host name it was written with, for TLS to name and verify.
     pub host: Option<String>,
+    /// The name in the file, if this is one of the addresses of a host: [`HostPlan::name`].
+    pub written: Option<String>,
     /// Weight, for [`Balance::Ratio`] and [`Balance::WeightedLeastConnections`]. At least 1.
     pub ratio: u32,
     /// Priority group; greater ones are preferred.

@@ -11,11 +11,15 @@ use std::net::SocketAddr;
 
 use super::{Diagnostics, Loaded, Resolve, parse};
 
-/// Knows three names; asks nobody.
+/// Knows a few names; asks nobody.
 pub(super) struct Known;
 
 impl Resolve for Known {
     fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if host == "many.example.org" {
+            let all = (1..=40).map(|last| SocketAddr::from(([192, 0, 2, last], port)));
+            return Ok(all.collect());
+        }
         let addresses: &[&str] = match host {
             "mx.example.org" => &["192.0.2.31"],
             "two.example.org" => &["192.0.2.41", "2001:db8::41"],

@@ -12,6 +12,7 @@ use super::balance;
 use super::bells::Bells;
 use super::queue::Queue;
 use crate::clock;
+use crate::config::plan::MemberPlan;
 
 /// What health says of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,6 +42,8 @@ pub struct Standing {
 #[derive(Debug)]
 pub struct Member {
     name: String,
+    /// The name in the file, if this is one of the addresses of a host.
+    written: Option<String>,
     address: SocketAddr,
     /// Copy of `standing.state`, for readers on the data path.
     state: AtomicU8,
@@ -75,8 +78,7 @@ pub struct Member {
 impl Member {
     /// `risen` is when it was added to others, by [`clock::coarse`].
     pub(super) fn new(
-        name: &str,
-        address: SocketAddr,
+        plan: &MemberPlan,
         monitored: bool,
         risen: Option<Duration>,
         queue: &Arc<Queue>,
@@ -87,8 +89,9 @@ impl Member {
             (State::Up, "no monitor")
         };
         Self {
-            name: name.to_owned(),
-            address,
+            name: plan.name.clone(),
+            written: plan.written.clone(),
+            address: plan.address,
             state: AtomicU8::new(state as u8),
             standing: Mutex::new(Standing {
                 state,
@@ -101,7 +104,7 @@ impl Member {
             bells: Bells::default(),
             risen: AtomicU64::new(risen.map_or(0, nanos)),
             queue: Arc::clone(queue),
-            key: balance::name_key(name),
+            key: balance::name_key(&plan.name),
             greeting: AtomicU64::new(0),
             bucket: AtomicU64::new(0),
             active: AtomicUsize::new(0),
@@ -119,6 +122,12 @@ impl Member {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name in the file, if this is one of the addresses of a host.
+    #[must_use]
+    pub fn written(&self) -> Option<&str> {
+        self.written.as_deref()
     }
 
     /// Where it is.

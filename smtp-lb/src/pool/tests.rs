@@ -60,6 +60,7 @@ pub(crate) fn pool(name: &str, members: &[(&str, u16)], monitored: bool) -> Pool
             .map(|(name, port)| member(name, ([127, 0, 0, 1], *port).into()))
             .collect(),
         min_monitors: usize::from(monitored),
+        hosts: Vec::new(),
         monitors: if monitored {
             vec![MonitorId(0)]
         } else {
@@ -79,6 +80,7 @@ pub(crate) fn member(name: &str, address: SocketAddr) -> MemberPlan {
         name: name.to_owned(),
         address,
         host: None,
+        written: None,
         ratio: 1,
         priority: 0,
         limits: ConnectionLimits::default(),

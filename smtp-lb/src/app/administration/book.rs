@@ -73,7 +73,13 @@ impl Book {
 
     /// What is to be in force of a member, that is there now. A drain whose time is over has ended.
     pub(super) fn find(&mut self, pool: &str, member: &Member, now: SystemTime) -> Option<Order> {
-        let entry = self.members.iter_mut().find(|it| it.is(pool, member))?;
+        let own = self.members.iter().position(|it| it.is(pool, member));
+        let host = || {
+            self.members
+                .iter()
+                .position(|it| it.is_host(pool, member.written()))
+        };
+        let entry = own.or_else(host).and_then(|at| self.members.get_mut(at))?;
         entry.seen = seconds(now);
         let mut order = entry.order();
         if order.state == Administration::Draining && order.until.is_some_and(|until| until <= now)
@@ -86,13 +92,39 @@ impl Book {
     /// From now on this is said of the member.
     pub(super) fn set(&mut self, pool: &str, member: &Member, order: Order, now: SystemTime) {
         self.members.retain(|entry| !entry.is(pool, member));
-        if order.state == Administration::Enabled {
+        let mut entries = self.members.iter();
+        let of_host = entries.any(|entry| entry.is_host(pool, member.written()));
+        if order.state == Administration::Enabled && !of_host {
             return;
         }
         self.members.push(Entry {
             pool: pool.to_owned(),
             member: member.name().to_owned(),
             address: Some(member.address().to_string()),
+            state: order.state,
+            since: seconds(order.since),
+            until: order.until.map(seconds),
+            seen: seconds(now),
+        });
+        self.prune(now);
+    }
+
+    /// From now on this is said of all addresses of a host.
+    pub(super) fn set_host(&mut self, pool: &str, host: &str, order: Order, now: SystemTime) {
+        let address = |entry: &Entry| {
+            let rest = entry.member.strip_prefix(host)?;
+            rest.strip_prefix('/').map(|_| ())
+        };
+        self.members.retain(|entry| {
+            entry.pool != pool || !(entry.is_host(pool, Some(host)) || address(entry).is_some())
+        });
+        if order.state == Administration::Enabled {
+            return;
+        }
+        self.members.push(Entry {
+            pool: pool.to_owned(),
+            member: host.to_owned(),
+            address: None,
             state: order.state,
             since: seconds(order.since),
             until: order.until.map(seconds),
@@ -118,6 +150,10 @@ impl Entry {
         self.pool == pool
             && self.member == member.name()
             && self.address.as_deref() == Some(&*member.address().to_string())
+    }
+
+    fn is_host(&self, pool: &str, host: Option<&str>) -> bool {
+        self.pool == pool && self.address.is_none() && Some(self.member.as_str()) == host
     }
 
     fn order(&self) -> Order {

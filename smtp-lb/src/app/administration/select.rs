@@ -9,7 +9,10 @@ use crate::pool::{Member, Pools};
 pub(crate) struct Chosen {
     /// Pool.
     pub(crate) pool: String,
-    /// Never empty.
+    /// The name of an entry in the file that names a host: all its addresses are meant, also those to
+    /// come.
+    pub(crate) host: Option<String>,
+    /// Never empty, but for a host.
     pub(crate) members: Vec<Arc<Member>>,
 }
 
@@ -23,14 +26,15 @@ pub(crate) fn select(pools: &Pools, name: &str) -> Result<Chosen, Refusal> {
         let within = name
             .strip_prefix(pool.name())
             .and_then(|rest| rest.strip_prefix('/'));
-        let named = |wanted: &str| -> Vec<Arc<Member>> {
+        for wanted in [Some(name), within].into_iter().flatten() {
+            let host = pool.hosts().iter().any(|host| host == wanted);
             let members = pool.members().iter();
-            members.filter(|it| it.name() == wanted).cloned().collect()
-        };
-        for members in [Some(name), within].into_iter().flatten().map(named) {
-            if !members.is_empty() {
+            let meant = members.filter(|it| it.name() == wanted || it.written() == Some(wanted));
+            let members: Vec<Arc<Member>> = meant.cloned().collect();
+            if host || !members.is_empty() {
                 found.push(Chosen {
                     pool: pool.name().to_owned(),
+                    host: host.then(|| wanted.to_owned()),
                     members,
                 });
             }
@@ -43,8 +47,13 @@ pub(crate) fn select(pools: &Pools, name: &str) -> Result<Chosen, Refusal> {
         ))),
         _ => {
             let all = found.iter().flat_map(|chosen| {
-                let members = chosen.members.iter();
-                members.map(|member| format!("{}/{}", chosen.pool, member.name()))
+                let members = chosen.members.iter().map(|member| member.name());
+                let names = match &chosen.host {
+                    Some(host) => vec![host.as_str()],
+                    None => members.collect(),
+                };
+                let names = names.into_iter();
+                names.map(|name| format!("{}/{name}", chosen.pool))
             });
             let all: Vec<String> = all.collect();
             Err(Refusal::BadRequest(format!(

@@ -1,6 +1,6 @@
 use super::book::{Book, Corrupt};
 use super::*;
-use crate::config::plan::Plan;
+use crate::config::plan::{ConnectionLimits, HostPlan, Plan};
 use crate::pool::tests::{plan, pool};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -190,4 +190,77 @@ fn a_corrupt_file_is_set_aside_and_all_are_enabled() {
     assert_eq!(folder.read(FILE, FILE_LIMIT).unwrap(), None);
     let aside = std::fs::read(dir.path().join("members.json.corrupt")).unwrap();
     assert_eq!(aside, b"not at all");
+}
+
+#[test]
+fn what_is_said_of_a_host_holds_for_addresses_to_come_and_a_word_on_one_of_them_is_stronger() {
+    let mut with_host = one();
+    with_host.pools[0].hosts = vec![HostPlan {
+        name: "mx.example:25".to_owned(),
+        host: "mx.example".to_owned(),
+        port: 25,
+        after: 2,
+        ratio: 1,
+        priority: 0,
+        limits: ConnectionLimits::default(),
+    }];
+    let at = |last: &[u8]| {
+        let mut plan = with_host.clone();
+        plan.pools[0].settle(&|_| last.iter().map(|last| [192, 0, 2, *last].into()).collect());
+        pools(&plan)
+    };
+    let (before, after) = (at(&[1, 2]), at(&[2, 3]));
+    let host = select(&before, "mail/mx.example:25").unwrap();
+    assert_eq!(
+        (host.members.len(), host.host.as_deref()),
+        (2, Some("mx.example:25"))
+    );
+    let own = select(&before, "mx.example:25/192.0.2.2").unwrap();
+    assert_eq!((own.members.len(), own.host.as_deref()), (1, None));
+    // Also before an address is known.
+    assert!(
+        select(&at(&[]), "mx.example:25")
+            .unwrap()
+            .members
+            .is_empty()
+    );
+
+    let mut book = Book::default();
+    let disabled = order(Administration::Disabled, now(), None);
+    book.set(
+        "mail",
+        &own.members[0],
+        order(Administration::Offline, now(), None),
+        now(),
+    );
+    book.set_host("mail", "mx.example:25", disabled, now());
+    book.set(
+        "mail",
+        &own.members[0],
+        order(Administration::Enabled, now(), None),
+        now(),
+    );
+    let mut book = Book::parse(&book.encode().unwrap()).unwrap();
+    let members = after.iter().next().unwrap().members()[2..].to_vec();
+    let states: Vec<_> = members
+        .iter()
+        .map(|member| book.find("mail", member, now()).map(|order| order.state))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            Some(Administration::Enabled),
+            Some(Administration::Disabled)
+        ]
+    );
+    book.set_host(
+        "mail",
+        "mx.example:25",
+        order(Administration::Enabled, now(), None),
+        now(),
+    );
+    assert_eq!(
+        book,
+        Book::parse(b"{\"version\":1,\"members\":[]}").unwrap()
+    );
 }

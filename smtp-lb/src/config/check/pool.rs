@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::names::Sections;
 use super::{Check, Checked, all};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
-    Balance, ConnectionLimits, MemberPlan, MonitorId, PoolPlan, QueuePlan, WhenDown,
+    Balance, ConnectionLimits, HostPlan, MemberPlan, MonitorId, PoolPlan, QueuePlan, WhenDown,
 };
 use crate::config::raw::{self, At};
 use crate::config::value;
@@ -44,10 +45,12 @@ pub(super) fn compile(
         _ => duration::parse(text, &(SHORTEST..=MAX_SLOW_RAMP)).map(Some),
     });
     let queue = raw.queue.as_ref().map(|raw| queue(check, raw)).transpose();
-    Ok(PoolPlan {
+    let members = members?;
+    let mut plan = PoolPlan {
         name: name?,
         balance: balance(raw.balance.as_deref()),
-        members: members?,
+        members: members.0,
+        hosts: members.1,
         monitors: monitors?.into_iter().map(MonitorId).collect(),
         min_monitors: min_monitors?,
         min_active: raw.min_active.as_deref().copied().unwrap_or(MIN_ACTIVE),
@@ -59,7 +62,10 @@ pub(super) fn compile(
             Some(raw::WhenDown::Reset) => WhenDown::Reset,
             Some(raw::WhenDown::Close) => WhenDown::Close,
         },
-    })
+    };
+    let found = members.2;
+    plan.settle(&|host| found.get(host).cloned().unwrap_or_default());
+    Ok(plan)
 }
 
 fn balance(raw: Option<&raw::Balance>) -> Balance {
@@ -103,10 +109,15 @@ fn min_monitors(check: &mut Check<'_>, raw: &raw::Pool) -> Checked<usize> {
     Err(check.error(written, message, help))
 }
 
-fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Vec<MemberPlan>> {
+/// Members by address, those by host, and what addresses these have, if that is known by now.
+type Members = (Vec<MemberPlan>, Vec<HostPlan>, HashMap<String, Vec<IpAddr>>);
+
+fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Members> {
     let mut addresses = HashMap::new();
+    let mut endpoints = HashMap::new();
     let mut taken = HashMap::new();
-    all(raw.iter().map(|member| {
+    let (mut fixed, mut hosts, mut found) = (Vec::new(), Vec::new(), HashMap::new());
+    let read = all(raw.iter().map(|member| {
         let (named, (place, text)) = match &**member {
             raw::Member::Address(text) => (None, (member.span(), text)),
             raw::Member::Named(named) => {
@@ -115,45 +126,77 @@ fn members(check: &mut Check<'_>, raw: &[At<raw::Member>]) -> Checked<Vec<Member
             }
         };
         let name = named.and_then(|named| named.name.as_ref());
-        let address = check.remote(&place, text, SMTP_PORT, |_| true);
+        let endpoint =
+            endpoint::parse(text, SMTP_PORT).map_err(|fault| check.fault(place.clone(), fault));
+        let endpoint = match endpoint {
+            Ok(endpoint) => match &endpoint.host {
+                Host::Address(ip) => check.one_server(&place, *ip).map(|()| endpoint),
+                Host::Name(host) => match check.host(&place, host, endpoint.port) {
+                    Ok(known) => {
+                        found.insert(host.clone(), known);
+                        Ok(endpoint)
+                    }
+                    Err(reported) => Err(reported),
+                },
+            },
+            Err(reported) => Err(reported),
+        };
         let name_place = name.map_or(place.clone(), At::span);
         let name = name.map_or(Ok(text.clone()), |name| {
             check.value(name, value::text::name)
         });
-        let (name, address) = (name?, address?);
+        let (name, endpoint) = (name?, endpoint?);
 
-        let what = format!("{} is in the pool already", quote(&address.to_string()));
-        once(
-            check,
-            &mut addresses,
-            address,
-            place,
-            what,
-            "name each member once",
-        )?;
+        let help = "name each member once";
+        let port = endpoint.port;
+        match &endpoint.host {
+            Host::Address(ip) => {
+                let address = SocketAddr::new(*ip, port);
+                let what = format!("{} is in the pool already", quote(&address.to_string()));
+                once(check, &mut addresses, address, place, what, help)?;
+            }
+            Host::Name(host) => {
+                let what = format!("{} is in the pool already", quote(text));
+                let host = host.to_ascii_lowercase();
+                once(check, &mut endpoints, (host, port), place, what, help)?;
+            }
+        }
         let what = format!("the name {} is taken", quote(&name));
         let help = "write a name that no other member has";
         once(check, &mut taken, name.clone(), name_place, what, help)?;
-        let host = match endpoint::parse(text, SMTP_PORT).map(|endpoint| endpoint.host) {
-            Ok(Host::Name(host)) => Some(host),
-            _ => None,
-        };
         let number = |of: fn(&raw::NamedMember) -> &Option<At<u32>>, default| {
             let written = named.and_then(|named| of(named).as_deref().copied());
             written.unwrap_or(default)
         };
-        Ok(MemberPlan {
-            name,
-            address,
-            host,
-            ratio: number(|named| &named.ratio, RATIO),
-            priority: number(|named| &named.priority, PRIORITY),
-            limits: limits(
-                named.and_then(|named| named.connections.as_ref()),
-                named.and_then(|named| named.connection_rate.as_ref()),
-            ),
-        })
-    }))
+        let ratio = number(|named| &named.ratio, RATIO);
+        let priority = number(|named| &named.priority, PRIORITY);
+        let limits = limits(
+            named.and_then(|named| named.connections.as_ref()),
+            named.and_then(|named| named.connection_rate.as_ref()),
+        );
+        match endpoint.host {
+            Host::Address(ip) => fixed.push(MemberPlan {
+                name,
+                address: SocketAddr::new(ip, port),
+                host: None,
+                written: None,
+                ratio,
+                priority,
+                limits,
+            }),
+            Host::Name(host) => hosts.push(HostPlan {
+                name,
+                host,
+                port,
+                after: fixed.len(),
+                ratio,
+                priority,
+                limits,
+            }),
+        }
+        Ok(())
+    }));
+    read.map(|_| (fixed, hosts, found))
 }
 
 fn once<K: Hash + Eq>(

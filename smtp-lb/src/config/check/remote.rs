@@ -1,10 +1,12 @@
 //! Addresses of servers to connect to, by address or by name.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::{Check, Checked};
 use crate::config::diagnostic::{Diagnostic, quote};
+use crate::config::plan::{ADDRESSES, is_of_one_server};
 use crate::config::value::endpoint::{self, Host};
 
 impl Check<'_> {
@@ -23,18 +25,62 @@ impl Check<'_> {
             Host::Address(address) => SocketAddr::new(address, endpoint.port),
             Host::Name(name) => self.look_up(place, &name, endpoint.port, fits)?,
         };
-        let ip = address.ip();
-        if ip.is_unspecified() || ip.is_multicast() || ip == Ipv4Addr::BROADCAST {
-            return Err(self.report.error(Diagnostic::new(
-                place.clone(),
-                format!(
-                    "{} is not the address of one server",
-                    quote(&ip.to_string())
-                ),
-                "write the server's own address",
-            )));
-        }
+        self.one_server(place, address.ip())?;
         Ok(address)
+    }
+
+    /// What is reached at the address is one server.
+    pub(super) fn one_server(&mut self, place: &Range<usize>, ip: IpAddr) -> Checked<()> {
+        if is_of_one_server(ip) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is not the address of one server",
+            quote(&ip.to_string())
+        );
+        let help = "write the server's own address";
+        Err(self
+            .report
+            .error(Diagnostic::new(place.clone(), message, help)))
+    }
+
+    /// All addresses of a member's host; none if that is not to be known yet.
+    pub(super) fn host(
+        &mut self,
+        place: &Range<usize>,
+        name: &str,
+        port: u16,
+    ) -> Checked<Vec<IpAddr>> {
+        if !self.resolver.looks_up_members() {
+            return Ok(Vec::new());
+        }
+        let (message, help) = match self.resolver.resolve(name, port) {
+            Ok(found) if found.is_empty() => (
+                format!("{} has no address", quote(name)),
+                "mend the name, or write an address",
+            ),
+            Ok(found) => {
+                let all: BTreeSet<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+                if all.len() > ADDRESSES {
+                    let message = format!(
+                        "{} has {} addresses; {ADDRESSES} of them are used",
+                        quote(name),
+                        all.len()
+                    );
+                    let help = "write a name for fewer servers";
+                    self.report
+                        .warning(Diagnostic::new(place.clone(), message, help));
+                }
+                return Ok(all.into_iter().collect());
+            }
+            Err(cause) => (
+                format!("{} cannot be resolved: {cause}", quote(name)),
+                "mend the name or the resolver, or write an address",
+            ),
+        };
+        Err(self
+            .report
+            .error(Diagnostic::new(place.clone(), message, help)))
     }
 
     fn look_up(

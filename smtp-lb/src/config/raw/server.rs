@@ -92,7 +92,8 @@ pub(crate) struct Pool {
     pub name: Option<At<String>>,
     /// How a member is chosen. Default: `"least-connections"`.
     pub balance: Option<At<Balance>>,
-    /// The mail servers: `"address:port"`, `"host:port"`, or a table with a name.
+    /// The mail servers: `"address:port"`, `"host:port"` (each address of the host is a member, as of
+    /// its TTL), or a table with a name.
     #[schemars(required, length(min = 1), extend("examples" = [["10.1.0.2:25"]]))]
     pub members: Option<Vec<At<Member>>>,
     /// Names of the monitors. None: members count as up.

@@ -59,10 +59,12 @@ fn defaults() {
                 name: "10.1.0.2:25".into(),
                 address: "10.1.0.2:25".parse().unwrap(),
                 host: None,
+                written: None,
                 ratio: 1,
                 priority: 0,
                 limits: ConnectionLimits::default(),
             }],
+            hosts: vec![],
             monitors: vec![MonitorId(0)],
             min_monitors: 1,
             min_active: 1,
@@ -181,7 +183,7 @@ fn references_become_positions() {
     assert_eq!(
         members,
         [
-            ("mx.example.org:2525", "192.0.2.31:2525".into()),
+            ("mx.example.org:2525/192.0.2.31", "192.0.2.31:2525".into()),
             ("x", "[fd00::1]:25".into())
         ]
     );
@@ -389,10 +391,10 @@ fn warned_of() {
             "no packet meets the policy `p`",
         ),
         (
-            "[[pool]]\nname='p'\nmembers=['two.example.org:25']",
+            "[[pool]]\nname='p'\nmembers=['many.example.org:25']",
             3,
-            "'two.example.org:25'",
-            "`two.example.org` has several addresses; only 192.0.2.41 is used",
+            "'many.example.org:25'",
+            "`many.example.org` has 40 addresses; 32 of them are used",
         ),
     ] {
         assert_eq!(

@@ -60,7 +60,12 @@ fn priority(check: &mut Check<'_>, raw: &raw::Pool, plan: &PoolPlan) {
     let Some(written) = &raw.min_active else {
         return;
     };
-    let mut priorities = plan.members.iter().map(|member| member.priority);
+    let hosts = plan.hosts.iter().map(|host| host.priority);
+    let mut priorities = plan
+        .members
+        .iter()
+        .map(|member| member.priority)
+        .chain(hosts);
     let first = priorities.next();
     if priorities.all(|priority| Some(priority) == first) {
         check.warning(
@@ -68,7 +73,7 @@ fn priority(check: &mut Check<'_>, raw: &raw::Pool, plan: &PoolPlan) {
             "all members have the same priority, so all get sessions",
             "give members a `priority`: the greatest is used first",
         );
-    } else if **written > plan.members.len() {
+    } else if plan.hosts.is_empty() && **written > plan.members.len() {
         check.warning(
             written,
             format!(
@@ -81,7 +86,8 @@ fn priority(check: &mut Check<'_>, raw: &raw::Pool, plan: &PoolPlan) {
 }
 
 fn queue(check: &mut Check<'_>, raw: &raw::Pool, plan: &PoolPlan) {
-    let mut limits = plan.members.iter().map(|member| member.limits);
+    let hosts = plan.hosts.iter().map(|host| host.limits);
+    let mut limits = plan.members.iter().map(|member| member.limits).chain(hosts);
     let bound = |limits: crate::config::plan::ConnectionLimits| {
         limits.connections.is_some() || limits.rate.is_some()
     };
