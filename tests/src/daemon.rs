@@ -1,7 +1,7 @@
 //! smtp-lb itself, run as an operator would.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,30 @@ impl Daemon {
         let mut command = netns.command(binary()?);
         command.arg("run").arg("--config").arg(config);
         command.envs(environment.iter().copied());
+        Self::run(cli, command, log)
+    }
+
+    /// As [`start`](Self::start), with another file for its `/etc/resolv.conf`, which nobody else sees.
+    pub fn start_resolving(
+        netns: &Arc<Netns>,
+        config: &Path,
+        socket: &Path,
+        log: &Path,
+        resolv_conf: &Path,
+    ) -> Result<Self> {
+        let cli = Cli {
+            netns: Arc::clone(netns),
+            socket: socket.to_path_buf(),
+        };
+        let mut command = netns.command("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+        command.arg("mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"");
+        command.arg(resolv_conf).arg(binary()?);
+        command.arg("run").arg("--config").arg(config);
+        Self::run(cli, command, log)
+    }
+
+    fn run(cli: Cli, mut command: Command, log: &Path) -> Result<Self> {
         let process = Process::start("smtp-lb", &mut command, log)?;
         let mut daemon = Self { process, cli };
         until("answer of smtp-lb", LONG, || {

@@ -10,6 +10,7 @@ pub mod clients;
 pub mod corpus;
 pub mod daemon;
 pub mod digest;
+pub mod dns_server;
 pub mod exim;
 pub mod faulty_member;
 

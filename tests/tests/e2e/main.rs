@@ -17,6 +17,7 @@ mod health;
 mod host;
 mod load;
 mod mail;
+mod members;
 mod observe;
 mod outlive;
 mod refusal;
