@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use schedule::{LEAST, LONGEST};
 pub use system::Resolver;
-pub use table::{Noted, Table};
+pub use table::{Noted, Shown, Table};
 
 /// Time for one name, all queries and name servers together.
 pub const PATIENCE: Duration = Duration::from_secs(10);

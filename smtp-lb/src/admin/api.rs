@@ -403,6 +403,26 @@ pub struct MonitorResumed {
 pub struct PoolList {
     /// In the order of the file.
     pub pools: Vec<PoolStatus>,
+    /// Hosts that members are named by.
+    #[serde(default)]
+    pub names: Vec<NameStatus>,
+}
+
+/// A host in [`PoolList`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameStatus {
+    /// Its name.
+    pub host: String,
+    /// Pools with such members.
+    pub pools: Vec<String>,
+    /// Its addresses, as they are known.
+    pub addresses: Vec<String>,
+    /// Seconds until it is asked again.
+    pub again_seconds: u64,
+    /// Times in a row that it could not be resolved.
+    pub failures: u32,
+    /// Why not, the last time.
+    pub failure: Option<String>,
 }
 
 /// `POST /v1/pools/events`.

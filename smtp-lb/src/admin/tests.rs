@@ -117,7 +117,10 @@ impl Control for Fake {
     }
 
     fn pools(&self) -> PoolList {
-        PoolList { pools: vec![] }
+        PoolList {
+            pools: vec![],
+            names: vec![],
+        }
     }
 
     fn pool_events(&self, request: &PoolEventsRequest) -> Result<PoolEvents, Refusal> {

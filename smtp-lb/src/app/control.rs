@@ -106,8 +106,10 @@ impl Control for Shared {
     }
 
     fn pools(&self) -> PoolList {
+        let current = self.0.current.load();
         PoolList {
-            pools: picture::pools(self.0.current.load().pools.status()),
+            pools: picture::pools(current.pools.status()),
+            names: self.0.names.status(&current.plan),
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::Running;
+use crate::admin::api::NameStatus;
 use crate::clock;
 use crate::config::plan::{Plan, PoolPlan};
 use crate::dns::{Answer, DnsError, Noted, PATIENCE, Resolver, Table};
@@ -80,6 +81,27 @@ impl Names {
         for pool in pools {
             pool.settle(&known);
         }
+    }
+
+    /// For `pool show`.
+    pub(crate) fn status(&self, plan: &Plan) -> Vec<NameStatus> {
+        let (table, now) = (self.table(), clock::coarse());
+        let hosts = plan.hosts().into_iter();
+        hosts
+            .filter_map(|host| {
+                let shown = table.show(host, now)?;
+                let has = |pool: &&PoolPlan| pool.hosts.iter().any(|own| own.host == host);
+                let pools = plan.pools.iter().filter(has);
+                Some(NameStatus {
+                    host: host.to_owned(),
+                    pools: pools.map(|pool| pool.name.clone()).collect(),
+                    addresses: shown.addresses.iter().map(ToString::to_string).collect(),
+                    again_seconds: shown.again.as_secs(),
+                    failures: shown.failures,
+                    failure: shown.failure.map(|error| error.to_string()),
+                })
+            })
+            .collect()
     }
 
     /// The plan in force is another one.

@@ -7,7 +7,9 @@ use super::client::ask;
 use super::error::CliError;
 use super::escape;
 use super::output::{Output, moment, table};
-use crate::admin::api::{MemberStatus, PoolEvents, PoolEventsRequest, PoolList, PoolStatus};
+use crate::admin::api::{
+    MemberStatus, NameStatus, PoolEvents, PoolEventsRequest, PoolList, PoolStatus,
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -35,6 +37,7 @@ pub(super) fn pool(command: Command, socket: &Path, out: Output) -> Result<(), C
             let mut list = ask(socket, |client| async move { client.pools().await })?;
             if let Some(name) = pool {
                 list.pools.retain(|pool| pool.name == name);
+                list.names.retain(|host| host.pools.contains(&name));
                 if list.pools.is_empty() {
                     return Err(CliError::NoPool(name));
                 }
@@ -87,14 +90,41 @@ pub(super) fn administration(member: &MemberStatus) -> String {
         member.administration.as_str()
     };
     match member.drain_until {
-        Some(until) if !member.gone => format!("{state} until {}", moment(until)),
+        Some(until) if state == "draining" => format!("{state} until {}", moment(until)),
         _ => state.to_owned(),
     }
 }
 
 fn show(list: &PoolList) -> String {
-    let shown: Vec<String> = list.pools.iter().map(one).collect();
+    let mut shown: Vec<String> = list.pools.iter().map(one).collect();
+    if !list.names.is_empty() {
+        shown.push(names(&list.names));
+    }
     shown.join("\n")
+}
+
+fn names(names: &[NameStatus]) -> String {
+    let headings = [
+        "HOST",
+        "POOLS",
+        "#ADDRESSES",
+        "#ASKED AGAIN IN S",
+        "#FAILURES",
+        "LAST FAILURE",
+    ];
+    table(
+        &headings,
+        names.iter().map(|name| {
+            vec![
+                name.host.clone(),
+                name.pools.join(","),
+                name.addresses.len().to_string(),
+                name.again_seconds.to_string(),
+                name.failures.to_string(),
+                name.failure.clone().unwrap_or_default(),
+            ]
+        }),
+    )
 }
 
 fn one(pool: &PoolStatus) -> String {

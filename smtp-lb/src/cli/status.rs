@@ -101,6 +101,7 @@ fn virtual_servers(servers: &[VirtualServerStatus]) -> String {
         "#TLS FAILED",
         "#TIMED OUT",
         "#RESET",
+        "#CUT",
         "#BYTES IN",
         "#BYTES OUT",
     ];
@@ -124,6 +125,7 @@ fn virtual_servers(servers: &[VirtualServerStatus]) -> String {
                     .to_string(),
                 server.timeouts.to_string(),
                 server.resets.to_string(),
+                server.cut.to_string(),
                 server.bytes_in.to_string(),
                 server.bytes_out.to_string(),
             ]

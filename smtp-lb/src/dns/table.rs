@@ -18,6 +18,21 @@ struct Known {
     addresses: Vec<IpAddr>,
     due: Duration,
     failures: u32,
+    /// The last one in a row.
+    failure: Option<DnsError>,
+}
+
+/// What an operator sees of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// As they are known.
+    pub addresses: Vec<IpAddr>,
+    /// Until it is asked again.
+    pub again: Duration,
+    /// In a row.
+    pub failures: u32,
+    /// The last of them.
+    pub failure: Option<DnsError>,
 }
 
 /// What an answer changed.
@@ -76,6 +91,17 @@ impl Table {
             .unwrap_or_default()
     }
 
+    /// What an operator sees of the name as of `now`. `None`: it is new.
+    #[must_use]
+    pub fn show(&self, name: &str, now: Duration) -> Option<Shown> {
+        self.names.get(name).map(|known| Shown {
+            addresses: known.addresses.clone(),
+            again: known.due.saturating_sub(now),
+            failures: known.failures,
+            failure: known.failure.clone(),
+        })
+    }
+
     /// All names with their addresses.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[IpAddr])> {
         let names = self.names.iter();
@@ -98,15 +124,20 @@ impl Table {
     /// Notes what was heard at `now`. The name need not be known yet.
     pub fn note(&mut self, name: &str, heard: &Result<Answer, DnsError>, now: Duration) -> Noted {
         let known = self.names.entry(name.to_owned()).or_default();
-        let Ok(answer) = heard else {
-            known.failures = known.failures.saturating_add(1);
-            known.due = now.saturating_add(back_off(known.failures));
-            return if known.failures == 1 {
-                Noted::Failing
-            } else {
-                Noted::Same
-            };
+        let answer = match heard {
+            Ok(answer) => answer,
+            Err(error) => {
+                known.failure = Some(error.clone());
+                known.failures = known.failures.saturating_add(1);
+                known.due = now.saturating_add(back_off(known.failures));
+                return if known.failures == 1 {
+                    Noted::Failing
+                } else {
+                    Noted::Same
+                };
+            }
         };
+        known.failure = None;
         known.due = now.saturating_add(answer.ttl);
         let failed = std::mem::take(&mut known.failures) > 0;
         if known.addresses != answer.addresses {
@@ -175,6 +206,12 @@ mod tests {
             now += seconds(pause);
             assert_eq!(table.next(), Some(now));
             assert_eq!(table.addresses("a"), known);
+            let shown = table.show("a", now.saturating_sub(seconds(1))).unwrap();
+            assert_eq!(
+                (shown.failures as usize, shown.again),
+                (round + 1, seconds(1))
+            );
+            assert_eq!(shown.failure, Some(DnsError::Timeout));
         }
         assert_eq!(
             table.note("a", &answer(&["192.0.2.1"], 5), now),

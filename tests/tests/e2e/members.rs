@@ -221,6 +221,8 @@ over_both! {
         })
         .unwrap();
         await_members(&daemon, &[&other]);
+        let shown = daemon.cli().text(&["pool", "show", "mx"]).unwrap();
+        assert!(shown.contains("it has no address"), "{shown}");
         dns.behave(Manner::Silent);
         daemon.process().signal(Signal::KILL).unwrap();
         daemon.process().wait(LONG).unwrap();
