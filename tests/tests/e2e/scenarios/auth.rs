@@ -76,6 +76,36 @@ over_both! {
         }
     }
 
+    /// Who has logged in is bound to the server: it takes the message, and the session ends.
+    fn a_drain_ends_a_session_that_has_logged_in_after_its_message(family: Family) {
+        let site = Site::new().unwrap();
+        let trust = Trust::new();
+        let setup = Setup::new(INSIDE)
+            .user("user", PASSWORD)
+            .set("smtpd_client_restrictions", "permit_sasl_authenticated, reject");
+        let postfix = setup.start(&site.mx1).unwrap();
+        let keys = "mode = \"starttls\"\nclient_tls = \"public\"\n";
+        let server = virtual_server("mail", family.service(), keys, &members(family, 25)[..1]);
+        let host = stage::start(&site, &[&server, &trust.client_tls("")]);
+        let mut client = inside(&site, family, &trust.client());
+        client.hello().unwrap();
+        client.command(&format!("AUTH PLAIN {}", plain(USER, PASSWORD)), 235).unwrap();
+        let last = message("last");
+        client.envelope(&last).unwrap();
+        client.command("DATA", 354).unwrap();
+        host.cli().text(&["member", "drain", "mail-1", "--within", "1h"]).unwrap();
+        client.write(&last.stuffed()).unwrap();
+        client.expect(250).unwrap();
+        let farewell = client.expect(421).unwrap();
+        assert!(farewell.is("421 4.3.2"), "{farewell}");
+        client.closed().unwrap();
+        mailbox::await_all(&[&last], &[&postfix.maildir()], LONG).unwrap();
+        // Nobody is left to take another one.
+        let status = host.status();
+        assert_eq!(status.pools[0].members[0].active, 0);
+        assert_eq!(status.virtual_servers[0].cut, 0);
+    }
+
     /// A client without a good certificate gets no session.
     fn client_certificates(family: Family) {
         let site = Site::new().unwrap();
