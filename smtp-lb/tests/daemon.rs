@@ -700,3 +700,28 @@ fn a_start_goes_on_without_a_folder_of_state() {
     let said = String::from_utf8_lossy(&set.stdout).into_owned();
     assert!(said.contains("does not survive a restart"), "{said}");
 }
+
+#[test]
+fn a_start_goes_on_without_the_addresses_of_a_name() {
+    let (member, other) = (echo(), echo());
+    let mut daemon = Daemon::start(&[member, other]);
+    let text = fs::read_to_string(daemon.file()).unwrap();
+    let text = text.replace(&other.to_string(), "no-such-host.invalid:25");
+    fs::write(daemon.file(), text).unwrap();
+    let began = daemon.restart();
+    assert!(began.contains("the name cannot be resolved"), "{began}");
+    for _ in 0..3 {
+        session(daemon.address());
+    }
+    let shown = daemon.cli(&["pool", "show", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["names"][0]["host"], "no-such-host.invalid");
+    assert!(shown["names"][0]["failure"].is_string(), "{shown}");
+    assert_eq!(shown["pools"][0]["members"].as_array().unwrap().len(), 1);
+    // As a reload does, and what is said of the name waits for its addresses.
+    assert_eq!(daemon.cli(&["reload"]).status.code(), Some(0));
+    let said = daemon.cli(&["member", "disable", "no-such-host.invalid:25"]);
+    assert_eq!(said.status.code(), Some(0));
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(text.contains("no address"), "{text}");
+}

@@ -73,6 +73,9 @@ pub(super) fn member(command: Command, socket: &Path, out: Output) -> Result<(),
 
 fn text(set: &MemberSet) -> String {
     let mut text = String::new();
+    if set.changed.is_empty() {
+        text.push_str("noted for a host of which no address is known yet\n");
+    }
     for change in &set.changed {
         // Writing to a String cannot fail.
         let _ = write!(
