@@ -11,6 +11,7 @@
 //! | `POST /v1/firewall/apply` | [`api::FirewallApplied`] to an [`api::FirewallApply`] |
 //! | `POST /v1/firewall/confirm` | [`api::FirewallSettled`] |
 //! | `POST /v1/firewall/rollback` | [`api::FirewallSettled`] |
+//! | `POST /v1/firewall/capture` | an [`api::CaptureRecord`] a line, to an [`api::CaptureRequest`] |
 //! | `POST /v1/monitor/test` | [`api::MonitorTested`] to an [`api::MonitorTest`] |
 //! | `POST /v1/monitor/resume` | [`api::MonitorResumed`] to an [`api::MonitorResume`] |
 //! | `GET /v1/pools` | [`api::PoolList`] |
@@ -38,10 +39,10 @@ pub use refusal::{Part, Refusal};
 pub use server::{Bounds, Server};
 
 use api::{
-    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
-    MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest, PoolList,
-    Reloaded, Status,
+    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
+    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
+    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest,
+    PoolList, Reloaded, Status,
 };
 
 /// What the API asks of the running daemon; a fake one serves the tests.
@@ -73,6 +74,8 @@ pub trait Control: Send + Sync + 'static {
     fn confirm(&self) -> impl Future<Output = Result<FirewallSettled, Refusal>> + Send;
     /// Takes back what was applied and waits for its confirmation.
     fn roll_back(&self) -> impl Future<Output = Result<FirewallSettled, Refusal>> + Send;
+    /// Captures frames, each line an [`api::CaptureRecord`]. Dropping the receiver ends it.
+    fn capture(&self, request: &CaptureRequest) -> Result<mpsc::Receiver<Bytes>, Refusal>;
     /// Probes a member now.
     fn test_monitor(
         &self,

@@ -2,6 +2,7 @@
 
 mod administration;
 pub(crate) mod apply;
+mod capture;
 mod cause;
 mod control;
 mod error;

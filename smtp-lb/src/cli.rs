@@ -1,6 +1,7 @@
 //! Command line: one file to a group of commands.
 
 mod args;
+mod capture;
 mod change;
 mod check;
 mod client;
@@ -16,6 +17,7 @@ mod monitor;
 mod output;
 mod pool;
 mod reload;
+mod replay;
 mod run;
 mod status;
 

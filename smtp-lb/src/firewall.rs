@@ -16,6 +16,7 @@ mod loader;
 mod netlink;
 mod pins;
 mod profiles;
+mod replay;
 mod report;
 mod reputation;
 mod stand;
@@ -42,6 +43,7 @@ pub(crate) use layout::Lines;
 pub use loader::{ExtraMap, LoadError, Ring, object};
 pub use netlink::NetlinkError;
 pub use pins::{DetachReport, PinError, detach};
+pub use replay::{Judge, Judgement};
 pub use report::{FirewallReport, InForce, InterfaceReport};
 pub use stand::Stand;
 

@@ -16,6 +16,7 @@ pub mod firewall;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
+pub mod pcap;
 pub mod pool;
 pub mod proxy;
 pub mod reload;

@@ -92,6 +92,7 @@ fn faults_have_their_codes() {
         &["firewall", "apply", "/dev/null"],
         &["firewall", "confirm"],
         &["firewall", "rollback"],
+        &["firewall", "capture", "-w", "/dev/null"],
         &[
             "firewall",
             "explain",
@@ -216,6 +217,8 @@ fn every_command_has_help() {
         &["firewall", "apply"],
         &["firewall", "confirm"],
         &["firewall", "rollback"],
+        &["firewall", "replay"],
+        &["firewall", "capture"],
         &["events"],
         &["events", "follow"],
         &["completions"],

@@ -10,7 +10,7 @@ pub use change::{
 };
 
 /// `GET /v1/firewall/counters`, and `POST /v1/firewall/explain` with its answer.
-pub use crate::firewall::{Counters, ExplainRequest, Explanation};
+pub use crate::firewall::{CaptureRequest, CapturedPacket, Counters, ExplainRequest, Explanation};
 use crate::firewall::{EventCounts, InForce, InterfaceReport};
 pub use crate::proxy::GatewayStatus;
 
@@ -328,6 +328,27 @@ pub struct RuleList {
     /// When the last of them came, in seconds since the Unix epoch. `None`: there was none.
     #[serde(default)]
     pub last_hit: Option<u64>,
+}
+
+/// A line of the answer to `POST /v1/firewall/capture`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureRecord {
+    /// Frames are captured from now on; the first line.
+    Begun,
+    /// One of them.
+    Packet(CapturedPacket),
+    /// The last line.
+    End(CaptureEnd),
+}
+
+/// How a capture ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureEnd {
+    /// `count`, `time` or `stop`.
+    pub why: String,
+    /// Frames for which there was no room.
+    pub lost: u64,
 }
 
 /// `POST /v1/monitor/test`.

@@ -16,10 +16,10 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::api::{
-    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
-    MonitorResumed, MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem,
-    Reloaded, Status,
+    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
+    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
+    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest,
+    PoolList, Problem, Reloaded, Status,
 };
 
 /// Bound on connecting.
@@ -168,7 +168,22 @@ impl Client {
 
     /// `GET /v1/events`.
     pub async fn events(&self) -> Result<Stream, ClientError> {
-        let answer = timeout(ANSWER, self.send(Method::GET, "/v1/events", Bytes::new()));
+        self.stream(Method::GET, "/v1/events", Bytes::new()).await
+    }
+
+    /// `POST /v1/firewall/capture`.
+    pub async fn capture(&self, request: &CaptureRequest) -> Result<Stream, ClientError> {
+        self.stream(Method::POST, "/v1/firewall/capture", json(request)?)
+            .await
+    }
+
+    async fn stream(
+        &self,
+        method: Method,
+        uri: &'static str,
+        body: Bytes,
+    ) -> Result<Stream, ClientError> {
+        let answer = timeout(ANSWER, self.send(method, uri, body));
         let (sender, answer) = answer.await.map_err(|_| ClientError::Timeout)??;
         if !answer.status().is_success() {
             return Err(refused(&collect(answer).await?));

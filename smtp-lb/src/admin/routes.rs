@@ -17,10 +17,10 @@ use hyper::body::{Bytes, Frame};
 use tokio::sync::mpsc;
 
 use super::api::{
-    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
-    MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest, PoolList,
-    Reloaded, Status,
+    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
+    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
+    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest,
+    PoolList, Reloaded, Status,
 };
 use super::{Control, Refusal};
 use crate::config::MAX_FILE;
@@ -37,6 +37,7 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/firewall/apply", post(apply::<C>).layer(file_limit()))
         .route("/v1/firewall/confirm", post(confirm::<C>))
         .route("/v1/firewall/rollback", post(roll_back::<C>))
+        .route("/v1/firewall/capture", post(capture::<C>))
         .route("/v1/monitor/test", post(test_monitor::<C>))
         .route("/v1/monitor/resume", post(resume_monitor::<C>))
         .route("/v1/pools", get(pools::<C>))
@@ -130,6 +131,16 @@ async fn roll_back<C: Control>(
     State(control): State<Arc<C>>,
 ) -> Result<Json<FirewallSettled>, Refusal> {
     alone(async move { control.roll_back().await }).await
+}
+
+async fn capture<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<CaptureRequest>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    let done = tokio::task::spawn_blocking(move || control.capture(&request)).await;
+    let lines = Lines(done.unwrap_or_else(|e| Err(Refusal::Task(e.to_string())))?);
+    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response())
 }
 
 async fn test_monitor<C: Control>(

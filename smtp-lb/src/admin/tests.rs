@@ -155,6 +155,10 @@ impl Control for Fake {
         })
     }
 
+    fn capture(&self, request: &CaptureRequest) -> Result<mpsc::Receiver<Bytes>, Refusal> {
+        Err(Refusal::BadRequest(request.packets.to_string()))
+    }
+
     fn follow(&self) -> mpsc::Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(4);
         // Split over frames as the network might.

@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Applied, Running, apply, cause, monitors, picture};
+use super::{Applied, Running, apply, capture, cause, monitors, picture};
 use crate::admin::api::{
-    Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared,
-    FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume,
-    MonitorResumed, MonitorTest, MonitorTested, Peer, Phase, PoolEvents, PoolEventsRequest,
-    PoolList, Reloaded, Status,
+    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
+    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
+    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, Phase, PoolEvents,
+    PoolEventsRequest, PoolList, Reloaded, Status,
 };
 use crate::admin::{Control, Part, Refusal};
 use crate::event::format::json;
@@ -135,6 +135,10 @@ impl Control for Shared {
         running.orders.set(&running.current.load(), request, peer)
     }
 
+    fn capture(&self, request: &CaptureRequest) -> Result<mpsc::Receiver<Bytes>, Refusal> {
+        capture::capture(&self.0, request)
+    }
+
     fn follow(&self) -> mpsc::Receiver<Bytes> {
         let mut follower = self.0.events.follow();
         let (sender, receiver) = mpsc::channel(FOLLOW_QUEUE);
@@ -158,7 +162,7 @@ impl Control for Shared {
     }
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Refusal {
+pub(super) fn unavailable(error: &dyn std::error::Error) -> Refusal {
     Refusal::Unavailable {
         part: Part::Firewall,
         cause: cause(error),

@@ -1,6 +1,7 @@
 //! Why a command failed, and the exit code that says so.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::exit::Exit;
 use crate::admin::api::Code;
@@ -10,6 +11,7 @@ use crate::app::AppError;
 use crate::config::ConfigError;
 use crate::event::EventError;
 use crate::firewall::{FirewallError, LoadError, PinError};
+use crate::pcap::ReadError;
 use crate::proxy::ProxyError;
 
 /// Why a command failed.
@@ -32,6 +34,18 @@ pub(super) enum CliError {
     Detach(#[from] PinError),
     #[error("nothing was applied")]
     NotAgreed,
+    #[error("{}", .path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}", .path.display())]
+    Capture {
+        path: PathBuf,
+        #[source]
+        source: ReadError,
+    },
     #[error("the daemon has ended the stream of events")]
     StreamEnded,
     #[error("{failed} of {of} probes failed")]
@@ -58,6 +72,7 @@ impl CliError {
             Self::Client(error) => client(error),
             Self::Firewall(error) => firewall(error),
             Self::Detach(error) => pins(error),
+            Self::File { .. } | Self::Capture { .. } => Exit::File,
             Self::NotAgreed | Self::NoPool(_) => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
             Self::ProbeFailed { .. } => Exit::ProbeFailed,
@@ -87,6 +102,7 @@ impl CliError {
             Exit::LogFile => Some("see that the folder exists and its disk has room"),
             Exit::Xdp => Some("firewall.enforcement = \"auto\" falls back to what can be had"),
             Exit::Ok
+            | Exit::File
             | Exit::Bind
             | Exit::Config
             | Exit::Refused

@@ -20,13 +20,14 @@ pub(super) enum Exit {
     LogFile = 11,
     Xdp = 12,
     ProbeFailed = 13,
+    File = 14,
     /// `EX_SOFTWARE` of sysexits(3).
     Internal = 70,
 }
 
 impl Exit {
     /// All of them, in order.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Ok,
         Self::Usage,
         Self::Config,
@@ -40,6 +41,7 @@ impl Exit {
         Self::LogFile,
         Self::Xdp,
         Self::ProbeFailed,
+        Self::File,
         Self::Internal,
     ];
 
@@ -66,6 +68,7 @@ impl Exit {
             Self::LogFile => "A log file cannot be opened.",
             Self::Xdp => "XDP cannot be had as the configuration demands.",
             Self::ProbeFailed => "A monitor was tested, and its probe failed.",
+            Self::File => "A capture cannot be read or written.",
             Self::Internal => "A failure of the system or a fault of smtp-lb itself.",
         }
     }

@@ -6,7 +6,7 @@ use super::client::ask;
 use super::error::CliError;
 use super::output::{Output, moment, table};
 use super::status::event_counts;
-use super::{change, escape, explain};
+use super::{capture, change, escape, explain, replay};
 use crate::admin::api::{Counters, FirewallList};
 use crate::firewall::{self, DetachReport};
 
@@ -33,6 +33,13 @@ pub(super) enum Command {
     Confirm,
     /// Take back an applied firewall that waits for its confirmation.
     Rollback,
+    /// Tell what the firewall would do with recorded packets. Works without the daemon.
+    ///
+    /// Connections of the host are not part of a capture: of a packet that would pass if it answered
+    /// one, that is said. Sources count as listed by no reputation feed.
+    Replay(replay::Args),
+    /// Write packets with their verdict to a file, the verdict as each packet's comment.
+    Capture(capture::Args),
     /// Detach the filter from all interfaces and remove what is pinned; nothing is filtered then.
     Detach {
         /// Folder of the pinned programs, links and maps.
@@ -68,6 +75,8 @@ pub(super) fn firewall(command: Command, socket: &Path, out: Output) -> Result<(
         Command::Apply(args) => change::apply(&args, socket, out),
         Command::Confirm => change::confirm(socket, out),
         Command::Rollback => change::rollback(socket, out),
+        Command::Replay(args) => replay::replay(&args, out),
+        Command::Capture(args) => capture::capture(&args, socket, out),
         Command::Detach { pin_path } => {
             let report = firewall::detach(&pin_path)?;
             out.show(&report, detach_text)

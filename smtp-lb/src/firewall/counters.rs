@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use smtp_lb_common::abi::{
     self, ABI_VERSION, MAP_COUNTERS, MAP_IMAGE, MAP_TOTALS, SlotTally, Tally,
 };
+use smtp_lb_common::image::Line;
 use smtp_lb_common::reason::FIRST_RULE_SLOT;
 
 use super::FirewallError;
@@ -157,6 +158,21 @@ pub(crate) fn present(
         }
     }
     counters
+}
+
+/// Image of a pinned filter, read without the daemon.
+pub(crate) fn pinned_image(pin_path: &Path) -> Result<Vec<Line>, FirewallError> {
+    let not_pinned = || FirewallError::NotPinned {
+        path: pin_path.to_owned(),
+    };
+    let pin = pin_path.join(format!("abi-{ABI_VERSION}")).join(MAP_IMAGE);
+    if !pin.exists() {
+        return Err(not_pinned());
+    }
+    let refused = |error: MapError| LoadError::Refused(loader::chain(&error));
+    let map = MapData::from_pin(pin).map_err(refused)?;
+    let outer = image_map::Outer::try_from(Map::ArrayOfMaps(map)).map_err(refused)?;
+    image_map::read(&outer)?.ok_or_else(not_pinned)
 }
 
 /// Counters of a pinned filter, read without the daemon.

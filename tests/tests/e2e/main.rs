@@ -11,6 +11,7 @@
 
 mod apply;
 mod attach;
+mod capture;
 mod collectors;
 mod drain;
 mod health;
