@@ -12,6 +12,7 @@ mod names;
 pub(crate) mod picture;
 mod profiles;
 pub(crate) mod rings;
+pub(crate) mod routing;
 mod start;
 
 use std::path::{Path, PathBuf};

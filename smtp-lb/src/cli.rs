@@ -18,6 +18,7 @@ mod output;
 mod pool;
 mod reload;
 mod replay;
+mod routing;
 mod run;
 mod status;
 
@@ -65,6 +66,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Schema => check::schema(),
         Command::Status => status::status(socket, out),
         Command::Reload => reload::reload(socket, out),
+        Command::Routing(args) => routing::routing(&args, out),
         Command::Firewall(command) => firewall::firewall(command, socket, out),
         Command::Monitor(command) => monitor::monitor(command, socket, out),
         Command::Pool(command) => pool::pool(command, socket, out),

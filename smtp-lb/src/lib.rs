@@ -16,11 +16,13 @@ pub mod firewall;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
+mod netlink;
 pub mod pcap;
 pub mod pool;
 pub mod proxy;
 pub mod reload;
 pub mod reputation;
+pub mod routing;
 pub(crate) mod secret;
 pub mod shutdown;
 pub mod smtp;

@@ -23,6 +23,7 @@ mod relay;
 mod scratch;
 mod server;
 mod session;
+mod snat;
 mod socket;
 mod status;
 mod tls;
@@ -40,16 +41,19 @@ pub use filter::{AcceptFilter, AllowAll};
 pub use gateway::GatewayStatus;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use gateway::hostile;
+pub use snat::SnatPorts;
 pub use status::{DrainReport, ProxyStatus, VirtualServerStatus};
 
 use crate::clock;
 use crate::config::plan::Plan;
+use crate::event::Bus;
 use crate::pool::Pools;
 use crate::tls::Profiles;
 use draining::Draining;
 use gateway::Learner;
 use listener::{Door, Sockets};
 use server::VirtualServer;
+use snat::Registry;
 use worker::Worker;
 
 /// The running data plane.
@@ -58,6 +62,7 @@ pub struct Proxy {
     workers: Mutex<Vec<Worker>>,
     sessions: TaskTracker,
     draining: Arc<Draining>,
+    registry: Registry,
     state: Mutex<State>,
 }
 
@@ -86,6 +91,7 @@ impl Proxy {
         pools: &Pools,
         profiles: &Profiles,
         filter: Arc<dyn AcceptFilter>,
+        bus: Bus,
     ) -> Result<Self, ProxyError> {
         open_files::raise_limit(plan);
         let workers = (0..plan.general.workers.max(1))
@@ -96,6 +102,7 @@ impl Proxy {
             workers: Mutex::new(workers),
             sessions: TaskTracker::new(),
             draining: Arc::default(),
+            registry: Registry::new(bus),
             state: Mutex::default(),
         };
         let prepared = proxy.prepare(plan, pools, profiles)?;
@@ -114,7 +121,7 @@ impl Proxy {
     ) -> Result<Prepared, ProxyError> {
         let workers = self.workers();
         let state = self.state();
-        let common = (&self.sessions, &self.draining);
+        let common = (&self.sessions, &self.draining, &self.registry);
         let servers: Vec<_> = plan
             .virtual_servers
             .iter()

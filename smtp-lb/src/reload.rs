@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::admin::api::Reloaded;
 use crate::admin::{Part, Refusal};
-use crate::app::{Configuration, Current, Running, cause, picture, targets};
+use crate::app::{Configuration, Current, Running, cause, picture, routing, targets};
 use crate::config::ConfigError;
 use crate::config::plan::Plan;
 use crate::event::Routes;
@@ -85,6 +85,8 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
         .prepare(&plan)
         .map_err(|e| refuse(Part::Firewall)(&e))?;
 
+    routing::widen(&before.plan, &plan).map_err(|e| refuse(Part::Routing)(&e))?;
+
     // The firewall first, before the listeners that it guards. It writes to the kernel, so it
     // alone may fail still; after it nothing does.
     running
@@ -96,6 +98,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     running.orders.restore(&pools);
     running.health.reload(targets(&plan, &pools, &profiles));
     running.proxy.commit(proxy);
+    routing::narrow(&before.plan, &plan);
     // Only now, so that what was counted until here is not lost.
     profiles.inherit(&before.profiles);
     let current = Current::new(plan, pools, profiles, source, before.revision, &running.bus);

@@ -93,6 +93,15 @@ pub struct VirtualServerStatus {
     pub no_member: u64,
     /// Connects to members that failed or timed out; one session may count several.
     pub connect_failures: u64,
+    /// Connects that had no address or port to be made from; one session may count several.
+    #[serde(default)]
+    pub snat_exhausted: u64,
+    /// What members see: `automap`, `none` (the client's own address) or `pool`.
+    #[serde(default)]
+    pub snat: String,
+    /// Use of the addresses of the SNAT pool.
+    #[serde(default)]
+    pub snat_ports: Vec<SnatPorts>,
     /// TLS handshakes with clients that failed or timed out.
     pub handshake_failures: u64,
     /// TLS handshakes with members that failed or timed out; one session may count several.
@@ -114,6 +123,21 @@ pub struct VirtualServerStatus {
     pub bytes_out: u64,
     /// What was read of SMTP, if it is.
     pub gateway: Option<GatewayStatus>,
+}
+
+/// Use of one address of a SNAT pool towards one member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnatPorts {
+    /// Ours.
+    pub address: String,
+    /// The member's.
+    pub member: String,
+    /// Connections now.
+    pub used: u64,
+    /// Connections that are possible.
+    pub capacity: u64,
+    /// Connections that found no port.
+    pub exhausted: u64,
 }
 
 /// A pool in [`Status`].

@@ -17,6 +17,8 @@ pub enum Part {
     Proxy,
     /// The event pipeline.
     Log,
+    /// The routing of members that see clients' own addresses.
+    Routing,
 }
 
 impl fmt::Display for Part {
@@ -25,6 +27,7 @@ impl fmt::Display for Part {
             Self::Firewall => "firewall",
             Self::Proxy => "proxy",
             Self::Log => "log",
+            Self::Routing => "routing",
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::event::EventError;
 use crate::firewall::FirewallError;
 use crate::proxy::ProxyError;
+use crate::routing::RoutingError;
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,9 @@ pub enum AppError {
     /// A listener or a worker cannot be had.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// Members cannot see clients' own addresses.
+    #[error(transparent)]
+    Routing(#[from] RoutingError),
     /// The control plane's own runtime, signals or socket.
     #[error("cannot set up the control plane")]
     Runtime(#[source] io::Error),

@@ -10,7 +10,7 @@ pub(crate) use firewall::{firewall, list};
 
 use crate::admin::api::{
     CertificateStatus, DestinationStatus, LogStatus, MemberStatus, PoolEvent, PoolStatus,
-    TlsStatus, VirtualServerStatus,
+    SnatPorts, TlsStatus, VirtualServerStatus,
 };
 use crate::config::Diagnostics;
 use crate::config::plan::Plan;
@@ -52,6 +52,9 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
                 refused_by_filter: server.refused_by_filter,
                 no_member: server.no_member,
                 connect_failures: server.connect_failures,
+                snat_exhausted: server.snat_exhausted,
+                snat: server.snat.to_owned(),
+                snat_ports: server.snat_ports.into_iter().map(snat_ports).collect(),
                 handshake_failures: server.handshake_failures,
                 member_handshake_failures: server.member_handshake_failures,
                 accept_errors: server.accept_errors,
@@ -65,6 +68,16 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
             }
         })
         .collect()
+}
+
+fn snat_ports(ports: proxy::SnatPorts) -> SnatPorts {
+    SnatPorts {
+        address: ports.address.to_string(),
+        member: ports.member.to_string(),
+        used: ports.used as u64,
+        capacity: ports.capacity as u64,
+        exhausted: ports.exhausted,
+    }
 }
 
 /// Pools and members.

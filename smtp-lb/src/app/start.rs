@@ -49,6 +49,7 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     let orders = Orders::read(state.clone(), bus.clone());
     orders.restore(&pools);
 
+    super::routing::begin(&plan)?;
     // Before the listeners, so that no client comes in unfiltered.
     let pins = &plan.firewall.pin_path;
     let fresh = matches!(
@@ -109,7 +110,7 @@ fn behind(
         None => Arc::new(AllowAll),
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
-    let proxy = Proxy::start(plan, pools, profiles, filter)?;
+    let proxy = Proxy::start(plan, pools, profiles, filter, bus.clone())?;
     let health = Health::start(targets(plan, pools, profiles), bus.clone());
     Ok((reader, health, proxy))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, events, firewall, generate, member, monitor, pool, run};
+use super::{check, events, firewall, generate, member, monitor, pool, routing, run};
 
 /// SMTP load balancer with an XDP firewall.
 ///
@@ -49,6 +49,8 @@ pub(super) enum Command {
     Status,
     /// Let the running daemon take its configuration file anew, all of it or nothing.
     Reload,
+    /// Print the commands that set up the routing of `snat = "none"`, for hosts where the daemon does not.
+    Routing(routing::Args),
     /// Look at the packet filter.
     #[command(subcommand)]
     Firewall(firewall::Command),

@@ -13,6 +13,7 @@ use crate::event::EventError;
 use crate::firewall::{FirewallError, LoadError, PinError};
 use crate::pcap::ReadError;
 use crate::proxy::ProxyError;
+use crate::routing::RoutingError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,8 @@ fn run(error: &AppError) -> Exit {
         AppError::Event(error) => event(error),
         AppError::Firewall(error) => firewall(error),
         AppError::Proxy(error) => proxy(error),
+        AppError::Routing(RoutingError::Transparent(_)) => Exit::Privilege,
+        AppError::Routing(RoutingError::Netlink(_)) => Exit::Internal,
         AppError::Rings(_) | AppError::Runtime(_) => Exit::Internal,
     }
 }

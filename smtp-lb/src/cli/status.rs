@@ -34,6 +34,7 @@ fn text(status: &Status) -> String {
         firewall(&status.firewall),
         virtual_servers(&status.virtual_servers),
         gateways(&status.virtual_servers),
+        snat(&status.virtual_servers),
         pool::pools(&status.pools),
         members(&status.pools),
         tls(&status.tls),
@@ -129,6 +130,26 @@ fn virtual_servers(servers: &[VirtualServerStatus]) -> String {
                 server.bytes_in.to_string(),
                 server.bytes_out.to_string(),
             ]
+        }),
+    )
+}
+
+/// Ports of SNAT pools, where there are any.
+fn snat(servers: &[VirtualServerStatus]) -> String {
+    let headings = ["SNAT OF", "ADDRESS", "MEMBER", "#USED", "#OF", "#EXHAUSTED"];
+    table(
+        &headings,
+        servers.iter().flat_map(|server| {
+            server.snat_ports.iter().map(|ports| {
+                vec![
+                    server.name.clone(),
+                    ports.address.clone(),
+                    ports.member.clone(),
+                    ports.used.to_string(),
+                    ports.capacity.to_string(),
+                    ports.exhausted.to_string(),
+                ]
+            })
         }),
     )
 }

@@ -19,6 +19,7 @@ mod reputation;
 mod rule;
 mod scenario;
 mod server_tls;
+mod snat;
 mod tls;
 mod transport;
 mod virtual_server;
@@ -70,6 +71,7 @@ pub(crate) fn compile(
         .iter()
         .map(|pool| pool::compile(check, &sections, pool)));
     let virtual_servers = virtual_server::compile(check, &sections, raw);
+    let snat_pools = snat::pools(check, raw);
     let client_tls = all(raw
         .client_tls
         .iter()
@@ -87,6 +89,7 @@ pub(crate) fn compile(
         admin: admin?,
         virtual_servers: virtual_servers?,
         pools: pools?,
+        snat_pools: snat_pools?,
         client_tls: client_tls?,
         server_tls: server_tls?,
         monitors: monitors?,
@@ -95,6 +98,7 @@ pub(crate) fn compile(
         log: log?,
     };
     reputation::whole(check, raw, &plan);
+    snat::families(check, raw, &plan)?;
     doubt::warn(check, raw, &plan);
     Ok(plan)
 }

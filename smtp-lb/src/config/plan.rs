@@ -10,7 +10,7 @@ mod monitor;
 mod reputation;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +39,10 @@ pub use tls::{
 /// Index of a pool in [`Plan::pools`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub usize);
+
+/// Index of a SNAT pool in [`Plan::snat_pools`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SnatPoolId(pub usize);
 
 /// Index of a client TLS profile in [`Plan::client_tls`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +83,8 @@ pub struct Plan {
     pub virtual_servers: Vec<VirtualServerPlan>,
     /// Groups of mail servers.
     pub pools: Vec<PoolPlan>,
+    /// Addresses of ours that members see.
+    pub snat_pools: Vec<SnatPoolPlan>,
     /// TLS towards clients.
     pub client_tls: Vec<ClientTlsPlan>,
     /// TLS towards members.
@@ -100,6 +106,8 @@ pub struct GeneralPlan {
     pub workers: usize,
     /// How long sessions may run on after SIGTERM.
     pub grace: Duration,
+    /// The daemon sets up the routing of `snat = "none"`.
+    pub manage_routing: bool,
     /// Folder of what must survive a restart. Absolute.
     pub state_path: PathBuf,
 }
@@ -129,6 +137,8 @@ pub struct VirtualServerPlan {
     /// TLS towards members. With `Bridge` and `EncryptServerSide`, and with `StartTls` if the
     /// operator wants it on both legs.
     pub server_tls: Option<ServerTlsId>,
+    /// The address that members see.
+    pub snat: Snat,
     /// SMTP is read. Always with `StartTls`, and where STARTTLS is spoken to members.
     pub gateway: Option<GatewayPlan>,
     /// Packet policy of this virtual server; none leads straight to the default.
@@ -139,6 +149,26 @@ pub struct VirtualServerPlan {
     pub log_profile: Option<ProfileId>,
     /// Bounds.
     pub limits: LimitsPlan,
+}
+
+/// The address that members see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Snat {
+    /// The client's own. Every listener and every member is of one version of IP.
+    None,
+    /// One of this host, as the kernel chooses.
+    Automap,
+    /// Those of a pool, which has one of each version of IP that the members have.
+    Pool(SnatPoolId),
+}
+
+/// `[[snat_pool]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnatPoolPlan {
+    /// Unique name.
+    pub name: String,
+    /// Addresses of this host. Never empty, none twice.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// How a virtual server carries bytes: the six scenarios.

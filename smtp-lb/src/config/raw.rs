@@ -29,7 +29,7 @@ pub(crate) use self::reputation::{
 };
 pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
 pub(crate) use self::server::{
-    Balance, Limits, Member, Mode, NamedMember, Pool, Queue, VirtualServer, WhenDown,
+    Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SnatPool, VirtualServer, WhenDown,
 };
 pub(crate) use self::tls::{
     CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,
@@ -53,6 +53,9 @@ pub(crate) struct Config {
     /// Groups of mail servers.
     #[serde(default)]
     pub pool: Vec<Pool>,
+    /// Addresses of ours that members see, for virtual servers to name.
+    #[serde(default)]
+    pub snat_pool: Vec<SnatPool>,
     /// TLS towards clients, for virtual servers to name.
     #[serde(default)]
     pub client_tls: Vec<ClientTls>,
@@ -82,9 +85,21 @@ pub(crate) struct General {
     pub workers: Option<At<usize>>,
     /// How long sessions may run on after SIGTERM, `"0s"` to `"1d"`. Default: `"30s"`.
     pub grace: Option<At<DurationText>>,
+    /// Who sets up the routing that `snat = "none"` needs. Default: `"manage"`.
+    pub routing: Option<At<Routing>>,
     /// Folder of what must survive a restart, made if missing. Default: `"/var/lib/smtp-lb"`.
     #[schemars(extend("examples" = ["/var/lib/smtp-lb"]))]
     pub state_path: Option<At<String>>,
+}
+
+/// Who sets up the routing that `snat = "none"` needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Routing {
+    /// The daemon, for as long as it runs.
+    Manage,
+    /// The operator, with what `smtp-lb routing` prints.
+    Manual,
 }
 
 /// The control socket.

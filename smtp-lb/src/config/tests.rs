@@ -5,10 +5,12 @@ mod faults;
 mod plan;
 mod robust;
 mod scenario;
+mod snat;
 
 use std::io;
 use std::net::SocketAddr;
 
+use super::diagnostic::Located;
 use super::{Diagnostics, Loaded, Resolve, parse};
 
 /// Knows a few names; asks nobody.
@@ -35,6 +37,13 @@ impl Resolve for Known {
 
 pub(super) fn read(text: &str) -> Result<Loaded, Diagnostics> {
     parse("test.toml", text, &Known)
+}
+
+/// The warning that every relay with SNAT has, and that has a test of its own.
+pub(super) fn hides_clients(warning: &Located<'_>) -> bool {
+    warning
+        .message
+        .starts_with("members see an address of this host")
 }
 
 /// A file that is sound, for tests that change one thing.

@@ -4,7 +4,9 @@
 
 use futures_util::TryStreamExt as _;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
-use thiserror::Error;
+
+use crate::netlink;
+pub use crate::netlink::NetlinkError;
 
 /// An interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,34 +22,9 @@ pub(crate) struct Attached {
     pub(crate) program: u32,
 }
 
-/// The kernel did not say.
-#[derive(Debug, Error)]
-pub enum NetlinkError {
-    /// No socket, or no runtime to use it.
-    #[error("netlink: {0}")]
-    Io(#[from] std::io::Error),
-    /// The request failed.
-    #[error("netlink: {0}")]
-    Request(#[from] rtnetlink::Error),
-    /// The thread that asks died.
-    #[error("netlink: the request was abandoned")]
-    Abandoned,
-}
-
-/// The interface of that name, `None` if there is none. Blocks for one round trip; runs on a
-/// thread of its own, because the caller may be within a runtime.
+/// The interface of that name, `None` if there is none. Blocks for one round trip.
 pub(crate) fn link(name: &str) -> Result<Option<Link>, NetlinkError> {
-    std::thread::scope(|scope| scope.spawn(|| ask(name)).join())
-        .map_err(|_| NetlinkError::Abandoned)?
-}
-
-fn ask(name: &str) -> Result<Option<Link>, NetlinkError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection()?;
-        tokio::spawn(connection);
+    netlink::run(async |handle| {
         let mut all = std::pin::pin!(handle.link().get().execute());
         while let Some(message) = all.try_next().await? {
             let named = |a: &LinkAttribute| matches!(a, LinkAttribute::IfName(n) if n == name);

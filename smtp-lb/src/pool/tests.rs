@@ -13,6 +13,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
     Plan {
         general: GeneralPlan {
             workers: 1,
+            manage_routing: true,
             grace: Duration::from_secs(1),
             state_path: "/nonexistent".into(),
         },
@@ -22,6 +23,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
         },
         virtual_servers: vec![],
         client_tls: vec![],
+        snat_pools: vec![],
         server_tls: vec![],
         pools,
         monitors: vec![],

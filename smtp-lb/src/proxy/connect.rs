@@ -9,22 +9,21 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::clock;
+use super::leg::Leg;
 use super::server::{Place, VirtualServer};
+use super::snat::{self, Port, Way};
 use crate::chance;
 use crate::pool::{Lease, Refusal, Request, Tried};
 
 /// Connects to the pool's next member, and on failure to another one, as often as the plan lets
 /// us. `timer` is the session's.
-pub(super) async fn to_member(
-    place: &Place,
-    mut timer: Pin<&mut Sleep>,
-) -> Option<(TcpStream, Lease)> {
+pub(super) async fn to_member(place: &Place, mut timer: Pin<&mut Sleep>) -> Option<(Leg, Lease)> {
     let mut attempts = Attempts::new(place);
     loop {
         let mut lease = attempts.choose(place, &[], timer.as_mut()).await?;
-        if let Some(stream) = attempts.connect(place, &lease, timer.as_mut()).await {
+        if let Some(member) = attempts.connect(place, &lease, timer.as_mut()).await {
             lease.connected(clock::coarse());
-            return Some((stream, lease));
+            return Some((member, lease));
         }
     }
 }
@@ -56,7 +55,7 @@ impl Attempts {
             return None;
         }
         let request = Request {
-            client: place.client,
+            client: place.key(),
             tried: &self.tried,
             kept,
         };
@@ -76,45 +75,78 @@ impl Attempts {
     /// Connects to a chosen member. Whoever is content with it says so to the lease.
     pub(super) async fn connect(
         &mut self,
-        server: &VirtualServer,
+        place: &Place,
         lease: &Lease,
         mut timer: Pin<&mut Sleep>,
-    ) -> Option<TcpStream> {
+    ) -> Option<Leg> {
         self.left = self.left.saturating_sub(1);
-        let address = lease.member().address();
-        let socket = match socket(address) {
-            Ok(socket) => socket,
-            // Out of files or memory: no fault of the member's, and no better at the next one.
-            Err(error) => {
-                tracing::warn!(server = server.name, %error, "cannot make a socket");
-                self.left = 0;
-                return None;
-            }
-        };
         timer
             .as_mut()
-            .reset(Instant::now() + server.limits.connect_timeout);
-        let outcome = tokio::select! {
-            biased;
-            outcome = socket.connect(address) => outcome,
-            () = timer => Err(io::ErrorKind::TimedOut.into()),
-        };
-        match outcome {
-            Ok(stream) => Some(stream),
-            Err(error) => {
-                tracing::debug!(server = server.name, %address, %error, "cannot connect");
-                lease.member().count_connect_failure();
-                server.counters.connect_failures.add(1);
-                self.tried(lease);
-                None
+            .reset(Instant::now() + place.limits.connect_timeout);
+        let address = lease.member().address();
+        for way in place.source.ways(lease.index(), place.client().ip()) {
+            let (socket, port) = match bound(address, way) {
+                Ok(bound) => bound,
+                Err(error) if snat::is_taken(&error) => continue,
+                Err(error) => return self.no_socket(place, &error),
+            };
+            match within(socket.connect(address), timer.as_mut()).await {
+                Ok(stream) => return Some(Leg::from_port(stream, port)),
+                Err(error) if snat::is_taken(&error) => {}
+                Err(error) => return self.failed(place, lease, &error),
             }
         }
+        self.exhausted(place, lease)
+    }
+
+    /// Out of files or memory: no fault of the member's, and no better at the next one.
+    fn no_socket(&mut self, place: &Place, error: &io::Error) -> Option<Leg> {
+        tracing::warn!(server = place.name, %error, "cannot make a socket");
+        self.left = 0;
+        None
+    }
+
+    fn failed(&mut self, place: &Place, lease: &Lease, error: &io::Error) -> Option<Leg> {
+        let address = lease.member().address();
+        tracing::debug!(server = place.name, %address, %error, "cannot connect");
+        lease.member().count_connect_failure();
+        place.counters.connect_failures.add(1);
+        self.tried(lease);
+        None
+    }
+
+    /// No fault of the member's either, but another one may be reached.
+    fn exhausted(&mut self, place: &Place, lease: &Lease) -> Option<Leg> {
+        let address = lease.member().address();
+        place.counters.snat_exhausted.add(1);
+        tracing::debug!(server = place.name, %address, "no address or port to connect from");
+        self.tried(lease);
+        None
+    }
+}
+
+/// The connection, unless time is over.
+async fn within(
+    connect: impl Future<Output = io::Result<TcpStream>>,
+    timer: Pin<&mut Sleep>,
+) -> io::Result<TcpStream> {
+    tokio::select! {
+        biased;
+        outcome = connect => outcome,
+        () = timer => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
 /// Connects to one address, not on behalf of a session.
 pub(super) async fn to(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
     timeout(limit, socket(address)?.connect(address)).await?
+}
+
+/// A socket that connects this way, and the port that it has.
+fn bound(address: SocketAddr, way: Way) -> io::Result<(TcpSocket, Option<Box<Port>>)> {
+    let socket = socket(address)?;
+    let port = way.bind(&socket)?;
+    Ok((socket, port.map(Box::new)))
 }
 
 fn socket(address: SocketAddr) -> io::Result<TcpSocket> {

@@ -24,6 +24,7 @@ pub(super) struct Counters {
     pub(super) refused_by_filter: Counter,
     pub(super) no_member: Counter,
     pub(super) connect_failures: Counter,
+    pub(super) snat_exhausted: Counter,
     pub(super) handshake_failures: Counter,
     pub(super) member_handshake_failures: Counter,
     pub(super) accept_errors: Counter,

@@ -131,7 +131,7 @@ impl Door {
         if !allowed {
             return server.counters.refused_by_filter.add(1);
         }
-        let Some(place) = server.admit(address.ip()) else {
+        let Some(place) = server.admit(address) else {
             return server.counters.refused_by_limit.add(1);
         };
         server.counters.sessions.add(1);

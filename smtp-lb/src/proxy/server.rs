@@ -1,6 +1,6 @@
 //! A virtual server as sessions see it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::counters::Counters;
 use super::draining::Draining;
 use super::gateway::Gateway;
+use super::snat::{Registry, Source};
 use super::tls::MemberTls;
 use crate::config::plan::{LimitsPlan, Mode, Plan, VirtualServerPlan, WhenDown};
 use crate::pool::{Pool, Pools, client_key};
@@ -20,6 +21,8 @@ pub(super) struct VirtualServer {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) limits: LimitsPlan,
     pub(super) pool: Arc<Pool>,
+    /// What members see.
+    pub(super) source: Source,
     /// What clients get that no member takes, if they are relayed.
     pub(super) when_down: WhenDown,
     /// TLS that clients begin with.
@@ -42,7 +45,7 @@ impl VirtualServer {
         pools: &Pools,
         profiles: &Profiles,
         before: Option<&Arc<Self>>,
-        (tasks, draining): (&TaskTracker, &Arc<Draining>),
+        (tasks, draining, registry): (&TaskTracker, &Arc<Draining>, &Registry),
     ) -> Self {
         let pool = pools.get(plan.pool);
         let gateway_before =
@@ -56,6 +59,7 @@ impl VirtualServer {
             listen: plan.listen.clone(),
             limits: plan.limits,
             pool: Arc::clone(pool),
+            source: Source::new(plan.snat, all, pool, registry),
             when_down: match (plan.mode, pool.when_down()) {
                 // In a client's TLS there is no word of ours.
                 (Mode::Passthrough, WhenDown::Reply) => WhenDown::Reset,
@@ -71,33 +75,53 @@ impl VirtualServer {
     }
 
     /// Takes one of the virtual server's places for a client, unless all are taken.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Option<Place> {
         let admitted = self.counters.enter(self.limits.connections);
-        admitted.then(|| Place {
-            server: Arc::clone(self),
-            client: client_key(client),
+        admitted.then(|| {
+            Place(Box::new(Taken {
+                server: Arc::clone(self),
+                key: client_key(client.ip()),
+                client,
+            }))
         })
     }
 }
 
-/// Counts one session on a virtual server for as long as it lives.
+/// Counts one session on a virtual server for as long as it lives. A pointer, because a session's state
+/// holds it several times.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Place(Box<Taken>);
+
+#[derive(Debug)]
+struct Taken {
     server: Arc<VirtualServer>,
     /// What the pool knows the client by.
-    pub(super) client: u64,
+    key: u64,
+    client: SocketAddr,
+}
+
+impl Place {
+    /// What the pool knows the client by.
+    pub(super) fn key(&self) -> u64 {
+        self.0.key
+    }
+
+    /// The client.
+    pub(super) fn client(&self) -> SocketAddr {
+        self.0.client
+    }
 }
 
 impl std::ops::Deref for Place {
     type Target = VirtualServer;
 
     fn deref(&self) -> &VirtualServer {
-        &self.server
+        &self.0.server
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.server.counters.leave();
+        self.counters.leave();
     }
 }

@@ -35,11 +35,13 @@ async fn serve(client: TcpStream, place: Place) {
     let client = Leg::new(client);
     // The session's only timer, first for the connect and then for the time-outs.
     let mut timer = pin!(tokio::time::sleep(place.limits.connect_timeout));
-    let Some((member, lease)) = connect::to_member(&place, timer.as_mut()).await else {
+    // Apart, so that what it takes is given back when the relay begins.
+    let connected = Box::pin(connect::to_member(&place, timer.as_mut()));
+    let Some((member, lease)) = connected.await else {
         let client = Channel::new(client);
         return Box::pin(refusal::no_member(client, &place, timer)).await;
     };
-    let legs = Legs::new(client, Leg::new(member));
+    let legs = Legs::new(client, member);
     Relay::new(legs, lease, place).run(timer).await;
 }
 

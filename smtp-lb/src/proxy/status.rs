@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::gateway::{Gateway, GatewayStatus};
 use super::server::VirtualServer;
+use super::snat::SnatPorts;
 
 /// The whole data plane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +36,12 @@ pub struct VirtualServerStatus {
     pub no_member: u64,
     /// Connects to members that failed or timed out; one session may count several.
     pub connect_failures: u64,
+    /// Connects that had no address or port to be made from; one session may count several.
+    pub snat_exhausted: u64,
+    /// What members see: `automap`, `none` (the client's own address) or `pool`.
+    pub snat: &'static str,
+    /// Use of the pool's addresses.
+    pub snat_ports: Vec<SnatPorts>,
     /// TLS handshakes with clients that failed or timed out.
     pub handshake_failures: u64,
     /// TLS handshakes with members that failed or timed out; one session may count several.
@@ -69,6 +76,9 @@ impl VirtualServerStatus {
             refused_by_filter: counters.refused_by_filter.get(),
             no_member: counters.no_member.get(),
             connect_failures: counters.connect_failures.get(),
+            snat_exhausted: counters.snat_exhausted.get(),
+            snat: server.source.name(),
+            snat_ports: server.source.ports(),
             handshake_failures: counters.handshake_failures.get(),
             member_handshake_failures: counters.member_handshake_failures.get(),
             accept_errors: counters.accept_errors.get(),

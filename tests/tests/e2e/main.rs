@@ -18,6 +18,7 @@ mod health;
 mod host;
 mod load;
 mod mail;
+mod many;
 mod members;
 mod observe;
 mod outlive;

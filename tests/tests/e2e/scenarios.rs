@@ -13,5 +13,8 @@ mod points;
 mod renewal;
 mod shutdown;
 mod slow;
+mod snat;
 mod stage;
 mod start_tls;
+
+pub(crate) use stage::{start, virtual_server};

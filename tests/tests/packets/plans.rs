@@ -14,6 +14,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
     Plan {
         general: GeneralPlan {
             workers: 1,
+            manage_routing: true,
             grace: Duration::from_secs(1),
             state_path: "/nonexistent".into(),
         },
@@ -24,6 +25,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
         virtual_servers: Vec::new(),
         pools: Vec::new(),
         client_tls: Vec::new(),
+        snat_pools: Vec::new(),
         server_tls: Vec::new(),
         monitors: Vec::new(),
         firewall: FirewallPlan {
@@ -72,6 +74,7 @@ pub(crate) fn server(plan: &mut Plan, name: &str, listen: &[&str], policy: Optio
         pool: PoolId(0),
         client_tls: None,
         server_tls: None,
+        snat: smtp_lb::config::plan::Snat::Automap,
         gateway: None,
         firewall_policy: policy,
         reputation: None,

@@ -5,8 +5,8 @@ mod pool;
 use super::Check;
 use crate::config::diagnostic::quote;
 use crate::config::plan::{
-    ClientTlsId, DestinationKind, FirewallMode, MonitorKind, Plan, PolicyId, ServerTlsId, Start,
-    Transport,
+    ClientTlsId, DestinationKind, FirewallMode, MonitorKind, Plan, PolicyId, ServerTlsId, Snat,
+    Start, Transport,
 };
 use crate::config::raw::{self, At};
 
@@ -14,6 +14,7 @@ pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     policies(check, raw, plan);
     profiles(check, raw, plan);
     virtual_servers(check, raw, plan);
+    hidden(check, raw, plan);
     monitors(check, raw, plan);
     pool::warn(check, raw, plan);
 }
@@ -70,6 +71,21 @@ fn unused(check: &mut Check<'_>, key: &str, name: Option<&At<String>>) {
         let message = format!("no virtual server uses the profile {}", quote(name));
         let help = format!("write `{key} = \"{}\"` in a virtual server", &**name);
         check.warning(name, message, help);
+    }
+}
+
+/// The guide: behind SNAT a server that judges by address judges us.
+fn hidden(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
+    for (server, raw) in plan.virtual_servers.iter().zip(&raw.virtual_server) {
+        // A gateway tells members who the client is, where they listen to that.
+        let known = server.snat == Snat::None || server.gateway.is_some();
+        if let (false, Some(place)) = (known, raw.snat.as_ref().or(raw.name.as_ref())) {
+            check.warning(
+                place,
+                "members see an address of this host in place of their clients'",
+                "where they judge or log by address, write `snat = \"none\"`",
+            );
+        }
     }
 }
 

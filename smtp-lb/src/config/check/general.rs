@@ -27,6 +27,7 @@ pub(super) fn general(check: &mut Check<'_>, raw: &raw::General) -> Checked<Gene
     Ok(GeneralPlan {
         workers,
         grace: grace?,
+        manage_routing: raw.routing.as_deref() != Some(&raw::Routing::Manual),
         state_path: state_path?,
     })
 }

@@ -12,6 +12,7 @@ use crate::config::{suggest, value};
 /// The names of every section whose elements others refer to.
 pub(super) struct Sections {
     pub pools: Names,
+    pub snat_pools: Names,
     pub client_tls: Names,
     pub server_tls: Names,
     pub monitors: Names,
@@ -44,6 +45,7 @@ impl Sections {
         );
         Self {
             pools: Names::of(check, "pool", raw.pool.iter().map(|it| &it.name)),
+            snat_pools: Names::of(check, "snat_pool", raw.snat_pool.iter().map(|it| &it.name)),
             client_tls: Names::of(
                 check,
                 "client_tls",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::names::Sections;
 use super::pool::SMTP_PORT;
-use super::{Check, Checked, all, scenario};
+use super::{Check, Checked, all, scenario, snat};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
     LimitsPlan, PolicyId, PoolId, ProfileId, ReputationId, VirtualServerPlan,
@@ -62,6 +62,7 @@ fn one(
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let limits = limits(check, &raw.limits);
+    let snat = snat::compile(check, sections, raw.snat.as_ref());
     let scenario = scenario::compile(check, sections, profiles, raw);
     let scenario = scenario?;
     Ok(VirtualServerPlan {
@@ -71,6 +72,7 @@ fn one(
         pool: PoolId(pool?),
         client_tls: scenario.client_tls,
         server_tls: scenario.server_tls,
+        snat: snat?,
         gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),

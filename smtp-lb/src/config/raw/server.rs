@@ -31,6 +31,10 @@ pub(crate) struct VirtualServer {
     /// Name of the server TLS profile. Needed with `bridge` and `encrypt-server-side`, possible with
     /// `starttls`.
     pub server_tls: Option<At<String>>,
+    /// The address that members see: `"none"`: the client's own; `"automap"`: one of this host, as the
+    /// kernel chooses; or the name of a SNAT pool. Default: `"automap"`.
+    #[schemars(extend("examples" = ["automap"]))]
+    pub snat: Option<At<String>>,
     /// SMTP is read. Default: only where it must be.
     pub gateway: Option<At<Gateway>>,
     /// Name of the firewall policy of packets to this virtual server.
@@ -42,6 +46,18 @@ pub(crate) struct VirtualServer {
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Addresses of ours that members see.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SnatPool {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Addresses of this host. Each carries 64512 connections to each member.
+    #[schemars(required, length(min = 1, max = 64), extend("examples" = [["10.1.0.5", "10.1.0.6"]]))]
+    pub addresses: Option<Vec<At<String>>>,
 }
 
 /// How bytes are carried.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::read;
-use crate::config::plan::{Action, FirewallMode, Mode};
-use crate::config::{load, schema};
+use super::{hides_clients, read};
+use crate::config::plan::{Action, FirewallMode, Mode, Snat};
+use crate::config::{Loaded, load, schema};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../config")
@@ -26,6 +26,24 @@ fn examples(folder: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
+/// Examples are warned of nothing, save that the members of relays see an address of ours.
+fn only_of_relays(loaded: &Loaded) {
+    let hidden = loaded
+        .warnings
+        .iter()
+        .filter(|it| hides_clients(it))
+        .count();
+    let servers = loaded.plan.virtual_servers.iter();
+    let relays = servers.filter(|it| it.gateway.is_none() && it.snat != Snat::None);
+    assert_eq!(hidden, relays.count(), "{}", loaded.warnings);
+    assert_eq!(
+        loaded.warnings.iter().count(),
+        hidden,
+        "{}",
+        loaded.warnings
+    );
+}
+
 #[test]
 fn every_example_loads_without_a_warning() {
     let (own, scenarios) = (examples(&folder()), examples(&folder().join("scenarios")));
@@ -33,7 +51,7 @@ fn every_example_loads_without_a_warning() {
     assert_eq!(scenarios.len(), 6);
     for (path, text) in own.iter().chain(&scenarios) {
         let loaded = read(text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        only_of_relays(&loaded);
     }
 }
 
@@ -97,7 +115,7 @@ fn examples_in_the_readme_are_those_of_the_folder() {
     assert!(!blocks.is_empty());
     for block in blocks {
         let loaded = read(block).unwrap_or_else(|error| panic!("{error}"));
-        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        only_of_relays(&loaded);
         assert!(
             examples
                 .iter()

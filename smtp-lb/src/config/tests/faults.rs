@@ -13,10 +13,10 @@ mod tls;
 use super::{SOUND, read};
 
 /// Line, text at fault, message, help.
-type Said<'a> = (usize, &'a str, &'a str, &'a str);
+pub(super) type Said<'a> = (usize, &'a str, &'a str, &'a str);
 
 #[track_caller]
-fn says(text: &str, expected: &[Said<'_>]) {
+pub(super) fn says(text: &str, expected: &[Said<'_>]) {
     let found = read(text).expect_err("it is wrong");
     let found: Vec<_> = found
         .iter()

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{SOUND, read};
+use super::{SOUND, hides_clients, read};
 use crate::config::plan::*;
 
 fn warnings(text: &str) -> Vec<(usize, String, String)> {
     let loaded = read(text).unwrap_or_else(|error| panic!("{error}"));
-    let found = loaded.warnings.iter();
+    let found = loaded.warnings.iter().filter(|it| !hides_clients(it));
     found
         .map(|it| (it.line, it.text.to_owned(), it.message.to_owned()))
         .collect()
@@ -36,6 +36,7 @@ fn defaults() {
             pool: PoolId(0),
             client_tls: None,
             server_tls: None,
+            snat: Snat::Automap,
             gateway: None,
             firewall_policy: None,
             reputation: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::read;
+use super::{hides_clients, read};
 use crate::config::plan::*;
 
 /// One virtual server with these keys, and a profile of each kind with these keys.
@@ -339,7 +339,7 @@ fn warned_of() {
     let warned = |keys: &str, client: &str, server: &str| -> Vec<(String, String)> {
         let text = config(keys, client, server);
         let loaded = read(&text).unwrap_or_else(|found| panic!("{found}"));
-        let found = loaded.warnings.iter();
+        let found = loaded.warnings.iter().filter(|it| !hides_clients(it));
         found
             .map(|it| (it.text.to_owned(), it.message.to_owned()))
             .collect()
@@ -407,6 +407,7 @@ fn warned_of() {
         let warnings = read(&text).unwrap().warnings;
         warnings
             .iter()
+            .filter(|it| !hides_clients(it))
             .map(|it| (it.text.to_owned(), it.message.to_owned()))
             .collect::<Vec<_>>()
     };

@@ -55,7 +55,8 @@ pub(super) fn severity(kind: &Kind) -> u8 {
         }
         Kind::Member(_) => 5,
         Kind::System(system) => {
-            let trouble = system.what.ends_with("failed") || system.what.ends_with("lost");
+            let trouble = ["failed", "lost", "low", "exhausted"];
+            let trouble = trouble.iter().any(|end| system.what.ends_with(end));
             if trouble { 4 } else { 5 }
         }
     }

@@ -12,7 +12,6 @@ use crate::config::plan::Start;
 use crate::pool::{Administration, Kept, Lease};
 use crate::proxy::clock;
 use crate::proxy::connect::Attempts;
-use crate::proxy::leg;
 use crate::proxy::server::{Place, VirtualServer};
 use crate::proxy::tls::{Channel, PLAIN, READ, handshake};
 
@@ -89,10 +88,10 @@ impl Legs {
             }
             // It shall not be asked again, however this ends.
             self.attempts.tried(&lease);
-            let Some(stream) = self.attempts.connect(place, &lease, timer.as_mut()).await else {
+            let Some(member) = self.attempts.connect(place, &lease, timer.as_mut()).await else {
                 continue;
             };
-            let mut channel = Channel::new(leg::Leg::new(stream));
+            let mut channel = Channel::new(member);
             if let Some(tls) = &place.member_tls
                 && tls.connector.start() == Start::Implicit
             {

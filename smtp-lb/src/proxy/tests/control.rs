@@ -15,9 +15,15 @@ async fn a_port_in_use_is_named_and_nothing_starts() {
     let free = nobody().await;
     let plan = plan_for(&[&free.to_string(), &taken.to_string()], &[member]);
     let pools = Pools::from_plan(&plan, None);
-    let error = Proxy::start(&plan, &pools, &Profiles::default(), Arc::new(AllowAll))
-        .err()
-        .expect("in use");
+    let error = Proxy::start(
+        &plan,
+        &pools,
+        &Profiles::default(),
+        Arc::new(AllowAll),
+        Bus::null(),
+    )
+    .err()
+    .expect("in use");
     assert!(
         matches!(error, ProxyError::InUse { address } if address == taken),
         "{error}"
@@ -39,6 +45,7 @@ async fn a_second_daemon_does_not_share_the_port() {
         &first.pools,
         &Profiles::default(),
         Arc::new(AllowAll),
+        Bus::null(),
     )
     .err();
     assert!(matches!(error, Some(ProxyError::InUse { .. })), "{error:?}");
@@ -48,7 +55,14 @@ async fn a_second_daemon_does_not_share_the_port() {
 async fn an_address_of_another_host_is_named() {
     let plan = plan_for(&["192.0.2.1:0"], &[nobody().await]);
     let pools = Pools::from_plan(&plan, None);
-    let error = Proxy::start(&plan, &pools, &Profiles::default(), Arc::new(AllowAll)).err();
+    let error = Proxy::start(
+        &plan,
+        &pools,
+        &Profiles::default(),
+        Arc::new(AllowAll),
+        Bus::null(),
+    )
+    .err();
     assert!(
         matches!(error, Some(ProxyError::NotLocal { .. })),
         "{error:?}"

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::super::*;
-use crate::config::plan::{LimitsPlan, Mode, PoolId, VirtualServerPlan};
+use crate::config::plan::{LimitsPlan, Mode, PoolId, Snat, VirtualServerPlan};
 use crate::pool::tests::{member, plan, pool};
 
 /// Long enough never to be reached by a test that passes.
@@ -31,6 +31,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         pool: PoolId(0),
         client_tls: None,
         server_tls: None,
+        snat: Snat::Automap,
         gateway: None,
         firewall_policy: None,
         reputation: None,
@@ -67,7 +68,8 @@ impl Fixture {
         filter: impl AcceptFilter + 'static,
     ) -> Self {
         let pools = Pools::from_plan(plan, None);
-        let proxy = Proxy::start(plan, &pools, profiles, Arc::new(filter)).expect("start");
+        let proxy =
+            Proxy::start(plan, &pools, profiles, Arc::new(filter), Bus::null()).expect("start");
         Self { proxy, pools }
     }
 

@@ -44,7 +44,7 @@ async fn member(place: &Place, mut timer: Pin<&mut Sleep>) -> Option<(Channel, L
         let Some(member) = attempts.connect(place, &lease, timer.as_mut()).await else {
             continue;
         };
-        let mut member = Channel::new(Leg::new(member));
+        let mut member = Channel::new(member);
         if let Some(tls) = &place.member_tls {
             let index = lease.index();
             let shaken = handshake::with_member(place, tls, index, &mut member, timer.as_mut());

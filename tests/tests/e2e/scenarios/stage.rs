@@ -71,7 +71,7 @@ pub(super) fn quoted(path: &Path) -> String {
 }
 
 /// A virtual server and its pool, `NAME-pool`, whose members are `NAME-1`, `NAME-2`, ….
-pub(super) fn virtual_server(
+pub(crate) fn virtual_server(
     name: &str,
     listen: SocketAddr,
     keys: &str,
@@ -92,7 +92,7 @@ pub(super) fn virtual_server(
 }
 
 /// Starts smtp-lb with this behind what any configuration needs.
-pub(super) fn start(site: &Site, parts: &[&str]) -> Host {
+pub(crate) fn start(site: &Site, parts: &[&str]) -> Host {
     start_in(site, parts, &[])
 }
 
