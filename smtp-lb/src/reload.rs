@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use crate::admin::api::Reloaded;
 use crate::admin::{Part, Refusal};
-use crate::app::{Configuration, Current, Running, cause, picture, routing, targets};
+use crate::app::{AppError, Configuration, Current, Running, cause, picture, routing, targets};
 use crate::config::ConfigError;
 use crate::config::plan::Plan;
 use crate::event::Routes;
 use crate::pool::Pools;
-use crate::proxy::ProxyError;
 
 /// Takes the configuration file anew. `Refusal` means that nothing was changed.
 pub(crate) async fn reload(running: &Arc<Running>) -> Result<Reloaded, Refusal> {
@@ -136,7 +135,7 @@ pub(crate) async fn readdress(running: &Arc<Running>) -> bool {
     }
 }
 
-fn move_members(running: &Running) -> Result<(), ProxyError> {
+fn move_members(running: &Running) -> Result<(), AppError> {
     let before = running.current.load_full();
     let mut plan = before.plan.as_ref().clone();
     running.names.settle(&mut plan.pools);
@@ -146,11 +145,13 @@ fn move_members(running: &Running) -> Result<(), ProxyError> {
     let plan = Arc::new(plan);
     let pools = Arc::new(Pools::from_plan(&plan, Some(&before.pools)));
     let proxy = running.proxy.prepare(&plan, &pools, &before.profiles)?;
+    routing::widen(&before.plan, &plan)?;
     pools.take_over(&before.pools);
     running.orders.restore(&pools);
     let targets = targets(&plan, &pools, &before.profiles);
     running.health.reload(targets);
     running.proxy.commit(proxy);
+    routing::narrow(&before.plan, &plan);
     picture::moved(&before.pools, &pools, |event| running.bus.tell(event));
     let next = before.with_members(plan, pools);
     running.current.store(Arc::new(next));

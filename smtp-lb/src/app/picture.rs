@@ -54,7 +54,7 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
                 connect_failures: server.connect_failures,
                 snat_exhausted: server.snat_exhausted,
                 snat: server.snat.to_owned(),
-                snat_ports: server.snat_ports.into_iter().map(snat_ports).collect(),
+                snat_ports: server.snat_ports.iter().map(snat_ports).collect(),
                 handshake_failures: server.handshake_failures,
                 member_handshake_failures: server.member_handshake_failures,
                 accept_errors: server.accept_errors,
@@ -70,7 +70,7 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
         .collect()
 }
 
-fn snat_ports(ports: proxy::SnatPorts) -> SnatPorts {
+fn snat_ports(ports: &proxy::SnatPorts) -> SnatPorts {
     SnatPorts {
         address: ports.address.to_string(),
         member: ports.member.to_string(),

@@ -130,8 +130,9 @@ fn run(error: &AppError) -> Exit {
         AppError::Firewall(error) => firewall(error),
         AppError::Proxy(error) => proxy(error),
         AppError::Routing(RoutingError::Transparent(_)) => Exit::Privilege,
-        AppError::Routing(RoutingError::Netlink(_)) => Exit::Internal,
-        AppError::Rings(_) | AppError::Runtime(_) => Exit::Internal,
+        AppError::Routing(RoutingError::Netlink(_)) | AppError::Rings(_) | AppError::Runtime(_) => {
+            Exit::Internal
+        }
     }
 }
 

@@ -84,7 +84,10 @@ impl Attempts {
             .as_mut()
             .reset(Instant::now() + place.limits.connect_timeout);
         let address = lease.member().address();
-        for way in place.source.ways(lease.index(), place.client().ip()) {
+        for way in place
+            .source
+            .ways(lease.index(), place.client().ip(), address.ip())
+        {
             let (socket, port) = match bound(address, way) {
                 Ok(bound) => bound,
                 Err(error) if snat::is_taken(&error) => continue,

@@ -183,10 +183,15 @@ impl Source {
     }
 
     /// Ways to connect to the member at `index` on behalf of `client`, to be tried one after the other.
-    pub(super) fn ways(&self, index: usize, client: IpAddr) -> Ways<'_> {
+    /// None, if the client's address cannot be seen there: a member's name may lead to another version
+    /// of IP than at the start.
+    pub(super) fn ways(&self, index: usize, client: IpAddr, member: IpAddr) -> Ways<'_> {
         match self {
             Self::Automap => Ways::Once(Some(Way::Kernel)),
-            Self::Client => Ways::Once(Some(Way::Client(client))),
+            Self::Client => {
+                let fits = client.is_ipv4() == member.is_ipv4();
+                Ways::Once(fits.then_some(Way::Client(client)))
+            }
             Self::Pool(addresses) => {
                 let pairs = addresses.members.get(index).map_or(&[][..], Vec::as_slice);
                 Ways::Pairs {
@@ -311,7 +316,7 @@ mod tests {
         );
         let client = "198.51.100.1".parse().unwrap();
         let held: Vec<_> = (0..10)
-            .map(|n| source.ways(n % 2, client).next().unwrap())
+            .map(|n| source.ways(n % 2, client, client).next().unwrap())
             .collect();
         let used: Vec<usize> = source.ports().iter().map(|it| it.used).collect();
         assert_eq!(used.iter().sum::<usize>(), 10);
@@ -326,9 +331,9 @@ mod tests {
         let source = source(&registry, &["192.0.2.1", "192.0.2.2"], &["192.0.2.8:25"]);
         let client = "198.51.100.1".parse().unwrap();
         let all: Vec<_> = (0..2 * CAPACITY)
-            .map(|_| source.ways(0, client).next().unwrap())
+            .map(|_| source.ways(0, client, client).next().unwrap())
             .collect();
-        assert!(source.ways(0, client).next().is_none());
+        assert!(source.ways(0, client, client).next().is_none());
         let ports = source.ports();
         assert!(
             ports
@@ -336,7 +341,7 @@ mod tests {
                 .all(|it| it.used == CAPACITY && it.exhausted > 0)
         );
         drop(all);
-        assert!(source.ways(0, client).next().is_some());
+        assert!(source.ways(0, client, client).next().is_some());
     }
 
     #[test]
@@ -345,7 +350,7 @@ mod tests {
         let make = || source(&registry, &["192.0.2.1"], &["192.0.2.8:25"]);
         let client = "198.51.100.1".parse().unwrap();
         let before = make();
-        let held = before.ways(0, client).next();
+        let held = before.ways(0, client, client).next();
         let after = make();
         drop(before);
         assert_eq!(after.ports()[0].used, 1);
@@ -360,8 +365,10 @@ mod tests {
         let registry = registry();
         let source = source(&registry, &["192.0.2.1"], &["192.0.2.8:25"]);
         let client = "198.51.100.1".parse().unwrap();
-        assert_eq!(source.ways(0, client).count(), TRIES);
-        assert_eq!(Source::Automap.ways(0, client).count(), 1);
-        assert_eq!(Source::Client.ways(0, client).count(), 1);
+        assert_eq!(source.ways(0, client, client).count(), TRIES);
+        assert_eq!(Source::Automap.ways(0, client, client).count(), 1);
+        assert_eq!(Source::Client.ways(0, client, client).count(), 1);
+        let member = "2001:db8::8".parse().unwrap();
+        assert_eq!(Source::Client.ways(0, client, member).count(), 0);
     }
 }

@@ -61,7 +61,7 @@ fn used(host: &Host) -> Vec<u64> {
 fn sessions_to_one_member_use_every_port_of_two_addresses() {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
-    setrlimit(Resource::Nofile, files.clone()).unwrap();
+    setrlimit(Resource::Nofile, files).unwrap();
     let most = files
         .maximum
         .map_or(u64::MAX, |files| (files - FILES_BESIDES) / 2);
