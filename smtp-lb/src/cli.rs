@@ -21,6 +21,7 @@ mod replay;
 mod routing;
 mod run;
 mod status;
+mod top;
 
 use std::process::ExitCode;
 

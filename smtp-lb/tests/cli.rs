@@ -93,6 +93,7 @@ fn faults_have_their_codes() {
         &["firewall", "confirm"],
         &["firewall", "rollback"],
         &["firewall", "capture", "-w", "/dev/null"],
+        &["firewall", "top", "--once"],
         &[
             "firewall",
             "explain",
@@ -219,6 +220,7 @@ fn every_command_has_help() {
         &["firewall", "rollback"],
         &["firewall", "replay"],
         &["firewall", "capture"],
+        &["firewall", "top"],
         &["events"],
         &["events", "follow"],
         &["completions"],

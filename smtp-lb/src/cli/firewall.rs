@@ -6,7 +6,7 @@ use super::client::ask;
 use super::error::CliError;
 use super::output::{Output, moment, table};
 use super::status::event_counts;
-use super::{capture, change, escape, explain, replay};
+use super::{capture, change, escape, explain, replay, top};
 use crate::admin::api::{Counters, FirewallList};
 use crate::firewall::{self, DetachReport};
 
@@ -40,6 +40,8 @@ pub(super) enum Command {
     Replay(replay::Args),
     /// Write packets with their verdict to a file, the verdict as each packet's comment.
     Capture(capture::Args),
+    /// Show rates of verdicts and rules, until interrupted.
+    Top(top::Args),
     /// Detach the filter from all interfaces and remove what is pinned; nothing is filtered then.
     Detach {
         /// Folder of the pinned programs, links and maps.
@@ -77,6 +79,7 @@ pub(super) fn firewall(command: Command, socket: &Path, out: Output) -> Result<(
         Command::Rollback => change::rollback(socket, out),
         Command::Replay(args) => replay::replay(&args, out),
         Command::Capture(args) => capture::capture(&args, socket, out),
+        Command::Top(args) => top::top(&args, socket, out),
         Command::Detach { pin_path } => {
             let report = firewall::detach(&pin_path)?;
             out.show(&report, detach_text)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use smtp_lb::admin::api::Explanation;
 use smtp_lb_tests::flood;
@@ -80,6 +81,36 @@ over_both! {
         assert_eq!(told["action"], "drop");
         assert_eq!(told["src_ip"], family.untrusted().to_string());
         assert_eq!(told["dest_port"], 25);
+    }
+
+    fn top_shows_the_busiest_rule_first(family: Family) {
+        let site = Site::new().unwrap();
+        let _sinks = sinks(&site, family);
+        let host = Host::start(&site, family);
+        host.await_member("mx1", "up");
+        let done = AtomicBool::new(false);
+        let top: serde_json::Value = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Longer than one look, and not for ever.
+                for _ in 0..200 {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    flood::syn(&site.outside, &[family.untrusted()], family.service(), 500).unwrap();
+                }
+            });
+            let top = host.cli().json(&["firewall", "top", "--once", "--interval", "500ms"]);
+            done.store(true, Ordering::Relaxed);
+            top.unwrap()
+        });
+        let rate = |of: &serde_json::Value| of["packets_per_second"].as_f64().unwrap();
+        let busiest = &top["rules"][0];
+        assert_eq!((&busiest["rule"], &busiest["verdict"]), (&"others".into(), &"drop".into()));
+        assert!(rate(busiest) > 0.0);
+        let totals = top["totals"].as_array().unwrap();
+        let of = |verdict: &str| rate(totals.iter().find(|it| it["verdict"] == verdict).unwrap());
+        assert!(of("drop") >= rate(busiest) * 0.999);
+        assert!((of("received") - of("drop") - of("accept")).abs() < 1.0, "{top}");
     }
 
     fn counters_add_up_under_a_flood(family: Family) {
