@@ -20,6 +20,7 @@ mod netlink;
 pub mod pcap;
 pub mod pool;
 pub mod proxy;
+mod proxy_protocol;
 pub mod reload;
 pub mod reputation;
 pub mod routing;

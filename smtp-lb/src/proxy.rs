@@ -14,9 +14,11 @@ mod draining;
 mod error;
 mod filter;
 mod gateway;
+mod identity;
 mod leg;
 mod listener;
 mod open_files;
+mod peer;
 mod pipe;
 mod refusal;
 mod relay;
@@ -41,6 +43,7 @@ pub use filter::{AcceptFilter, AllowAll};
 pub use gateway::GatewayStatus;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use gateway::hostile;
+pub use peer::HeaderStatus;
 pub use snat::SnatPorts;
 pub use status::{DrainReport, ProxyStatus, VirtualServerStatus};
 

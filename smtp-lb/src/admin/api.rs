@@ -12,7 +12,7 @@ pub use change::{
 /// `GET /v1/firewall/counters`, and `POST /v1/firewall/explain` with its answer.
 pub use crate::firewall::{CaptureRequest, CapturedPacket, Counters, ExplainRequest, Explanation};
 use crate::firewall::{EventCounts, InForce, InterfaceReport};
-pub use crate::proxy::GatewayStatus;
+pub use crate::proxy::{GatewayStatus, HeaderStatus};
 
 /// `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,9 @@ pub struct VirtualServerStatus {
     pub refused_by_limit: u64,
     /// Clients closed at once because the accept filter said so.
     pub refused_by_filter: u64,
+    /// Connections closed for want of a PROXY header, if they must begin with one.
+    #[serde(default)]
+    pub headers: Option<HeaderStatus>,
     /// Sessions that found no member to take them.
     pub no_member: u64,
     /// Connects to members that failed or timed out; one session may count several.

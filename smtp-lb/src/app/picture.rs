@@ -50,6 +50,7 @@ pub(super) fn virtual_servers(plan: &Plan, status: proxy::ProxyStatus) -> Vec<Vi
                 total: server.total,
                 refused_by_limit: server.refused_by_limit,
                 refused_by_filter: server.refused_by_filter,
+                headers: server.headers,
                 no_member: server.no_member,
                 connect_failures: server.connect_failures,
                 snat_exhausted: server.snat_exhausted,

@@ -35,6 +35,7 @@ fn text(status: &Status) -> String {
         virtual_servers(&status.virtual_servers),
         gateways(&status.virtual_servers),
         snat(&status.virtual_servers),
+        headers(&status.virtual_servers),
         pool::pools(&status.pools),
         members(&status.pools),
         tls(&status.tls),
@@ -150,6 +151,32 @@ fn snat(servers: &[VirtualServerStatus]) -> String {
                     ports.exhausted.to_string(),
                 ]
             })
+        }),
+    )
+}
+
+/// Connections that were closed for want of a PROXY header.
+fn headers(servers: &[VirtualServerStatus]) -> String {
+    let headings = [
+        "PROXY HEADERS OF",
+        "#UNTRUSTED",
+        "#MALFORMED",
+        "#CHECKSUM",
+        "#TIMEOUTS",
+        "#ENDED",
+    ];
+    table(
+        &headings,
+        servers.iter().filter_map(|server| {
+            let headers = server.headers?;
+            Some(vec![
+                server.name.clone(),
+                headers.untrusted.to_string(),
+                headers.malformed.to_string(),
+                headers.checksum.to_string(),
+                headers.timeouts.to_string(),
+                headers.ended.to_string(),
+            ])
         }),
     )
 }

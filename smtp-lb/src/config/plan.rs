@@ -139,6 +139,10 @@ pub struct VirtualServerPlan {
     pub server_tls: Option<ServerTlsId>,
     /// The address that members see.
     pub snat: Snat,
+    /// The PROXY header that members get.
+    pub send_proxy: Option<ProxyVersion>,
+    /// Connections begin with a PROXY header.
+    pub accept_proxy: Option<AcceptProxyPlan>,
     /// SMTP is read. Always with `StartTls`, and where STARTTLS is spoken to members.
     pub gateway: Option<GatewayPlan>,
     /// Packet policy of this virtual server; none leads straight to the default.
@@ -149,6 +153,24 @@ pub struct VirtualServerPlan {
     pub log_profile: Option<ProfileId>,
     /// Bounds.
     pub limits: LimitsPlan,
+}
+
+/// `accept_proxy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptProxyPlan {
+    /// Who is believed. Never empty.
+    pub from: Vec<IpNet>,
+    /// Time for a whole header.
+    pub timeout: Duration,
+}
+
+/// A PROXY header's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyVersion {
+    /// A line of text: addresses only.
+    V1,
+    /// Binary, with what else is known.
+    V2,
 }
 
 /// The address that members see.

@@ -29,7 +29,8 @@ pub(crate) use self::reputation::{
 };
 pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
 pub(crate) use self::server::{
-    Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SnatPool, VirtualServer, WhenDown,
+    AcceptProxy, Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SendProxy, SnatPool,
+    VirtualServer, WhenDown,
 };
 pub(crate) use self::tls::{
     CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,

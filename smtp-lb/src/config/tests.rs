@@ -3,6 +3,7 @@
 mod examples;
 mod faults;
 mod plan;
+mod proxy_header;
 mod robust;
 mod scenario;
 mod snat;

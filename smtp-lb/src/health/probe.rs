@@ -66,10 +66,14 @@ pub(super) async fn observed(
         match &plan.kind {
             MonitorKind::Tcp { source } => {
                 record.step(Step::Connect);
-                connect::tcp(subject.address, *source).await.map(drop)
+                connect::tcp(subject.address, *source, plan.send_proxy)
+                    .await
+                    .map(drop)
             }
             MonitorKind::Icmp { source } => icmp::ping(subject.address, *source, &mut record).await,
-            MonitorKind::Smtp(smtp) => smtp::converse(subject, smtp, &mut record).await,
+            MonitorKind::Smtp(smtp) => {
+                smtp::converse(subject, smtp, plan.send_proxy, &mut record).await
+            }
             MonitorKind::External(external) => {
                 external::run(subject, &plan.name, external, &mut record).await
             }

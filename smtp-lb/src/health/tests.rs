@@ -86,6 +86,7 @@ fn plan(name: &str, interval: u64, timeout: u64) -> MonitorPlan {
             auth: None,
             message: None,
         }),
+        send_proxy: None,
         interval: Duration::from_millis(interval),
         timeout: Duration::from_millis(timeout),
         jitter: Duration::from_millis(interval / 20),

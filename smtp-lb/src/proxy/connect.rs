@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, Sleep, timeout};
 
 use super::clock;
+use super::identity;
 use super::leg::Leg;
 use super::server::{Place, VirtualServer};
 use super::snat::{self, Port, Way};
@@ -93,7 +94,8 @@ impl Attempts {
                 Err(error) if snat::is_taken(&error) => continue,
                 Err(error) => return self.no_socket(place, &error),
             };
-            match within(socket.connect(address), timer.as_mut()).await {
+            let connected = introduced(place, socket.connect(address));
+            match within(connected, timer.as_mut()).await {
                 Ok(stream) => return Some(Leg::from_port(stream, port)),
                 Err(error) if snat::is_taken(&error) => {}
                 Err(error) => return self.failed(place, lease, &error),
@@ -128,6 +130,18 @@ impl Attempts {
     }
 }
 
+/// The connection, on which a member that expects it was told who the client is.
+async fn introduced(
+    place: &Place,
+    connect: impl Future<Output = io::Result<TcpStream>>,
+) -> io::Result<TcpStream> {
+    let mut stream = connect.await?;
+    if let Some(header) = identity::header(place) {
+        stream.write_all(&header).await?;
+    }
+    Ok(stream)
+}
+
 /// The connection, unless time is over.
 async fn within(
     connect: impl Future<Output = io::Result<TcpStream>>,
@@ -140,9 +154,16 @@ async fn within(
     }
 }
 
-/// Connects to one address, not on behalf of a session.
-pub(super) async fn to(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
-    timeout(limit, socket(address)?.connect(address)).await?
+/// Connects to a member's address on behalf of nobody.
+pub(super) async fn to(server: &VirtualServer, address: SocketAddr) -> io::Result<TcpStream> {
+    let connect = async {
+        let mut stream = socket(address)?.connect(address).await?;
+        if let Some(version) = server.send_proxy {
+            stream.write_all(&identity::nobody(version)).await?;
+        }
+        Ok(stream)
+    };
+    timeout(server.limits.connect_timeout, connect).await?
 }
 
 /// A socket that connects this way, and the port that it has.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::peer::HeaderCounters;
+
 /// One total that only grows.
 #[derive(Debug, Default)]
 pub(super) struct Counter(AtomicU64);
@@ -22,6 +24,7 @@ pub(super) struct Counters {
     pub(super) sessions: Counter,
     pub(super) refused_by_limit: Counter,
     pub(super) refused_by_filter: Counter,
+    pub(super) headers: HeaderCounters,
     pub(super) no_member: Counter,
     pub(super) connect_failures: Counter,
     pub(super) snat_exhausted: Counter,

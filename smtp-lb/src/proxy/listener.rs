@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::server::VirtualServer;
 use super::worker::Worker;
-use super::{AcceptFilter, ProxyError, bind, session, socket};
+use super::{AcceptFilter, ProxyError, bind, peer, session, socket};
 
 /// First and longest pause after the kernel refused an accept for want of files or memory.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -125,25 +125,36 @@ impl Door {
     fn admit(&self, client: TcpStream, address: SocketAddr) {
         let server = self.server.load();
         // A fault in the filter must cost one connection, not the listener.
-        let Ok(allowed) = catch_unwind(AssertUnwindSafe(|| self.allows(&client, address))) else {
+        let local = self.local(&client);
+        let allows = || self.filter.allows(address, local);
+        let Ok(allowed) = catch_unwind(AssertUnwindSafe(allows)) else {
             return server.counters.panics.add(1);
         };
         if !allowed {
             return server.counters.refused_by_filter.add(1);
         }
-        let Some(place) = server.admit(address) else {
+        let peers = server.peers.as_ref();
+        if peers.is_some_and(|peers| !peer::is_trusted(peers, address)) {
+            return server.counters.headers.untrusted.add(1);
+        }
+        let Some(place) = server.admit(address, local) else {
             return server.counters.refused_by_limit.add(1);
         };
         server.counters.sessions.add(1);
-        self.sessions.spawn(session::run(client, place));
+        if peers.is_some() {
+            let filter = Arc::clone(&self.filter);
+            self.sessions.spawn(peer::run(client, place, filter));
+        } else {
+            self.sessions.spawn(session::run(client, place));
+        }
     }
 
-    fn allows(&self, client: &TcpStream, address: SocketAddr) -> bool {
-        let local = if self.local.ip().is_unspecified() {
+    /// What a client connected to.
+    fn local(&self, client: &TcpStream) -> SocketAddr {
+        if self.local.ip().is_unspecified() {
             client.local_addr().unwrap_or(self.local)
         } else {
             self.local
-        };
-        self.filter.allows(address, local)
+        }
     }
 }

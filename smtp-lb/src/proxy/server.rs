@@ -1,17 +1,22 @@
 //! A virtual server as sessions see it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::task::TaskTracker;
 
 use super::counters::Counters;
 use super::draining::Draining;
 use super::gateway::Gateway;
+use super::identity::ClientTls;
 use super::snat::{Registry, Source};
 use super::tls::MemberTls;
-use crate::config::plan::{LimitsPlan, Mode, Plan, VirtualServerPlan, WhenDown};
+use crate::chance;
+use crate::config::plan::{
+    AcceptProxyPlan, LimitsPlan, Mode, Plan, ProxyVersion, VirtualServerPlan, WhenDown,
+};
 use crate::pool::{Pool, Pools, client_key};
+use crate::proxy_protocol::{Addresses, Header};
 use crate::tls::{Acceptor, Profiles};
 
 /// One virtual server of one plan. A session keeps the one that it began with.
@@ -23,6 +28,10 @@ pub(super) struct VirtualServer {
     pub(super) pool: Arc<Pool>,
     /// What members see.
     pub(super) source: Source,
+    /// The PROXY header that members get.
+    pub(super) send_proxy: Option<ProxyVersion>,
+    /// Whose PROXY headers are believed, if connections begin with one.
+    pub(super) peers: Option<AcceptProxyPlan>,
     /// What clients get that no member takes, if they are relayed.
     pub(super) when_down: WhenDown,
     /// TLS that clients begin with.
@@ -60,6 +69,8 @@ impl VirtualServer {
             limits: plan.limits,
             pool: Arc::clone(pool),
             source: Source::new(plan.snat, all, pool, registry),
+            send_proxy: plan.send_proxy,
+            peers: plan.accept_proxy.clone(),
             when_down: match (plan.mode, pool.when_down()) {
                 // In a client's TLS there is no word of ours.
                 (Mode::Passthrough, WhenDown::Reply) => WhenDown::Reset,
@@ -74,14 +85,19 @@ impl VirtualServer {
         }
     }
 
-    /// Takes one of the virtual server's places for a client, unless all are taken.
-    pub(super) fn admit(self: &Arc<Self>, client: SocketAddr) -> Option<Place> {
+    /// Takes one of the virtual server's places for a client that connected to `local`, unless all are
+    /// taken.
+    pub(super) fn admit(self: &Arc<Self>, client: SocketAddr, local: SocketAddr) -> Option<Place> {
         let admitted = self.counters.enter(self.limits.connections);
         admitted.then(|| {
             Place(Box::new(Taken {
                 server: Arc::clone(self),
                 key: client_key(client.ip()),
                 client,
+                local,
+                tls: OnceLock::new(),
+                id: OnceLock::new(),
+                said: None,
             }))
         })
     }
@@ -98,6 +114,11 @@ struct Taken {
     /// What the pool knows the client by.
     key: u64,
     client: SocketAddr,
+    local: SocketAddr,
+    tls: OnceLock<ClientTls>,
+    id: OnceLock<Box<[u8]>>,
+    /// By the peer in front.
+    said: Option<Header>,
 }
 
 impl Place {
@@ -109,6 +130,50 @@ impl Place {
     /// The client.
     pub(super) fn client(&self) -> SocketAddr {
         self.0.client
+    }
+
+    /// What the client connected to.
+    pub(super) fn local(&self) -> SocketAddr {
+        self.0.local
+    }
+
+    /// The client's TLS, once it has.
+    pub(super) fn tls(&self) -> Option<&ClientTls> {
+        self.0.tls.get()
+    }
+
+    /// The client's handshake is done.
+    pub(super) fn has_tls(&self, tls: ClientTls) {
+        // Nobody shakes hands twice.
+        let _ = self.0.tls.set(tls);
+    }
+
+    /// What a trusted peer said of the connection: from now on that is the client.
+    pub(super) fn is_for(&mut self, mut said: Header) {
+        if let Some(Addresses {
+            source,
+            destination,
+        }) = said.addresses
+        {
+            self.0.client = source;
+            self.0.local = destination;
+            self.0.key = client_key(source.ip());
+        }
+        if let Some(id) = said.unique_id.take() {
+            self.0.id = OnceLock::from(id);
+        }
+        self.0.said = Some(said);
+    }
+
+    /// What a trusted peer said of the connection.
+    pub(super) fn said(&self) -> Option<&Header> {
+        self.0.said.as_ref()
+    }
+
+    /// What the session is known by to members, the same to all.
+    pub(super) fn id(&self) -> &[u8] {
+        let id = || format!("{:016x}{:016x}", chance::draw(), chance::draw());
+        self.0.id.get_or_init(|| id().into_bytes().into())
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::gateway::{Gateway, GatewayStatus};
+use super::peer::HeaderStatus;
 use super::server::VirtualServer;
 use super::snat::SnatPorts;
 
@@ -32,6 +33,8 @@ pub struct VirtualServerStatus {
     pub refused_by_limit: u64,
     /// Connections closed because the accept filter said so.
     pub refused_by_filter: u64,
+    /// Connections closed for want of a PROXY header, if they must begin with one.
+    pub headers: Option<HeaderStatus>,
     /// Sessions that found no member to take them.
     pub no_member: u64,
     /// Connects to members that failed or timed out; one session may count several.
@@ -74,6 +77,7 @@ impl VirtualServerStatus {
             total: counters.sessions.get(),
             refused_by_limit: counters.refused_by_limit.get(),
             refused_by_filter: counters.refused_by_filter.get(),
+            headers: server.peers.as_ref().map(|_| counters.headers.status()),
             no_member: counters.no_member.get(),
             connect_failures: counters.connect_failures.get(),
             snat_exhausted: counters.snat_exhausted.get(),

@@ -11,6 +11,7 @@ pub(super) mod handshake;
 pub(super) mod linger;
 mod member;
 mod session;
+mod sni;
 
 pub(super) use buffers::{PLAIN, READ};
 pub(super) use channel::Channel;

@@ -10,6 +10,7 @@ mod member_tls;
 mod modes;
 mod pipelining;
 mod points;
+mod proxy_header;
 mod renewal;
 mod shutdown;
 mod slow;

@@ -75,6 +75,8 @@ pub(crate) fn server(plan: &mut Plan, name: &str, listen: &[&str], policy: Optio
         client_tls: None,
         server_tls: None,
         snat: smtp_lb::config::plan::Snat::Automap,
+        send_proxy: None,
+        accept_proxy: None,
         gateway: None,
         firewall_policy: policy,
         reputation: None,

@@ -54,6 +54,8 @@ pub(crate) const LAYERS: &[Layer] = &[
             "smtp-lb/src/pool/balance/",
             "smtp-lb/src/pool/limit.rs",
             "smtp-lb/src/pool/line.rs",
+            "smtp-lb/src/proxy_protocol.rs",
+            "smtp-lb/src/proxy_protocol/",
             "smtp-lb/src/proxy/gateway/machine.rs",
             "smtp-lb/src/proxy/gateway/machine/",
             "smtp-lb-common/src/",

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::names::Sections;
-use super::{Check, Checked, all};
+use super::{Check, Checked, all, virtual_server};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
     ExternalMonitorPlan, InbandMonitorPlan, MonitorKind, MonitorPlan, Setting,
@@ -41,6 +41,11 @@ pub(super) fn compile(
     Ok(MonitorPlan {
         name: name?,
         kind: kind?,
+        send_proxy: raw
+            .send_proxy
+            .as_deref()
+            .copied()
+            .and_then(virtual_server::send_proxy),
         interval: timing.interval,
         timeout: timing.timeout,
         jitter: timing.jitter,
@@ -141,6 +146,7 @@ fn strange(check: &mut Check<'_>, kind: raw::MonitorKind, raw: &raw::Monitor) ->
         ("rise", span(raw.rise.as_ref()), active),
         ("fall", span(raw.fall.as_ref()), active),
         ("source", span(raw.source.as_ref()), &[Tcp, Icmp, Smtp]),
+        ("send_proxy", span(raw.send_proxy.as_ref()), &[Tcp, Smtp]),
         ("domain", span(raw.domain.as_ref()), &[Smtp]),
         ("tls", span(raw.tls.as_ref()), &[Smtp]),
         ("server_tls", span(raw.server_tls.as_ref()), &[Smtp]),

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::names::Sections;
 use super::pool::SMTP_PORT;
-use super::{Check, Checked, all, scenario, snat};
+use super::{Check, Checked, address_list, all, scenario, snat};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
-    LimitsPlan, PolicyId, PoolId, ProfileId, ReputationId, VirtualServerPlan,
+    AcceptProxyPlan, LimitsPlan, PolicyId, PoolId, ProfileId, ProxyVersion, ReputationId,
+    VirtualServerPlan,
 };
 use crate::config::raw::{self, At};
 use crate::config::value::duration;
@@ -21,6 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_ATTEMPTS: usize = 3;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+const MIN_HEADER_TIMEOUT: Duration = Duration::from_millis(10);
+const MAX_HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_millis(1);
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_mins(10);
 const MAX_HANDSHAKE_TIMEOUT: Duration = Duration::from_mins(10);
@@ -62,6 +66,10 @@ fn one(
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let limits = limits(check, &raw.limits);
+    let accept_proxy = raw.accept_proxy.as_deref();
+    let accept_proxy = accept_proxy
+        .map(|raw| self::accept_proxy(check, raw))
+        .transpose();
     let snat = snat::compile(check, sections, raw.snat.as_ref());
     let scenario = scenario::compile(check, sections, profiles, raw);
     let scenario = scenario?;
@@ -73,12 +81,37 @@ fn one(
         client_tls: scenario.client_tls,
         server_tls: scenario.server_tls,
         snat: snat?,
+        send_proxy: raw.send_proxy.as_deref().copied().and_then(send_proxy),
+        accept_proxy: accept_proxy?,
         gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,
     })
+}
+
+fn accept_proxy(check: &mut Check<'_>, raw: &raw::AcceptProxy) -> Checked<AcceptProxyPlan> {
+    let from = check
+        .must(raw.from.as_ref())
+        .and_then(|texts| address_list::networks(check, texts));
+    let timeout = check.duration_or(
+        raw.timeout.as_ref(),
+        HEADER_TIMEOUT,
+        MIN_HEADER_TIMEOUT..=MAX_HEADER_TIMEOUT,
+    );
+    Ok(AcceptProxyPlan {
+        from: from?,
+        timeout: timeout?,
+    })
+}
+
+pub(super) fn send_proxy(word: raw::SendProxy) -> Option<ProxyVersion> {
+    match word {
+        raw::SendProxy::None => None,
+        raw::SendProxy::V1 => Some(ProxyVersion::V1),
+        raw::SendProxy::V2 => Some(ProxyVersion::V2),
+    }
 }
 
 fn listener(check: &mut Check<'_>, taken: &mut Taken, text: &At<String>) -> Checked<SocketAddr> {

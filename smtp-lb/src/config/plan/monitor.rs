@@ -13,6 +13,8 @@ pub struct MonitorPlan {
     pub name: String,
     /// What is asked.
     pub kind: MonitorKind,
+    /// The PROXY header, of a connection without a client, that begins a connection.
+    pub send_proxy: Option<super::ProxyVersion>,
     /// Time between the starts of two probes. BIG-IP's default: 30 s.
     pub interval: Duration,
     /// Down when no probe succeeded for so long. BIG-IP's default: 91 s.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalar::{At, DurationText, SecretText};
+use super::server::SendProxy;
 
 /// A health check.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,6 +37,8 @@ pub(crate) struct Monitor {
     /// Default: the kernel's choice.
     #[schemars(extend("examples" = ["10.1.0.1"]))]
     pub source: Option<At<String>>,
+    /// The PROXY header that begins a connection. With `tcp` and `smtp`. Default: `"none"`.
+    pub send_proxy: Option<At<SendProxy>>,
     /// Name given in EHLO. With `smtp`. Default: the machine's host name.
     #[schemars(extend("examples" = ["lb.example.org"]))]
     pub domain: Option<At<String>>,

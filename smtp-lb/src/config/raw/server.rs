@@ -35,6 +35,11 @@ pub(crate) struct VirtualServer {
     /// kernel chooses; or the name of a SNAT pool. Default: `"automap"`.
     #[schemars(extend("examples" = ["automap"]))]
     pub snat: Option<At<String>>,
+    /// The PROXY header that members get first on every connection: who the client is. They must expect it.
+    /// Default: `"none"`.
+    pub send_proxy: Option<At<SendProxy>>,
+    /// Every connection begins with a PROXY header, of either version. Default: none does.
+    pub accept_proxy: Option<At<AcceptProxy>>,
     /// SMTP is read. Default: only where it must be.
     pub gateway: Option<At<Gateway>>,
     /// Name of the firewall policy of packets to this virtual server.
@@ -58,6 +63,29 @@ pub(crate) struct SnatPool {
     /// Addresses of this host. Each carries 64512 connections to each member.
     #[schemars(required, length(min = 1, max = 64), extend("examples" = [["10.1.0.5", "10.1.0.6"]]))]
     pub addresses: Option<Vec<At<String>>>,
+}
+
+/// PROXY headers that are read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcceptProxy {
+    /// Networks or addresses of the load balancers in front, which are believed. All others are closed.
+    #[schemars(required, length(min = 1, max = 1000), extend("examples" = [["10.0.0.0/8"]]))]
+    pub from: Option<Vec<At<String>>>,
+    /// Time for a whole header, `"10ms"` to `"1m"`. Default: `"5s"`.
+    pub timeout: Option<At<DurationText>>,
+}
+
+/// A PROXY header that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SendProxy {
+    /// None.
+    None,
+    /// Of version 1: addresses.
+    V1,
+    /// Of version 2: addresses, an id, the client's TLS, and a checksum.
+    V2,
 }
 
 /// How bytes are carried.

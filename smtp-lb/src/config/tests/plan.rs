@@ -37,6 +37,8 @@ fn defaults() {
             client_tls: None,
             server_tls: None,
             snat: Snat::Automap,
+            send_proxy: None,
+            accept_proxy: None,
             gateway: None,
             firewall_policy: None,
             reputation: None,

@@ -12,7 +12,8 @@ use super::transcript::Record;
 use super::{Cause, Step, Subject, connect, encrypt, sasl, secret};
 use crate::chance;
 use crate::config::plan::{
-    Mechanism, MonitorAuthPlan, MonitorMessagePlan, MonitorTlsPlan, SmtpMonitorPlan, Start,
+    Mechanism, MonitorAuthPlan, MonitorMessagePlan, MonitorTlsPlan, ProxyVersion, SmtpMonitorPlan,
+    Start,
 };
 use crate::smtp::reply::{Reply, ReplyParser};
 
@@ -38,6 +39,7 @@ struct Ready {
 pub(super) async fn converse(
     subject: &Subject,
     plan: &SmtpMonitorPlan,
+    proxy: Option<ProxyVersion>,
     record: &mut Record<'_>,
 ) -> Result<(), Cause> {
     record.step(Step::Prepare);
@@ -63,7 +65,7 @@ pub(super) async fn converse(
     }
 
     record.step(Step::Connect);
-    let stream = connect::tcp(subject.address, plan.source).await?;
+    let stream = connect::tcp(subject.address, plan.source, proxy).await?;
     let mut dialogue = Dialogue {
         stream: Box::new(stream),
         parser: ReplyParser::default(),

@@ -36,6 +36,7 @@ fn monitor(kind: MonitorKind) -> MonitorPlan {
     MonitorPlan {
         name: "test".into(),
         kind,
+        send_proxy: None,
         interval: LIMIT,
         timeout: LIMIT,
         jitter: Duration::ZERO,

@@ -103,7 +103,7 @@ async fn ask(
     address: SocketAddr,
 ) -> io::Result<Offer> {
     let timer = pin!(sleep(PATIENCE));
-    let stream = connect::to(address, server.limits.connect_timeout).await?;
+    let stream = connect::to(server, address).await?;
     let mut member = Dialogue {
         channel: Channel::new(Leg::new(stream)),
         parser: ReplyParser::default(),

@@ -32,6 +32,8 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         client_tls: None,
         server_tls: None,
         snat: Snat::Automap,
+        send_proxy: None,
+        accept_proxy: None,
         gateway: None,
         firewall_policy: None,
         reputation: None,

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::buffers::{INCOMING, KEPT, OUTGOING, Outgoing, READ};
 use super::connection::Connection;
+use crate::proxy::identity::ClientTls;
 use crate::proxy::leg::Leg;
 use crate::proxy::scratch;
 use crate::proxy::socket::{self, Source};
@@ -84,6 +85,11 @@ impl Channel {
         let connection = Connection::server(config).map_err(foul)?;
         self.tls = Some(Box::new(connection));
         Ok(())
+    }
+
+    /// What was agreed upon with a client, which asked for the host of this name.
+    pub(super) fn client_tls(&self, name: Option<&str>) -> Option<ClientTls> {
+        self.tls.as_ref()?.client_tls(name)
     }
 
     /// Begins TLS as the client.

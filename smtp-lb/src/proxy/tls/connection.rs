@@ -12,6 +12,7 @@ use rustls::unbuffered::{
 use rustls::{ClientConfig, Error, PeerIncompatible, ProtocolVersion, ServerConfig};
 
 use super::buffers::{KEPT, Outgoing};
+use crate::proxy::identity::ClientTls;
 
 /// Most octets of a record, header included (RFC 5246 6.2.3).
 const RECORD: usize = 5 + 16 * 1024 + 2048;
@@ -88,6 +89,20 @@ impl Connection {
             Side::Server(side) => side.is_handshaking(),
             Side::Client(side) => side.is_handshaking(),
         }
+    }
+
+    /// What was agreed upon with a client, which asked for the host of this name.
+    pub(super) fn client_tls(&self, name: Option<&str>) -> Option<ClientTls> {
+        let Side::Server(side) = &self.side else {
+            return None;
+        };
+        Some(ClientTls {
+            version: side.protocol_version()?,
+            cipher: side.negotiated_cipher_suite()?.suite(),
+            name: name.map(Into::into),
+            protocol: side.alpn_protocol().map(Into::into),
+            certified: side.peer_certificates().is_some(),
+        })
     }
 
     /// Whether what is left to send after the handshake is tickets only, which can wait for what

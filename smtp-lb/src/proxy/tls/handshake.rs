@@ -14,7 +14,9 @@ use tokio::time::{Instant, Sleep};
 use super::channel::Channel;
 use super::linger;
 use super::member::MemberTls;
-use crate::proxy::server::VirtualServer;
+use super::sni;
+use crate::config::plan::ProxyVersion;
+use crate::proxy::server::{Place, VirtualServer};
 use crate::smtp::show;
 
 /// Characters of a cause that are logged.
@@ -22,16 +24,24 @@ const SHOWN: usize = 300;
 
 /// Shakes hands with a client. If that fails it is counted, and the connection is done with.
 pub(in crate::proxy) async fn with_client(
-    server: &VirtualServer,
+    server: &Place,
     client: &mut Channel,
     config: Arc<ServerConfig>,
     mut timer: Pin<&mut Sleep>,
 ) -> io::Result<()> {
+    let asked = sni::Asked::default();
+    let config = match server.send_proxy {
+        Some(ProxyVersion::V2) => sni::overhear(&config, &asked),
+        _ => config,
+    };
     let outcome = match client.accept(config) {
         Ok(()) => complete(client, server.limits.handshake_timeout, timer.as_mut()).await,
         Err(error) => Err(error),
     };
     let Err(error) = &outcome else {
+        if let Some(tls) = client.client_tls(asked.get().map(AsRef::as_ref)) {
+            server.has_tls(tls);
+        }
         return outcome;
     };
     server.counters.handshake_failures.add(1);

@@ -64,7 +64,7 @@ fn configuration(family: Family) -> (String, Vec<(&'static str, SocketAddr)>) {
 }
 
 /// Sends mail and gives the address that Postfix says it came from.
-fn seen(site: &Site, postfix: &Postfix, listen: SocketAddr, source: IpAddr) -> IpAddr {
+pub(super) fn seen(site: &Site, postfix: &Postfix, listen: SocketAddr, source: IpAddr) -> IpAddr {
     let before = postfix.log().len();
     let mut client = Client::connect(Some(&site.outside), Some(source), listen, LONG).unwrap();
     client.hello().unwrap();

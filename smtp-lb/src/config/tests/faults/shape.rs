@@ -13,7 +13,7 @@ fn unknown_keys() {
                 5,
                 "timout",
                 "unknown key `timout` in `virtual_server`",
-                "known here: `client_tls`, `firewall_policy`, `gateway`, `limits`, `listen`, `log_profile`, `mode`, `name`, `pool`, `reputation`, …",
+                "known here: `accept_proxy`, `client_tls`, `firewall_policy`, `gateway`, `limits`, `listen`, `log_profile`, `mode`, `name`, `pool`, …",
             ),
             (
                 11,
