@@ -4,6 +4,7 @@ mod activation;
 mod auth;
 mod balance;
 mod end_of_data;
+mod flapping;
 mod kills;
 mod member_dies;
 mod member_tls;

@@ -22,14 +22,14 @@ const CLIENTS: usize = 6;
 const BOUND: Duration = Duration::from_secs(90);
 
 /// What became of a message, as its client knows it.
-enum Fate {
+pub(super) enum Fate {
     Acknowledged,
     /// Refused for now, by this reply.
     Refused(String),
 }
 
 /// Sends a message command by command, up to the first reply that is not the one of success.
-fn attempt(client: &mut Client, message: &Message) -> Result<Fate> {
+pub(super) fn attempt(client: &mut Client, message: &Message) -> Result<Fate> {
     let to = &message.to[0];
     for (line, code) in [
         (format!("MAIL FROM:<{}>", message.from), 250),
