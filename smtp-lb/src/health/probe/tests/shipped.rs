@@ -4,6 +4,7 @@ use super::mx::{Desk, Fault, PASSWORD, certificate, mx, pem};
 use super::*;
 use crate::config::plan::{ExternalMonitorPlan, Secret, Setting, Start};
 use std::path::{Path, PathBuf};
+use tokio::task::JoinSet;
 
 /// A program, how TLS begins with it, whether it logs in, whether it sends a message.
 const PROGRAMS: [(&str, Option<Start>, bool, bool); 11] = [
@@ -91,54 +92,71 @@ async fn each_is_up_where_all_is_well_and_says_what_it_should() {
 
 #[tokio::test]
 async fn each_is_down_for_each_fault() {
-    let desk = Desk::new();
+    let desk = Arc::new(Desk::new());
     let (server, _) = certificate(false);
-    for (program, start, auth, message) in PROGRAMS {
-        let faults = [
-            (true, Fault::Greeting554, "554"),
-            (true, Fault::ClosesAfterEhlo, "curl"),
-            (true, Fault::SilentAfterGreeting, "timed out"),
-            (true, Fault::Dribbles, "timed out"),
-            (
-                start == Some(Start::StartTls),
-                Fault::NoStartTls,
-                "STARTTLS",
-            ),
-            (
-                start == Some(Start::StartTls),
-                Fault::StartTlsRefused,
-                "454",
-            ),
-            (start == Some(Start::Implicit), Fault::NoTls, "SSL"),
-            (auth, Fault::NoAuth, "AUTH"),
-            (message, Fault::SenderRefused, "550 5.7.1"),
-            (message, Fault::RecipientRefused, "550 5.1.1"),
-            (message, Fault::DataRefused, "451"),
-            (message, Fault::MessageRefused, "452"),
-        ];
-        for (_, fault, says) in faults.into_iter().filter(|(counts, ..)| *counts) {
-            let mx = mx(start, fault, Arc::clone(&server)).await;
-            let done = run(program, mx.address, &[], desk.path("password")).await;
-            let error = done
-                .err()
-                .unwrap_or_else(|| panic!("{program}: {fault:?} not seen"));
-            let error = error.to_string();
-            assert!(
-                error.starts_with("program: nothing printed, exit status: 1"),
-                "{error}"
-            );
-            assert!(
-                says == "curl" || error.contains(says),
-                "{program}, {fault:?}: {error}"
-            );
-            assert!(!error.contains(PASSWORD), "{error}");
-        }
-        if auth {
-            let mx = mx(start, Fault::Nothing, Arc::clone(&server)).await;
-            let done = run(program, mx.address, &[], desk.path("wrong")).await;
-            let error = done.unwrap_err().to_string();
-            assert!(error.contains("535 5.7.8"), "{program}: {error}");
-        }
+    // Most of it is waiting.
+    let mut programs = JoinSet::new();
+    for program in PROGRAMS {
+        programs.spawn(is_down_for_each_fault(
+            program,
+            Arc::clone(&desk),
+            Arc::clone(&server),
+        ));
+    }
+    while let Some(done) = programs.join_next().await {
+        done.unwrap();
+    }
+}
+
+async fn is_down_for_each_fault(
+    (program, start, auth, message): (&'static str, Option<Start>, bool, bool),
+    desk: Arc<Desk>,
+    server: Arc<rustls::ServerConfig>,
+) {
+    let faults = [
+        (true, Fault::Greeting554, "554"),
+        (true, Fault::ClosesAfterEhlo, "curl"),
+        (true, Fault::SilentAfterGreeting, "timed out"),
+        (true, Fault::Dribbles, "timed out"),
+        (
+            start == Some(Start::StartTls),
+            Fault::NoStartTls,
+            "STARTTLS",
+        ),
+        (
+            start == Some(Start::StartTls),
+            Fault::StartTlsRefused,
+            "454",
+        ),
+        (start == Some(Start::Implicit), Fault::NoTls, "SSL"),
+        (auth, Fault::NoAuth, "AUTH"),
+        (message, Fault::SenderRefused, "550 5.7.1"),
+        (message, Fault::RecipientRefused, "550 5.1.1"),
+        (message, Fault::DataRefused, "451"),
+        (message, Fault::MessageRefused, "452"),
+    ];
+    for (_, fault, says) in faults.into_iter().filter(|(counts, ..)| *counts) {
+        let mx = mx(start, fault, Arc::clone(&server)).await;
+        let done = run(program, mx.address, &[], desk.path("password")).await;
+        let error = done
+            .err()
+            .unwrap_or_else(|| panic!("{program}: {fault:?} not seen"));
+        let error = error.to_string();
+        assert!(
+            error.starts_with("program: nothing printed, exit status: 1"),
+            "{error}"
+        );
+        assert!(
+            says == "curl" || error.contains(says),
+            "{program}, {fault:?}: {error}"
+        );
+        assert!(!error.contains(PASSWORD), "{error}");
+    }
+    if auth {
+        let mx = mx(start, Fault::Nothing, Arc::clone(&server)).await;
+        let done = run(program, mx.address, &[], desk.path("wrong")).await;
+        let error = done.unwrap_err().to_string();
+        assert!(error.contains("535 5.7.8"), "{program}: {error}");
     }
 }
 
