@@ -9,5 +9,6 @@ pub mod parameter;
 pub mod path;
 pub mod reply;
 mod show;
+pub mod xclient;
 
 pub use show::show;

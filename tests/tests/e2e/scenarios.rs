@@ -18,5 +18,6 @@ mod slow;
 mod snat;
 mod stage;
 mod start_tls;
+mod xclient;
 
 pub(crate) use stage::{start, virtual_server};

@@ -78,8 +78,9 @@ fn unused(check: &mut Check<'_>, key: &str, name: Option<&At<String>>) {
 fn hidden(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     for (server, raw) in plan.virtual_servers.iter().zip(&raw.virtual_server) {
         // A gateway tells members who the client is, where they listen to that.
-        let known =
-            server.snat == Snat::None || server.send_proxy.is_some() || server.gateway.is_some();
+        let known = server.snat == Snat::None
+            || server.send_proxy.is_some()
+            || server.gateway.as_ref().is_some_and(|it| it.xclient);
         if let (false, Some(place)) = (known, raw.snat.as_ref().or(raw.name.as_ref())) {
             check.warning(
                 place,

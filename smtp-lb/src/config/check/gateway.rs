@@ -52,6 +52,7 @@ pub(super) fn compile(check: &mut Check<'_>, raw: &raw::Gateway) -> Checked<Gate
             Some(raw::LineEndings::Normalize) => LineEndings::Normalize,
         },
         clear_auth: raw.clear_auth.as_deref().copied().unwrap_or(false),
+        xclient: !matches!(raw.xclient, Some(raw::Xclient::Off)),
         bad_commands: number(&raw.bad_commands, BAD_COMMANDS),
         junk_commands: number(&raw.junk_commands, JUNK_COMMANDS),
         recipients: number(&raw.recipients, RECIPIENTS),

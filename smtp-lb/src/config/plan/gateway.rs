@@ -18,6 +18,8 @@ pub struct GatewayPlan {
     pub line_endings: LineEndings,
     /// AUTH is offered and carried without TLS on the client's leg.
     pub clear_auth: bool,
+    /// Members that offer XCLIENT are told who the client is.
+    pub xclient: bool,
     /// Bad commands before the session is closed by 421; slowed after half as many.
     pub bad_commands: usize,
     /// NOOP, RSET and VRFY beyond so many between messages count as bad.

@@ -26,6 +26,8 @@ pub(crate) struct Gateway {
     pub line_endings: Option<LineEndings>,
     /// Offer and carry AUTH without TLS on the client's leg. Default: false.
     pub clear_auth: Option<At<bool>>,
+    /// Tell members that offer XCLIENT who the client is. Default: `"auto"`.
+    pub xclient: Option<Xclient>,
     /// Bad commands before the session is closed; slowed after half as many. Default: 20.
     #[schemars(range(min = 2, max = 10_000))]
     pub bad_commands: Option<At<usize>>,
@@ -80,4 +82,14 @@ pub(crate) enum LineEndings {
     Reject,
     /// They become CRLF, NUL is left out; none of it can end the message.
     Normalize,
+}
+
+/// XCLIENT towards members.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Xclient {
+    /// Where it is offered, and `send_proxy` does not say the same.
+    Auto,
+    /// Never.
+    Off,
 }

@@ -275,6 +275,7 @@ fn gateway_keys() {
             balance_unit: BalanceUnit::Message,
             line_endings: LineEndings::Reject,
             clear_auth: false,
+            xclient: true,
             bad_commands: 20,
             junk_commands: 100,
             recipients: 1000,
@@ -292,6 +293,7 @@ fn gateway_keys() {
         balance_unit = "session"
         line_endings = "normalize"
         clear_auth = true
+        xclient = "off"
         bad_commands = 2
         junk_commands = 3
         recipients = 4
@@ -310,6 +312,7 @@ fn gateway_keys() {
             balance_unit: BalanceUnit::Session,
             line_endings: LineEndings::Normalize,
             clear_auth: true,
+            xclient: false,
             bad_commands: 2,
             junk_commands: 3,
             recipients: 4,

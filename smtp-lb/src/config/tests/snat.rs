@@ -47,6 +47,9 @@ fn members_that_see_our_address_only_are_warned_of() {
     assert_eq!(places("mode = \"passthrough\"", ""), ["\"smtp\""]);
     assert_eq!(places("snat = \"none\"", ""), [""; 0]);
     assert_eq!(places("[virtual_server.gateway]", ""), [""; 0]);
+    let off = "[virtual_server.gateway]\nxclient = \"off\"";
+    assert_eq!(places(off, ""), ["\"smtp\""]);
+    assert_eq!(places(&format!("send_proxy = \"v1\"\n{off}"), ""), [""; 0]);
 }
 
 #[test]

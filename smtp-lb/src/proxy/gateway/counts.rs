@@ -75,7 +75,8 @@ pub struct GatewayStatus {
     pub member_timeouts: u64,
     /// Members that sent octets in the clear after their go-ahead to a handshake.
     pub injections: u64,
-    /// Members that would not speak TLS where they must, or lack what an envelope needs.
+    /// Members that would not speak TLS where they must, refused the XCLIENT that they offer, or lack what
+    /// an envelope needs.
     pub members_unfit: u64,
     /// Sessions closed for a client that was too slow.
     pub client_timeouts: u64,

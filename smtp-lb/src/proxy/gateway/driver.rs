@@ -38,7 +38,10 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
     let Some(gateway) = &place.gateway else {
         return;
     };
-    let machine = Machine::new(std::sync::Arc::clone(&gateway.settings));
+    let mut machine = Machine::new(std::sync::Arc::clone(&gateway.settings));
+    if gateway.settings.plan.xclient && place.send_proxy.is_none() {
+        machine.on_behalf_of(place.client(), place.local());
+    }
     let implicit = gateway.settings.implicit_tls;
     let mut client = Channel::new(Leg::new(client));
     // The session's only timer, for one thing after the other.

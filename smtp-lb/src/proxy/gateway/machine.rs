@@ -28,6 +28,7 @@ mod settings;
 mod text;
 mod timer;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,13 @@ const INBOX: usize = 16 * 1024;
 /// Octets of a message that are read at once.
 const BULK: usize = 64 * 1024;
 
+/// Who the client is, as XCLIENT says it.
+#[derive(Debug)]
+struct Client {
+    address: SocketAddr,
+    local: SocketAddr,
+}
+
 /// One client's session.
 #[derive(Debug)]
 #[expect(
@@ -60,6 +68,8 @@ const BULK: usize = 64 * 1024;
 pub(crate) struct Machine {
     settings: Arc<Settings>,
     phase: Phase,
+    /// Whom members that take XCLIENT are told of, if they are to be.
+    client: Option<Box<Client>>,
     /// Octets of the client that could not be read yet.
     inbox: Vec<u8>,
     /// Within a line that was too long.
@@ -112,6 +122,7 @@ impl Machine {
             tls: settings.implicit_tls,
             settings,
             phase: Phase::Greeting,
+            client: None,
             inbox: Vec::new(),
             skipping: false,
             held: Held::No,
@@ -136,6 +147,11 @@ impl Machine {
             slow_until: None,
             pace: Pace::default(),
         }
+    }
+
+    /// Members that take XCLIENT are to be told of this client, which connected to `local`.
+    pub(crate) fn on_behalf_of(&mut self, address: SocketAddr, local: SocketAddr) {
+        self.client = Some(Box::new(Client { address, local }));
     }
 
     /// Greets, at once or when a member has.

@@ -37,6 +37,7 @@ fn gateway_plan(mode: Mode, members: &[&Member]) -> Plan {
         balance_unit: BalanceUnit::Message,
         line_endings: LineEndings::Reject,
         clear_auth: false,
+        xclient: true,
         bad_commands: 20,
         junk_commands: 100,
         recipients: 1000,

@@ -3,6 +3,7 @@
 use crate::config::plan::{BalanceUnit, Start};
 use crate::smtp::ehlo::Extensions;
 use crate::smtp::reply::ReplyParser;
+use crate::smtp::xclient::{self, Attributes};
 
 use super::leg::{Cursor, Leg, Open, State};
 use super::phase::{Held, Phase};
@@ -36,6 +37,7 @@ impl Machine {
                 State::Greeted if wanted => self.say_hello(b"EHLO ", State::Ehlo, out),
                 State::NoEhlo => self.say_hello(b"HELO ", State::Helo, out),
                 State::Offered => self.say(b"STARTTLS\r\n", State::StartTls, out),
+                State::Introduce(takes) => self.introduce(takes, out),
                 State::GoAhead => {
                     open.state = State::Handshake;
                     out.acts.push_back(Act::MemberTls);
@@ -57,7 +59,11 @@ impl Machine {
         };
         open.parser.is_mid_reply()
             && match open.state {
-                State::Served | State::Undo | State::NoEhlo | State::Offered => true,
+                State::Served
+                | State::Undo
+                | State::NoEhlo
+                | State::Offered
+                | State::Introduce(_) => true,
                 State::Greeted | State::Ready(_) => !open.state.awaits() && self.wants_leg(),
                 _ => false,
             }
@@ -163,6 +169,15 @@ impl Machine {
         false
     }
 
+    /// Says on whose behalf the session is. All that was offered before is void, and asked for anew.
+    fn introduce(&mut self, takes: Attributes, out: &mut Output) -> bool {
+        let Some(client) = &self.client else {
+            return false;
+        };
+        let line = xclient::command(takes, client.address, client.local, self.name.as_deref());
+        self.say(line.as_bytes(), State::Introduced, out)
+    }
+
     /// Takes up the leg that was asked for.
     pub(super) fn take_up(&mut self, index: usize, parked: bool) {
         let known = self.parked.iter().position(|(at, _)| *at == index);
@@ -173,6 +188,7 @@ impl Machine {
         self.leg = Leg::Open(Open {
             index,
             reused: terms.is_some(),
+            introduced: terms.is_some(),
             secure: terms.is_some() || self.settings.member_tls != Some(Start::StartTls),
             state: terms.map_or(State::Greeting, |_| State::FRESH),
             terms: terms.unwrap_or_default(),

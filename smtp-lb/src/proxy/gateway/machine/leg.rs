@@ -2,6 +2,7 @@
 
 use crate::smtp::ehlo::{Extensions, Offer};
 use crate::smtp::reply::ReplyParser;
+use crate::smtp::xclient::Attributes;
 
 use super::envelope::Envelope;
 
@@ -25,6 +26,8 @@ pub(super) struct Open {
     pub(super) reused: bool,
     /// TLS, if there is to be any, is on.
     pub(super) secure: bool,
+    /// It heard who the client is, or served before without.
+    pub(super) introduced: bool,
     /// What it offers and heard.
     pub(super) terms: Terms,
     pub(super) parser: ReplyParser,
@@ -76,6 +79,10 @@ pub(super) enum State {
     Offered,
     /// STARTTLS was said.
     StartTls,
+    /// XCLIENT is offered, and next.
+    Introduce(Attributes),
+    /// XCLIENT was said.
+    Introduced,
     /// The handshake is next.
     GoAhead,
     /// The handshake is under way.
@@ -133,6 +140,7 @@ impl State {
             | Self::Ehlo
             | Self::Helo
             | Self::StartTls
+            | Self::Introduced
             | Self::Reset
             | Self::DataAsked
             | Self::TextEnded
@@ -149,6 +157,7 @@ impl State {
             Self::Greeted
                 | Self::NoEhlo
                 | Self::Offered
+                | Self::Introduce(_)
                 | Self::Ready(_)
                 | Self::Undo
                 | Self::Reset

@@ -3,6 +3,7 @@
 use crate::config::plan::Start;
 use crate::smtp::ehlo::{Extensions, Offer};
 use crate::smtp::reply::Reply;
+use crate::smtp::xclient::Attributes;
 
 use super::leg::{Leg, State, Terms};
 use super::phase::Phase;
@@ -53,12 +54,17 @@ impl Machine {
                     self.greet(text.unwrap_or_default(), out);
                 }
             }
-            State::Ehlo if first == 2 => self.offered(&Offer::parse(&reply), out),
+            State::Ehlo if first == 2 => self.offered(&reply, out),
             State::Ehlo if first == 5 && open.secure => open.state = State::NoEhlo,
             State::Helo if first == 2 => self.learned(Offer::default(), out),
             State::StartTls if reply.code == 220 => open.state = State::GoAhead,
             State::Reset if first == 2 => open.state = State::Served,
-            State::StartTls | State::Ehlo | State::Helo => self.unfit(out),
+            State::Introduced if reply.code == 220 => {
+                open.introduced = true;
+                open.state = State::Greeted;
+            }
+            // It would take us for the client, and trust us more than one.
+            State::Introduced | State::StartTls | State::Ehlo | State::Helo => self.unfit(out),
             State::Greeting | State::Reset => self.part(out),
             State::Ready(cursor) if cursor.awaited > 0 => self.line_answered(cursor, &reply, out),
             State::DataAsked => self.data_answered(&reply, out),
@@ -91,12 +97,20 @@ impl Machine {
         }
     }
 
-    fn offered(&mut self, offer: &Offer, out: &mut Output) {
+    fn offered(&mut self, reply: &Reply, out: &mut Output) {
         let Leg::Open(open) = &mut self.leg else {
             return;
         };
+        let offer = Offer::parse(reply);
         if open.secure {
-            return self.learned(offer.clone(), out);
+            if self.client.is_some()
+                && !open.introduced
+                && let Some(takes) = Attributes::offered(reply)
+            {
+                open.state = State::Introduce(takes);
+                return;
+            }
+            return self.learned(offer, out);
         }
         if offer.extensions.contains(Extensions::STARTTLS) {
             open.state = State::Offered;

@@ -125,6 +125,7 @@ fn settings(first: u8, second: u8) -> Settings {
                 LineEndings::Reject
             },
             clear_auth: bit(first, 2),
+            xclient: true,
             bad_commands: if bit(second, 3) { 4 } else { 20 },
             junk_commands: 4,
             recipients: if bit(second, 2) { 2 } else { 1000 },

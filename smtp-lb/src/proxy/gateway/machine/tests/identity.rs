@@ -1,7 +1,9 @@
 //! Points 7, 10, 15 and 16: who speaks, and out of turn.
 
 use super::super::Count;
-use super::stage::{ABORT, CLOSE, EHLO, FRESH, OFFER, QUIT, every_split, settings, usual};
+use super::stage::{
+    ABORT, CLOSE, EHLO, FRESH, OFFER, OTHER, QUIT, Stage, every_split, settings, usual,
+};
 
 const EARLY: &str = "554 5.5.0 You spoke out of turn, closing\r\n";
 
@@ -86,5 +88,55 @@ fn point_16_a_proxy_header_is_no_command() {
             &[],
         );
         s.client("EHLO c\r\n").expect(OFFER, "", &[]);
+    });
+}
+
+const TAKES: &str = "250-m1\r\n250-PIPELINING\r\n250 XCLIENT NAME ADDR PORT HELO\r\n";
+const SAID: &str = "XCLIENT NAME=[UNAVAILABLE] PORT=1025 HELO=c.example ADDR=192.0.2.1\r\n";
+
+fn behalf(s: &mut Stage) -> &mut Stage {
+    let (client, local) = ("192.0.2.1:1025", "198.51.100.1:25");
+    s.call_with(|machine, _, _| {
+        machine.on_behalf_of(client.parse().unwrap(), local.parse().unwrap());
+    })
+}
+
+fn offered(s: &mut Stage) -> &mut Stage {
+    behalf(s).hello();
+    s.client("MAIL FROM:<a@a>\r\n").expect("", "", FRESH);
+    s.connected(0, false).member("220 m\r\n");
+    s.expect("", "EHLO c.example\r\n", &[]);
+    s.member(TAKES).expect("", SAID, &[])
+}
+
+#[test]
+fn point_15_members_that_take_xclient_hear_who_the_client_is() {
+    usual(|s| {
+        offered(s)
+            .member("220 m1\r\n")
+            .expect("", "EHLO c.example\r\n", &[]);
+        // Once is enough, and what is offered now counts.
+        s.member(TAKES).expect("", "MAIL FROM:<a@a>\r\n", &[]);
+        s.member("250 2.1.0 m\r\n")
+            .expect("250 2.1.0 m\r\n", "", &[]);
+    });
+}
+
+#[test]
+fn point_15_a_member_that_would_take_us_for_the_client_is_left() {
+    for refusal in ["550 5.7.0 no\r\n", "250 2.0.0 what\r\n", "450 later\r\n"] {
+        usual(|s| {
+            let acts = [QUIT, OTHER].concat();
+            offered(s).member(refusal).expect("", "QUIT\r\n", &acts);
+            s.counted(Count::MemberUnfit, 1);
+        });
+    }
+}
+
+/// Its XCLIENT has no ADDR.
+#[test]
+fn point_15_members_that_take_no_address_hear_nothing() {
+    usual(|s| {
+        behalf(s).envelope();
     });
 }

@@ -39,6 +39,7 @@ pub(super) fn settings() -> Settings {
             balance_unit: BalanceUnit::Message,
             line_endings: LineEndings::Reject,
             clear_auth: false,
+            xclient: true,
             bad_commands: 20,
             junk_commands: 100,
             recipients: 1000,
