@@ -5,6 +5,7 @@ mod auth;
 mod balance;
 mod end_of_data;
 mod flapping;
+mod haproxy;
 mod kills;
 mod member_dies;
 mod member_tls;

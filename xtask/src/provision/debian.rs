@@ -19,6 +19,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("socat", "socat"),
     ("curl", "curl"),
     ("postfix", "postfix"),
+    ("haproxy", "haproxy"),
     ("rsyslog", "rsyslogd"),
     (
         "rsyslog-openssl",
