@@ -2,6 +2,7 @@
 
 mod faults;
 mod handshake;
+mod identity;
 pub(super) mod peer;
 mod relay;
 
