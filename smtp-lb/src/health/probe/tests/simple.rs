@@ -1,6 +1,7 @@
 //! TCP and ICMP.
 
 use super::*;
+use crate::config::plan::ProxyVersion;
 use std::net::IpAddr;
 
 fn tcp(source: Option<&str>) -> MonitorPlan {
@@ -69,4 +70,26 @@ async fn inband_has_no_probe() {
     let address = "127.0.0.1:1".parse().unwrap();
     let error = probe(&subject(address), &plan, LIMIT).await.unwrap_err();
     assert!(matches!(error.cause, Cause::Passive), "{error}");
+}
+
+#[tokio::test]
+async fn a_header_says_that_there_is_no_client() {
+    let local = b"\r\n\r\n\0\r\nQUIT\n\x20\x00";
+    for (version, begins) in [
+        (ProxyVersion::V1, &b"PROXY UNKNOWN\r\n"[..]),
+        (ProxyVersion::V2, &local[..]),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let subject = subject(address);
+        let plan = MonitorPlan {
+            send_proxy: Some(version),
+            ..tcp(None)
+        };
+        let (outcome, accepted) = tokio::join!(probe(&subject, &plan, LIMIT), listener.accept());
+        outcome.unwrap();
+        let mut said = Vec::new();
+        accepted.unwrap().0.read_to_end(&mut said).await.unwrap();
+        assert!(said.starts_with(begins), "{said:?}");
+    }
 }
