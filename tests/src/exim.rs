@@ -32,6 +32,39 @@ impl Exim {
     /// Starts it on every address of the namespace, under this name: port 25 with STARTTLS, port
     /// 465 with TLS from the first octet. Mail to [`DOMAIN`], any user, goes to one mailbox.
     pub fn start(netns: &Arc<Netns>, name: &str, tls: &Leaf) -> Result<Self> {
+        Self::start_with(netns, name, tls, "")
+    }
+
+    /// The same with a user, who may log in by PLAIN, LOGIN and CRAM-MD5, in the clear too; mail to
+    /// `refused`, in any domain, is.
+    pub fn start_auth(
+        netns: &Arc<Netns>,
+        name: &str,
+        tls: &Leaf,
+        (user, password): (&str, &str),
+    ) -> Result<Self> {
+        let more = format!(
+            "begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = <| Username: | Password:
+  server_condition = ${{if and{{{{eq{{$auth1}}{{{user}}}}}{{eq{{$auth2}}{{{password}}}}}}}}}
+cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${{if eq{{$auth1}}{{{user}}}{{{password}}}fail}}
+"
+        );
+        Self::start_with(netns, name, tls, &more)
+    }
+
+    fn start_with(netns: &Arc<Netns>, name: &str, tls: &Leaf, more: &str) -> Result<Self> {
         let program = unpacked()?;
         let folder = temporary("exim")?;
         let path = folder.path();
@@ -49,7 +82,8 @@ impl Exim {
             fs::set_permissions(&to, Permissions::from_mode(0o600))?;
             chown(&to, Some(nobody.0), Some(nobody.1))?;
         }
-        fs::write(path.join("exim.conf"), configuration(path, name, &program))?;
+        let text = configuration(path, name, &program) + more;
+        fs::write(path.join("exim.conf"), text)?;
         accounts(path, nobody)?;
 
         // Debian's Exim looks for a user that only its package makes: it gets one, in a mount
@@ -164,7 +198,7 @@ smtp_accept_max_per_connection = 0
 smtp_accept_queue_per_connection = 0
 rfc1413_query_timeout = 0s
 host_lookup =
-acl_smtp_rcpt = accept
+acl_smtp_rcpt = ${{if eq{{$local_part}}{{refused}}{{deny}}{{accept}}}}
 acl_smtp_data = accept
 
 begin routers

@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod daemon;
 pub mod digest;
 pub mod dns_server;
+pub mod dovecot;
 pub mod exim;
 pub mod faulty_member;
 

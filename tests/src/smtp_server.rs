@@ -22,6 +22,8 @@ pub enum Behaviour {
     RefuseSession,
     /// Takes the connection and says nothing.
     Silent,
+    /// Greets an octet a second.
+    Dribbles,
     /// Greets and closes.
     CloseAfterGreeting,
     /// Answers EHLO with 502; HELO works.

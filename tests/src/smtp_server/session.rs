@@ -35,6 +35,13 @@ pub(super) fn serve(
             let _ = client.line()?;
             return Ok(());
         }
+        Behaviour::Dribbles => {
+            for octet in format!("220 {name} {}", "slow ".repeat(20)).bytes() {
+                client.writer.write_all(&[octet])?;
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            return Ok(());
+        }
         _ => client.say(&format!("220 {name} ESMTP"))?,
     }
     if behaviour == Behaviour::CloseAfterGreeting {

@@ -20,6 +20,7 @@ mod load;
 mod mail;
 mod many;
 mod members;
+mod monitors;
 mod observe;
 mod outlive;
 mod refusal;

@@ -25,6 +25,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
         "rsyslog-openssl",
         "/usr/share/doc/rsyslog-openssl/copyright",
     ),
+    ("dovecot-core", "dovecot"),
     ("sasl2-bin", "saslpasswd2"),
     (
         "libsasl2-modules",
