@@ -64,17 +64,14 @@ impl<'a> XdpFrame<'a> {
             if read_unaligned(answer.cast::<u64>()) != MAGIC {
                 return false;
             }
-            let answer = answer.cast::<u32>();
-            answer.add(2).write_volatile(decision.slot);
+            let words = answer.cast::<u32>();
+            words.add(2).write_volatile(decision.slot);
+            words.add(4).write_volatile(decision.listed.set);
             let answer = answer.cast::<u8>();
             answer.add(12).write_volatile(decision.verdict as u8);
             answer.add(13).write_volatile(decision.reason as u8);
             answer.add(14).write_volatile(u8::from(decision.log));
             answer.add(15).write_volatile(1);
-            answer
-                .add(16)
-                .cast::<u32>()
-                .write_volatile(decision.listed.set);
         }
         true
     }
