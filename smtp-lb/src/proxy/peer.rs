@@ -116,11 +116,14 @@ async fn admit(peer: &TcpStream, place: &mut Place, filter: Arc<dyn AcceptFilter
         }
     };
     let named = header.addresses.is_some();
+    // What the client connected to is an address of the peer's: policies are those of ours.
+    let listener = place.local();
     place.is_for(header);
     if !named {
         return true;
     }
-    let allows = || filter.allows(place.client(), place.local());
+    let listener = judged_at(listener, place.client(), &place.listen);
+    let allows = || filter.allows(place.client(), listener);
     let Ok(allowed) = catch_unwind(AssertUnwindSafe(allows)) else {
         place.counters.panics.add(1);
         return false;
@@ -129,6 +132,22 @@ async fn admit(peer: &TcpStream, place: &mut Place, filter: Arc<dyn AcceptFilter
         place.counters.refused_by_filter.add(1);
     }
     allowed
+}
+
+/// The address of ours by which a policy is found. A client of the other version of IP is judged by the
+/// listener as it is written: of an address under a wildcard, policies know that of its own version only.
+pub(super) fn judged_at(
+    local: SocketAddr,
+    client: SocketAddr,
+    listen: &[SocketAddr],
+) -> SocketAddr {
+    if client.is_ipv4() == local.is_ipv4() || listen.contains(&local) {
+        return local;
+    }
+    let wildcard = |it: &&SocketAddr| {
+        it.ip().is_unspecified() && it.is_ipv4() == local.is_ipv4() && it.port() == local.port()
+    };
+    listen.iter().find(wildcard).copied().unwrap_or(local)
 }
 
 /// Reads a header, and nothing after it: that may be the client's, or TLS.

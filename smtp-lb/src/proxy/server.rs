@@ -155,9 +155,11 @@ impl Place {
             destination,
         }) = said.addresses
         {
-            self.0.client = source;
-            self.0.local = destination;
-            self.0.key = client_key(source.ip());
+            // IPv4 within IPv6 is IPv4 to every rule, address and member.
+            let plain = |it: SocketAddr| SocketAddr::new(it.ip().to_canonical(), it.port());
+            self.0.client = plain(source);
+            self.0.local = plain(destination);
+            self.0.key = client_key(self.0.client.ip());
         }
         if let Some(id) = said.unique_id.take() {
             self.0.id = OnceLock::from(id);

@@ -125,8 +125,9 @@ async fn what_is_no_header_is_closed_and_counted_by_cause() {
 struct Refuses(&'static str);
 
 impl AcceptFilter for Refuses {
-    fn allows(&self, client: SocketAddr, _: SocketAddr) -> bool {
-        client.ip().to_string() != self.0
+    fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool {
+        // A policy is found by an address of ours, never by one that a peer names.
+        client.ip().to_string() != self.0 && local.ip().is_loopback()
     }
 }
 
@@ -135,14 +136,22 @@ async fn the_filter_judges_the_client_whom_the_header_names() {
     let member = echo(V4, "220\r\n").await;
     let plan = plan_from("127.0.0.0/8", LONG, &[member]);
     let fixture = Fixture::filtered(&plan, Refuses("192.0.2.66"));
-    for (source, heard) in [("192.0.2.66:1", &b""[..]), ("192.0.2.1:1", b"220\r\n")] {
+    for (header, heard) in [
+        ("PROXY TCP4 192.0.2.66 203.0.113.25 1 25\r\n", &b""[..]),
+        ("PROXY TCP4 192.0.2.1 203.0.113.25 1 25\r\n", b"220\r\n"),
+        // Dressed as IPv6.
+        ("PROXY TCP6 ::ffff:192.0.2.66 2001:db8::25 1 25\r\n", b""),
+        (
+            "PROXY TCP6 ::ffff:192.0.2.1 ::ffff:203.0.113.25 1 25\r\n",
+            b"220\r\n",
+        ),
+    ] {
         let mut client = fixture.connect().await;
-        let header = proxy_protocol::encode(ProxyVersion::V1, &header(source));
-        client.write_all(&header).await.expect("write");
+        client.write_all(header.as_bytes()).await.expect("write");
         client.shutdown().await.expect("shutdown");
-        assert_eq!(rest(&mut client).await, heard, "{source}");
+        assert_eq!(rest(&mut client).await, heard, "{header}");
     }
-    assert_eq!(fixture.status().refused_by_filter, 1);
+    assert_eq!(fixture.status().refused_by_filter, 2);
 }
 
 #[tokio::test]
@@ -167,4 +176,19 @@ async fn members_are_told_of_the_client_whom_the_header_names() {
     let mut heard = vec![0; octets.len()];
     member.read_exact(&mut heard).await.expect("read");
     assert_eq!(heard, octets);
+}
+
+#[test]
+fn policies_are_found_by_the_listener_whatever_the_version_of_ip() {
+    let at = |text: &str| text.parse::<SocketAddr>().expect("address");
+    let judged = |local, client, listen: &[&str]| {
+        let listen: Vec<SocketAddr> = listen.iter().map(|it| at(it)).collect();
+        crate::proxy::peer::judged_at(at(local), at(client), &listen).to_string()
+    };
+    let wildcards = ["0.0.0.0:25", "[::]:25", "0.0.0.0:26"];
+    let (v4, v6) = ("192.0.2.66:1", "[2001:db8::66]:1");
+    assert_eq!(judged("10.0.0.1:25", v4, &wildcards), "10.0.0.1:25");
+    assert_eq!(judged("10.0.0.1:25", v6, &wildcards), "0.0.0.0:25");
+    assert_eq!(judged("[fd00::1]:25", v4, &wildcards), "[::]:25");
+    assert_eq!(judged("10.0.0.1:25", v6, &["10.0.0.1:25"]), "10.0.0.1:25");
 }
