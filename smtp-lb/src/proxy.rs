@@ -124,6 +124,7 @@ impl Proxy {
     ) -> Result<Prepared, ProxyError> {
         let workers = self.workers();
         let state = self.state();
+        self.registry.sweep();
         let common = (&self.sessions, &self.draining, &self.registry);
         let servers: Vec<_> = plan
             .virtual_servers

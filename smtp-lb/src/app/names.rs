@@ -138,6 +138,8 @@ impl Names {
         {
             let written = kept::write(folder, &self.table());
             if let Err(error) = written {
+                // The next round tries again.
+                self.unkept.store(true, Ordering::Relaxed);
                 tracing::warn!("addresses of members' names are not kept: {error}");
             }
         }

@@ -85,12 +85,15 @@ impl Attempts {
             .as_mut()
             .reset(Instant::now() + place.limits.connect_timeout);
         let address = lease.member().address();
-        for way in place
-            .source
-            .ways(lease.index(), place.client().ip(), address.ip())
-        {
+        let client = place.client().ip();
+        let mut ways = place.source.ways(lease.index(), client, address.ip());
+        while let Some(way) = ways.next() {
             let (socket, port) = match bound(address, way) {
                 Ok(bound) => bound,
+                Err(error) if snat::is_missing(&error) => {
+                    ways.next_address();
+                    continue;
+                }
                 Err(error) if snat::is_taken(&error) => continue,
                 Err(error) => return self.no_socket(place, &error),
             };

@@ -7,8 +7,8 @@ mod ports;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde::Serialize;
 use socket2::SockRef;
@@ -30,6 +30,8 @@ pub(super) struct Pair {
     address: IpAddr,
     member: SocketAddr,
     ports: Ports,
+    /// It was told that the host does not have the address.
+    missing: AtomicBool,
     bus: Bus,
 }
 
@@ -69,12 +71,32 @@ impl Pair {
             pair: Arc::clone(self),
         })
     }
+
+    /// Tells once that the host does not have the address, until it has.
+    fn is_missing(&self, missing: bool) {
+        if self.missing.load(Ordering::Relaxed) == missing
+            || self.missing.swap(missing, Ordering::Relaxed) == missing
+        {
+            return;
+        }
+        if missing {
+            let what = "snat_address_lost";
+            let detail = format!(
+                "this host has no address {}, which a SNAT pool names",
+                self.address
+            );
+            tracing::warn!("{what}: {detail}");
+            self.bus.tell(Kind::System(SystemEvent { what, detail }));
+        }
+    }
 }
+
+type Pairs = HashMap<(IpAddr, SocketAddr), Weak<Pair>>;
 
 /// All pairs that are in use, so that plans and virtual servers share them.
 #[derive(Debug)]
 pub(super) struct Registry {
-    pairs: Mutex<HashMap<(IpAddr, SocketAddr), Weak<Pair>>>,
+    pairs: Mutex<Pairs>,
     bus: Bus,
 }
 
@@ -87,8 +109,7 @@ impl Registry {
     }
 
     fn pair(&self, address: IpAddr, member: SocketAddr) -> Arc<Pair> {
-        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        pairs.retain(|_, pair| pair.strong_count() > 0);
+        let mut pairs = self.lock();
         if let Some(pair) = pairs.get(&(address, member)).and_then(Weak::upgrade) {
             return pair;
         }
@@ -96,10 +117,20 @@ impl Registry {
             address,
             member,
             ports: Ports::default(),
+            missing: AtomicBool::new(false),
             bus: self.bus.clone(),
         });
         pairs.insert((address, member), Arc::downgrade(&pair));
         pair
+    }
+
+    /// Forgets what no plan and no connection has any more: once for each plan.
+    pub(super) fn sweep(&self) {
+        self.lock().retain(|_, pair| pair.strong_count() > 0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pairs> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -226,6 +257,15 @@ pub(super) enum Ways<'a> {
     },
 }
 
+impl Ways<'_> {
+    /// No port of this address will do: on to the next one.
+    pub(super) fn next_address(&mut self) {
+        if let Self::Pairs { passed, .. } = self {
+            *passed += 1;
+        }
+    }
+}
+
 impl Iterator for Ways<'_> {
     type Item = Way;
 
@@ -270,11 +310,18 @@ impl Way {
             Self::Port(port) => {
                 // The same port goes to other members, too: what must differ is the pair.
                 socket.set_reuseaddr(true)?;
-                socket.bind(SocketAddr::new(port.pair.address, port.port))?;
-                Ok(Some(port))
+                let bound = socket.bind(SocketAddr::new(port.pair.address, port.port));
+                let missing = bound.as_ref().is_err_and(is_missing);
+                port.pair.is_missing(missing);
+                bound.map(|()| Some(port))
             }
         }
     }
+}
+
+/// Whether the host does not have the address that was to be bound.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 /// Whether another port may do: somebody else has this one, or its last connection lingers.
@@ -356,7 +403,11 @@ mod tests {
         assert_eq!(after.ports()[0].used, 1);
         drop(held);
         assert_eq!(after.ports()[0].used, 0);
+        registry.sweep();
+        assert_eq!(registry.lock().len(), 1);
         drop(after);
+        registry.sweep();
+        assert_eq!(registry.lock().len(), 0);
         assert_eq!(make().ports()[0].exhausted, 0);
     }
 
@@ -370,5 +421,33 @@ mod tests {
         assert_eq!(Source::Client.ways(0, client, client).count(), 1);
         let member = "2001:db8::8".parse().unwrap();
         assert_eq!(Source::Client.ways(0, client, member).count(), 0);
+    }
+
+    /// 192.0.2.1 is nobody's, the loopback address is everybody's.
+    #[tokio::test]
+    async fn an_address_that_the_host_lacks_is_told_once_and_passed_by() {
+        let (bus, mut told) = Bus::channel(10);
+        let registry = Registry::new(bus);
+        let source = source(&registry, &["192.0.2.1", "127.0.0.1"], &["127.0.0.1:25"]);
+        let client = "198.51.100.1".parse().unwrap();
+        for _ in 0..4 {
+            let mut ways = source.ways(0, client, client);
+            let mut tries = 0;
+            let _bound = loop {
+                tries += 1;
+                let socket = TcpSocket::new_v4().unwrap();
+                match ways.next().unwrap().bind(&socket) {
+                    Ok(port) => break port,
+                    Err(error) if is_missing(&error) => ways.next_address(),
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            assert!(tries <= 2, "{tries}");
+        }
+        let Kind::System(event) = told.try_recv().unwrap().kind else {
+            panic!("of the system");
+        };
+        assert_eq!(event.what, "snat_address_lost");
+        assert!(told.try_recv().is_err(), "once");
     }
 }

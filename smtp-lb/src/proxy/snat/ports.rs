@@ -1,5 +1,6 @@
 //! The ports of one address of ours towards one member: who has which, and how many are left.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// First port that is given out; those below are for services.
@@ -12,10 +13,11 @@ const MARKS: [usize; 3] = [80, 95, 100];
 const SLACK: usize = 5;
 
 /// Shared by all workers; taking and giving back is a few atomic operations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ports {
-    /// One bit a port, set while it is in use.
-    taken: Box<[AtomicU64]>,
+    /// One bit a port, set while it is in use. Made with the first one: a plan has many pairs that nobody
+    /// comes to use.
+    taken: OnceLock<Box<[AtomicU64]>>,
     used: AtomicUsize,
     /// Where the next search begins. It goes round, so that a port rests as long as it can: its last
     /// connection may linger in the kernel.
@@ -25,26 +27,17 @@ pub(super) struct Ports {
     exhausted: AtomicU64,
 }
 
-impl Default for Ports {
-    fn default() -> Self {
-        Self {
-            taken: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
-            used: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
-            told: AtomicU8::new(0),
-            exhausted: AtomicU64::new(0),
-        }
-    }
-}
-
 impl Ports {
     /// A port that nobody has; none if all are in use, which is counted.
     pub(super) fn take(&self) -> Option<u16> {
         let start = self.next.fetch_add(1, Ordering::Relaxed) % CAPACITY;
         let first = start / 64;
+        let taken = self
+            .taken
+            .get_or_init(|| (0..WORDS).map(|_| AtomicU64::new(0)).collect());
         for step in 0..=WORDS {
             let index = (first + step) % WORDS;
-            let Some(word) = self.taken.get(index) else {
+            let Some(word) = taken.get(index) else {
                 break;
             };
             // Of the word that it begins in, the ports from there on; at the end those before.
@@ -76,7 +69,7 @@ impl Ports {
     /// Gives back a port that was taken.
     pub(super) fn give(&self, port: u16) {
         let offset = usize::from(port.saturating_sub(FIRST));
-        if let Some(word) = self.taken.get(offset / 64) {
+        if let Some(word) = self.taken.get().and_then(|taken| taken.get(offset / 64)) {
             let bit = 1 << (offset % 64);
             if word.fetch_and(!bit, Ordering::Relaxed) & bit != 0 {
                 self.used.fetch_sub(1, Ordering::Relaxed);
