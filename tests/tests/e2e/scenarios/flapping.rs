@@ -167,7 +167,7 @@ fn run(family: Family, keys: &str, bound: Duration) -> HashMap<String, Option<Fa
     let site = Site::new().unwrap();
     let mut troupe = Troupe::new(&site, family);
     let server = virtual_server("mail", family.service(), keys, &troupe.addresses());
-    // Members are judged, too: by probes and by what sessions meet.
+    // Members are judged, too, by probes.
     let monitors = "[[monitor]]\nname = \"probe\"\ntype = \"smtp\"\ninterval = \"200ms\"\n\
                     timeout = \"700ms\"\n";
     let server = server.replace("members = [", "monitors = [\"probe\"]\nmembers = [");
@@ -222,6 +222,11 @@ fn run(family: Family, keys: &str, bound: Duration) -> HashMap<String, Option<Fa
     assert!(sessions > 100, "{sessions} sessions");
     let status = &host.status().virtual_servers[0];
     assert_eq!(status.panics, 0);
+    println!(
+        "{} messages, {} acknowledged",
+        fates.len(),
+        acknowledged(&fates)
+    );
     fates
 }
 
