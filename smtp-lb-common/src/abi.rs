@@ -1,7 +1,7 @@
 //! Names and sizes that the object, the loader and the tests must agree on.
 
 /// Changes with every change of a shared layout: pins of another version are not reused.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// The XDP program.
 pub const PROGRAM: &str = "smtp_lb";
@@ -74,7 +74,7 @@ pub struct Tally {
 
 /// What the program as a whole has counted, on one CPU.
 ///
-/// `received = accepted + dropped` and `asked = sent + limited + ring_full` hold at rest.
+/// `received = accepted + dropped + rejected` and `asked = sent + limited + ring_full` hold at rest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Totals {
@@ -82,8 +82,10 @@ pub struct Totals {
     pub received: Tally,
     /// Frames let on.
     pub accepted: Tally,
-    /// Frames taken away.
+    /// Frames taken away without a word.
     pub dropped: Tally,
+    /// Frames taken away and answered.
+    pub rejected: Tally,
     /// Events that rules asked for.
     pub asked: u64,
     /// Events given to a ring.
@@ -92,7 +94,11 @@ pub struct Totals {
     pub limited: u64,
     /// Events for which the ring had no room.
     pub ring_full: u64,
+    /// Of those dropped: what a rule rejects and the rate of answers did not let be answered.
+    pub answers_limited: u64,
+    /// Of those rejected: no answer could be made in the frame.
+    pub answers_failed: u64,
 }
 
 const _: () =
-    assert!(size_of::<Tally>() == 16 && size_of::<SlotTally>() == 24 && size_of::<Totals>() == 80);
+    assert!(size_of::<Tally>() == 16 && size_of::<SlotTally>() == 24 && size_of::<Totals>() == 112);

@@ -30,7 +30,7 @@ pub const fn pack(parsed: &Parsed) -> Flat {
         parsed.vlan as u64
             | (packet.sport as u64) << 16
             | (packet.dport as u64) << 32
-            | (packet.icmp_offset as u64) << 48,
+            | (packet.offset as u64) << 48,
         stop as u64
             | (packet.v6 as u64) << 8
             | (packet.protocol as u64) << 16
@@ -67,7 +67,7 @@ pub const fn unpack(flat: &Flat) -> Parsed {
             dport: (ports >> 32) as u16,
             flags: (rest >> 40) as u8,
             icmp_type: (rest >> 48) as u8,
-            icmp_offset: (ports >> 48) as u16,
+            offset: (ports >> 48) as u16,
         },
     }
 }

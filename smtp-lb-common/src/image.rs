@@ -16,6 +16,7 @@
 //! Kernel and userspace read it through [`Image`]; only the compiler in userspace writes it.
 
 use crate::bucket::Rate;
+use crate::reason::Verdict;
 
 /// 64 bytes: a cache line, and one map element.
 pub type Line = [u64; 8];
@@ -242,8 +243,9 @@ pub struct Entry {
     pub protocol: u16,
     /// The rule has a port condition.
     pub ports: Option<(u16, u16)>,
-    /// The rule drops.
-    pub drop: bool,
+    /// What the rule does. A rule that rejects has two slots: `slot`, and behind it the one that
+    /// counts what it drops, because it may not be answered.
+    pub verdict: Verdict,
     /// The rule asks for events.
     pub log: bool,
     /// Not a rule: the chain ends here and nothing matched.
@@ -254,6 +256,7 @@ const ENTRY_DROP: u64 = 1;
 const ENTRY_LOG: u64 = 2;
 const ENTRY_END: u64 = 4;
 const ENTRY_PORTS: u64 = 8;
+const ENTRY_REJECT: u64 = 16;
 
 impl Entry {
     /// The end of every chain.
@@ -261,7 +264,7 @@ impl Entry {
         slot: 0,
         protocol: ANY_PROTOCOL,
         ports: None,
-        drop: false,
+        verdict: Verdict::Accept,
         log: false,
         end: true,
     };
@@ -269,10 +272,11 @@ impl Entry {
     /// As two words.
     #[must_use]
     pub const fn pack(self) -> [u64; 2] {
-        let mut flags = 0;
-        if self.drop {
-            flags |= ENTRY_DROP;
-        }
+        let mut flags = match self.verdict {
+            Verdict::Accept => 0,
+            Verdict::Drop => ENTRY_DROP,
+            Verdict::Reject => ENTRY_REJECT,
+        };
         if self.log {
             flags |= ENTRY_LOG;
         }
@@ -309,7 +313,13 @@ impl Entry {
             slot: (first >> 32) as u32,
             protocol: (first >> 16) as u16,
             ports,
-            drop: first & ENTRY_DROP != 0,
+            verdict: if first & ENTRY_DROP != 0 {
+                Verdict::Drop
+            } else if first & ENTRY_REJECT != 0 {
+                Verdict::Reject
+            } else {
+                Verdict::Accept
+            },
             log: first & ENTRY_LOG != 0,
             end: first & ENTRY_END != 0,
         }

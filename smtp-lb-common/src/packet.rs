@@ -88,8 +88,8 @@ pub struct Packet {
     pub flags: u8,
     /// Type of ICMP.
     pub icmp_type: u8,
-    /// Offset of the ICMP header in the frame.
-    pub icmp_offset: u16,
+    /// Offset of the transport header, where one was found.
+    pub offset: u16,
 }
 
 impl Packet {
@@ -104,7 +104,7 @@ impl Packet {
         dport: 0,
         flags: 0,
         icmp_type: 0,
-        icmp_offset: 0,
+        offset: 0,
     };
 }
 
@@ -320,11 +320,11 @@ fn transport<F: Frame + ?Sized>(
     }
     let header: [u8; 8] = frame.read(offset).ok_or(short)?;
     packet.transport = transport;
+    #[expect(clippy::cast_possible_truncation, reason = "at most MAX_OFFSET")]
+    let short_offset = offset as u16;
+    packet.offset = short_offset;
     if transport as u8 == Transport::Icmp as u8 {
         packet.icmp_type = header[0];
-        #[expect(clippy::cast_possible_truncation, reason = "at most MAX_OFFSET")]
-        let offset = offset as u16;
-        packet.icmp_offset = offset;
         return Ok(());
     }
     packet.sport = u16::from_be_bytes([header[0], header[1]]);

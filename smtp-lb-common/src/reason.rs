@@ -6,17 +6,26 @@
 pub enum Verdict {
     /// Let on to the host.
     Accept = 0,
-    /// Taken away.
+    /// Taken away without a word.
     Drop = 1,
+    /// Taken away, and its sender is told so.
+    Reject = 2,
 }
 
+/// Verdicts that there are room for, in a built-in reason's slots.
+pub const VERDICTS: u32 = 4;
+
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 3] = [Self::Accept, Self::Drop, Self::Reject];
+
     /// The word used in counters, events and the CLI.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
             Self::Drop => "drop",
+            Self::Reject => "reject",
         }
     }
 
@@ -26,6 +35,7 @@ impl Verdict {
         match value {
             0 => Some(Self::Accept),
             1 => Some(Self::Drop),
+            2 => Some(Self::Reject),
             _ => None,
         }
     }
@@ -119,9 +129,9 @@ impl Reason {
     #[must_use]
     #[inline(always)]
     pub const fn slot(self, verdict: Verdict) -> u32 {
-        self as u32 * 2 + verdict as u32
+        self as u32 * VERDICTS + verdict as u32
     }
 }
 
 /// First slot of rules and defaults; those below belong to built-in reasons.
-pub const FIRST_RULE_SLOT: u32 = 64;
+pub const FIRST_RULE_SLOT: u32 = 32 * VERDICTS;

@@ -368,11 +368,7 @@ const fn by_default(
 #[inline(always)]
 const fn by_rule(entry: &Entry, reason: Reason) -> Decision {
     Decision {
-        verdict: if entry.drop {
-            Verdict::Drop
-        } else {
-            Verdict::Accept
-        },
+        verdict: entry.verdict,
         reason,
         slot: entry.slot,
         log: entry.log,
@@ -502,14 +498,12 @@ fn answers<H: Host, F: Frame + ?Sized>(host: &H, frame: &F, packet: &Packet) -> 
         Transport::Udp if is_dhcp(packet) => return Some(Reason::Dhcp),
         Transport::Tcp | Transport::Udp => (flow(packet), Reason::Reply),
         // Destination unreachable, packet too big, time exceeded, parameter problem.
-        Transport::Icmp if v6 && matches!(packet.icmp_type, 1..=4) => (
-            inner_flow(frame, packet.icmp_offset, v6)?,
-            Reason::IcmpError,
-        ),
-        Transport::Icmp if !v6 && matches!(packet.icmp_type, 3 | 11 | 12) => (
-            inner_flow(frame, packet.icmp_offset, v6)?,
-            Reason::IcmpError,
-        ),
+        Transport::Icmp if v6 && matches!(packet.icmp_type, 1..=4) => {
+            (inner_flow(frame, packet.offset, v6)?, Reason::IcmpError)
+        }
+        Transport::Icmp if !v6 && matches!(packet.icmp_type, 3 | 11 | 12) => {
+            (inner_flow(frame, packet.offset, v6)?, Reason::IcmpError)
+        }
         _ => return None,
     };
     host.has_connection(&flow).then_some(reason)

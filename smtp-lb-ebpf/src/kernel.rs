@@ -286,13 +286,20 @@ fn is_captured(slot: u32) -> bool {
 /// Counts a frame in the totals and under its slot.
 #[inline(always)]
 pub(crate) fn count(decision: &Decision, length: u32) {
+    const DROP: u8 = Verdict::Drop as u8;
+    const REJECT: u8 = Verdict::Reject as u8;
+    let verdict = decision.verdict as u8;
     if let Some(totals) = TOTALS.get_ptr_mut(0) {
         // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
         let totals = unsafe { &mut *totals };
         add(&mut totals.received, length);
-        match decision.verdict {
-            Verdict::Accept => add(&mut totals.accepted, length),
-            Verdict::Drop => add(&mut totals.dropped, length),
+        // Of memory: LLVM would reckon the place from the verdict, and knows its range. The verifier
+        // does not.
+        // SAFETY: the value is a local one.
+        match unsafe { read_volatile(&raw const verdict) } {
+            DROP => add(&mut totals.dropped, length),
+            REJECT => add(&mut totals.rejected, length),
+            _ => add(&mut totals.accepted, length),
         }
     }
     if let Some(hits) = COUNTERS.get_ptr_mut(decision.slot) {

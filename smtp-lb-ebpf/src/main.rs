@@ -51,7 +51,7 @@ fn filter(ctx: &XdpContext) -> u32 {
     }
     match decision.verdict {
         Verdict::Accept => XDP_PASS,
-        Verdict::Drop => XDP_DROP,
+        Verdict::Drop | Verdict::Reject => XDP_DROP,
     }
 }
 

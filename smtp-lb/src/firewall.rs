@@ -34,7 +34,7 @@ use thiserror::Error;
 pub use build_frame::{ExplainRequest, FrameError, frame};
 pub use capture::{Capture, CaptureError, CaptureRequest, CapturedPacket};
 pub use compile::{CompileError, Compiled, compile, read_names};
-pub use counters::{Count, Counters, EventCounts, Row, pinned_counters};
+pub use counters::{AnswerCounts, Count, Counters, EventCounts, Row, pinned_counters};
 pub use explain::Explanation;
 pub use image_map::ImageMapError;
 pub(crate) use intervals::Interval;

@@ -121,6 +121,7 @@ fn counters_text(counters: &Counters) -> String {
     let verdicts = [
         ("accept", counters.accepted),
         ("drop", counters.dropped),
+        ("reject", counters.rejected),
         ("received", counters.received),
     ];
     let verdicts = verdicts.iter().map(|(verdict, count)| {

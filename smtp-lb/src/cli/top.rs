@@ -121,6 +121,7 @@ fn rates(before: &Counters, after: &Counters, time: Duration, most: usize) -> Ra
         ("received", before.received, after.received),
         ("accept", before.accepted, after.accepted),
         ("drop", before.dropped, after.dropped),
+        ("reject", before.rejected, after.rejected),
     ];
     let was: HashMap<&Label, Count> = before
         .rows

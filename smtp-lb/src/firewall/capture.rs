@@ -331,11 +331,11 @@ mod tests {
         }
         let slots = allocator.finish();
         let of = |rule, context| words(&slots, &request(rule, context));
-        assert_eq!(of(Some("bad"), None).unwrap()[1], 0b11);
-        assert_eq!(of(Some("bad"), Some("host")).unwrap()[1], 0b10);
+        assert_eq!(of(Some("bad"), None).unwrap()[2], 0b11);
+        assert_eq!(of(Some("bad"), Some("host")).unwrap()[2], 0b10);
         assert_eq!(of(Some("good"), None), None);
         // Built-in reasons have a slot for each verdict, too.
-        assert_eq!(of(Some("arp"), None).unwrap()[0].count_ones(), 2);
+        assert_eq!(of(Some("arp"), None).unwrap()[0].count_ones(), 3);
         assert!(of(None, None).unwrap().iter().all(|word| *word == u64::MAX));
     }
 
@@ -344,6 +344,7 @@ mod tests {
         let of = |word: &str| verdicts(&[word.to_owned()]);
         assert_eq!(of("accept").unwrap(), 1);
         assert_eq!(of("drop").unwrap(), 2);
+        assert_eq!(of("reject").unwrap(), 4);
         assert!(of("dorp").is_err());
         assert_eq!(verdicts(&[]).unwrap(), u64::MAX);
     }

@@ -10,6 +10,7 @@ use smtp_lb_common::image::{
     FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
 };
 use smtp_lb_common::packet::{mapped, split};
+use smtp_lb_common::reason::Verdict;
 use thiserror::Error;
 
 use super::intervals::{Classes, Family, sweep};
@@ -226,15 +227,18 @@ impl Asked<'_> {
         self.rules
             .iter()
             .map(|rule| {
-                let drop = rule.action == Action::Drop;
-                let verdict = if drop { Word::Drop } else { Word::Accept };
-                let slot = rates.add(allocator, self.label(&rule.name, verdict), rule.log_rate)?;
+                let verdict = match rule.action {
+                    Action::Accept => Verdict::Accept,
+                    Action::Drop => Verdict::Drop,
+                };
+                let label = self.label(&rule.name, verdict.into());
+                let slot = rates.add(allocator, label, rule.log_rate)?;
                 Ok(Left {
                     entry: Entry {
                         slot,
                         protocol: rule.protocol.map_or(ANY_PROTOCOL, u16::from),
                         ports: rule.port,
-                        drop,
+                        verdict,
                         log: rule.log,
                         end: false,
                     },
@@ -364,14 +368,15 @@ impl Rates {
         label: Label,
         per_second: Option<u32>,
     ) -> Result<u32, CompileError> {
+        let slots = if label.verdict == Word::Reject { 2 } else { 1 };
         let slot = allocator.slot(label).ok_or(CompileError::SlotsExhausted)?;
         let (rate, burst) = self.default;
-        let at = slot as usize;
-        if self.by_slot.len() <= at {
-            self.by_slot.resize(at + 1, Rate::new(rate, burst));
+        let (first, end) = (slot as usize, slot as usize + slots);
+        if self.by_slot.len() < end {
+            self.by_slot.resize(end, Rate::new(rate, burst));
         }
         if let Some(own) = per_second {
-            self.by_slot[at] = Rate::new(own, burst.min(own));
+            self.by_slot[first..end].fill(Rate::new(own, burst.min(own)));
         }
         Ok(slot)
     }

@@ -1,6 +1,6 @@
 //! Counters as people read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
@@ -45,6 +45,15 @@ pub struct EventCounts {
     pub ring_full: u64,
 }
 
+/// What became of answers to those who are rejected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerCounts {
+    /// Not given, being past the rate of answers; counted as dropped.
+    pub rate_limited: u64,
+    /// Could not be made in the frame; counted as rejected.
+    pub failed: u64,
+}
+
 /// One slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -60,15 +69,21 @@ pub struct Row {
     pub last_hit_ns: Option<u64>,
 }
 
-/// All counters. `received = accepted + dropped = Σ rows` when no packet is under way.
+/// All counters. `received = accepted + dropped + rejected = Σ rows` when no packet is under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Frames that the filter saw.
     pub received: Count,
     /// Let on.
     pub accepted: Count,
-    /// Taken away.
+    /// Taken away without a word.
     pub dropped: Count,
+    /// Taken away, and the sender told so.
+    #[serde(default)]
+    pub rejected: Count,
+    /// Answers to those who are rejected.
+    #[serde(default)]
+    pub answers: AnswerCounts,
     /// Events.
     pub events: EventCounts,
     /// Each rule and reason that a plan names or that has counted.
@@ -82,7 +97,7 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, words: [u64; 10]) {
+    fn add(&mut self, words: [u64; 14]) {
         let t = &mut self.totals;
         let fields = [
             &mut t.received.packets,
@@ -91,10 +106,14 @@ impl Sums {
             &mut t.accepted.bytes,
             &mut t.dropped.packets,
             &mut t.dropped.bytes,
+            &mut t.rejected.packets,
+            &mut t.rejected.bytes,
             &mut t.asked,
             &mut t.sent,
             &mut t.limited,
             &mut t.ring_full,
+            &mut t.answers_limited,
+            &mut t.answers_failed,
         ];
         for (field, word) in fields.into_iter().zip(words) {
             *field += word;
@@ -137,12 +156,18 @@ pub(crate) fn present(
     counters.received.add(totals.received);
     counters.accepted.add(totals.accepted);
     counters.dropped.add(totals.dropped);
+    counters.rejected.add(totals.rejected);
+    counters.answers = AnswerCounts {
+        rate_limited: totals.answers_limited,
+        failed: totals.answers_failed,
+    };
     counters.events = EventCounts {
         asked: totals.asked,
         sent: totals.sent,
         rate_limited: totals.limited,
         ring_full: totals.ring_full,
     };
+    let mut by_label = HashMap::new();
     for (slot, hits) in tallies {
         if *slot < FIRST_RULE_SLOT && hits.tally.packets == 0 {
             continue;
@@ -150,10 +175,19 @@ pub(crate) fn present(
         if let Some(label) = slots.label(*slot) {
             let mut count = Count::default();
             count.add(hits.tally);
+            let last_hit_ns = (hits.last != 0).then_some(hits.last);
+            // What a rule drops, and what one of that name that rejects drops, is one for people.
+            let shown = *by_label.entry(label.clone()).or_insert(counters.rows.len());
+            if let Some(row) = counters.rows.get_mut(shown) {
+                row.count.packets += count.packets;
+                row.count.bytes += count.bytes;
+                row.last_hit_ns = row.last_hit_ns.max(last_hit_ns);
+                continue;
+            }
             counters.rows.push(Row {
                 label,
                 count,
-                last_hit_ns: (hits.last != 0).then_some(hits.last),
+                last_hit_ns,
             });
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use smtp_lb_common::abi::SLOTS;
-use smtp_lb_common::reason::{FIRST_RULE_SLOT, Reason, Verdict};
+use smtp_lb_common::reason::{FIRST_RULE_SLOT, Reason, VERDICTS, Verdict};
 
 /// Whose a slot is. Names are an operator's; the rule of a default is `default`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,8 +25,10 @@ pub struct Label {
 pub enum Word {
     /// Let on.
     Accept,
-    /// Taken away.
+    /// Taken away without a word.
     Drop,
+    /// Taken away, and its sender is told so.
+    Reject,
 }
 
 impl From<Verdict> for Word {
@@ -34,6 +36,7 @@ impl From<Verdict> for Word {
         match verdict {
             Verdict::Accept => Self::Accept,
             Verdict::Drop => Self::Drop,
+            Verdict::Reject => Self::Reject,
         }
     }
 }
@@ -45,6 +48,7 @@ impl Word {
         match self {
             Self::Accept => "accept",
             Self::Drop => "drop",
+            Self::Reject => "reject",
         }
     }
 }
@@ -70,8 +74,8 @@ impl Label {
     /// Label of a built-in reason's slot.
     #[must_use]
     pub fn built_in(slot: u32) -> Option<Self> {
-        let reason = Reason::from_u8(u8::try_from(slot / 2).ok()?)?;
-        let verdict = Verdict::from_u8(u8::try_from(slot % 2).ok()?)?;
+        let reason = Reason::from_u8(u8::try_from(slot / VERDICTS).ok()?)?;
+        let verdict = Verdict::from_u8(u8::try_from(slot % VERDICTS).ok()?)?;
         (slot < FIRST_RULE_SLOT).then(|| Self {
             context: BUILT_IN.to_owned(),
             policy: String::new(),
@@ -132,16 +136,26 @@ impl Allocator {
         }
     }
 
-    /// The slot of `label`; `None` when all are taken.
+    /// The slot of `label`; `None` when all are taken. Of one that rejects it is the first of two:
+    /// the next counts what is dropped in its place, because it may not be answered.
     pub fn slot(&mut self, label: Label) -> Option<u32> {
         if let Some(slot) = self.by_label.get(&label) {
             return Some(*slot);
         }
-        if self.next >= SLOTS {
+        let slots = if label.verdict == Word::Reject { 2 } else { 1 };
+        if self.next > SLOTS - slots {
             return None;
         }
         let slot = self.next;
-        self.next += 1;
+        self.next += slots;
+        if label.verdict == Word::Reject {
+            // A name of its own for as long as it counts; those of the same name are shown as one.
+            let dropped = Label {
+                verdict: Word::Drop,
+                ..label.clone()
+            };
+            self.slots.labels.insert(slot + 1, dropped);
+        }
         self.slots.labels.insert(slot, label.clone());
         self.by_label.insert(label, slot);
         Some(slot)
@@ -170,21 +184,46 @@ mod tests {
     #[test]
     fn a_name_keeps_its_slot_after_others_came_and_went() {
         let mut first = Allocator::new(Slots::default());
-        assert_eq!(first.slot(label("a")), Some(64));
-        assert_eq!(first.slot(label("b")), Some(65));
+        assert_eq!(first.slot(label("a")), Some(FIRST_RULE_SLOT));
+        assert_eq!(first.slot(label("b")), Some(FIRST_RULE_SLOT + 1));
         let mut second = Allocator::new(first.finish());
-        assert_eq!(second.slot(label("c")), Some(66));
-        assert_eq!(second.slot(label("b")), Some(65));
+        assert_eq!(second.slot(label("c")), Some(FIRST_RULE_SLOT + 2));
+        assert_eq!(second.slot(label("b")), Some(FIRST_RULE_SLOT + 1));
     }
 
     #[test]
     fn the_table_is_bounded() {
         let mut all = Allocator::new(Slots::default());
-        for n in 64..SLOTS {
+        for n in FIRST_RULE_SLOT..SLOTS {
             assert!(all.slot(label(&n.to_string())).is_some());
         }
         assert_eq!(all.slot(label("one more")), None);
-        assert_eq!(all.slot(label("64")), Some(64));
+        assert_eq!(
+            all.slot(label(&FIRST_RULE_SLOT.to_string())),
+            Some(FIRST_RULE_SLOT)
+        );
+    }
+
+    #[test]
+    fn a_rule_that_rejects_has_two_slots() {
+        let reject = |rule| Label {
+            verdict: Word::Reject,
+            ..label(rule)
+        };
+        let mut all = Allocator::new(Slots::default());
+        let dropping = all.slot(label("a")).expect("room");
+        let rejecting = all.slot(reject("a")).expect("room");
+        assert_eq!(all.slot(label("b")), Some(rejecting + 2));
+        let slots = all.finish();
+        assert_eq!(slots.label(rejecting), Some(reject("a")));
+        assert_eq!(slots.label(rejecting + 1), slots.label(dropping));
+        let mut again = Allocator::new(slots);
+        assert_eq!(again.slot(reject("a")), Some(rejecting));
+        let mut full = Allocator::new(Slots::default());
+        for n in FIRST_RULE_SLOT..SLOTS - 1 {
+            assert!(full.slot(label(&n.to_string())).is_some());
+        }
+        assert_eq!(full.slot(reject("one and its drops")), None);
     }
 
     #[test]

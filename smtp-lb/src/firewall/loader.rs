@@ -29,7 +29,7 @@ pub(crate) type Counters = PerCpuArray<MapData, [u64; 3]>;
 /// See [`Counters`].
 pub(crate) type Tallies = PerCpuArray<MapData, [u64; 2]>;
 /// See [`Counters`].
-pub(crate) type Totals = PerCpuArray<MapData, [u64; 10]>;
+pub(crate) type Totals = PerCpuArray<MapData, [u64; 14]>;
 
 /// Added reputation entries, key and entry as the octets that they are.
 pub(crate) type Added = HashMap<MapData, [u8; 24], [u8; 120]>;

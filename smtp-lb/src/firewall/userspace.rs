@@ -190,6 +190,7 @@ impl State {
         let verdict = match decision.verdict {
             Verdict::Accept => &mut self.totals.accepted,
             Verdict::Drop => &mut self.totals.dropped,
+            Verdict::Reject => &mut self.totals.rejected,
         };
         verdict.packets += 1;
         let counted = self.tallies.entry(decision.slot).or_default();
@@ -212,7 +213,7 @@ impl State {
             dport: local.port(),
             flags: TCP_SYN,
             icmp_type: 0,
-            icmp_offset: 0,
+            offset: 0,
         };
         let parsed = Parsed {
             vlan: NO_VLAN,

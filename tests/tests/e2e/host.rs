@@ -227,7 +227,8 @@ impl Host {
 pub(crate) fn check(counters: &Counters) {
     for part in [|count: &Count| count.packets, |count: &Count| count.bytes] {
         let received = part(&counters.received);
-        let verdicts = part(&counters.accepted) + part(&counters.dropped);
+        let verdicts = [&counters.accepted, &counters.dropped, &counters.rejected];
+        let verdicts: u64 = verdicts.into_iter().map(part).sum();
         let rows: u64 = counters.rows.iter().map(|row| part(&row.count)).sum();
         assert_eq!(received, verdicts, "{counters:#?}");
         assert_eq!(received, rows, "{counters:#?}");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::maps::{MapData, RingBuf};
 use smtp_lb::config::plan::Plan;
-use smtp_lb::firewall::{Compiled, Counters, Slots, Stand, Word, compile};
+use smtp_lb::firewall::{Compiled, Count, Counters, Slots, Stand, Word, compile};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::packet::parse;
 use smtp_lb_common::reason::{Reason, Verdict};
@@ -67,10 +67,11 @@ impl Bench {
         let who = moved(&self.before, &after, octets);
         sums_hold(&after);
         let dropped = after.dropped.packets - self.before.dropped.packets;
+        let rejected = after.rejected.packets - self.before.rejected.packets;
         let asked = after.events.asked - self.before.events.asked;
-        let verdict = match (action, dropped) {
-            (2, 0) => "accept",
-            (1, 1) => "drop",
+        let verdict = match (action, dropped, rejected) {
+            (2, 0, 0) => "accept",
+            (1, 1, 0) => "drop",
             other => panic!("action and counter disagree: {other:?}"),
         };
         self.before = after;
@@ -173,9 +174,11 @@ fn moved(before: &Counters, after: &Counters, octets: u64) -> String {
 
 /// `received = Σ verdicts = Σ rows`, `asked = sent + each loss`.
 pub(crate) fn sums_hold(counters: &Counters) {
-    let (received, accepted, dropped) = (counters.received, counters.accepted, counters.dropped);
-    assert_eq!(received.packets, accepted.packets + dropped.packets);
-    assert_eq!(received.bytes, accepted.bytes + dropped.bytes);
+    let received = counters.received;
+    let verdicts = [counters.accepted, counters.dropped, counters.rejected];
+    let sum = |part: fn(&Count) -> u64| verdicts.iter().map(part).sum::<u64>();
+    assert_eq!(received.packets, sum(|count| count.packets));
+    assert_eq!(received.bytes, sum(|count| count.bytes));
     let packets: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
     let bytes: u64 = counters.rows.iter().map(|row| row.count.bytes).sum();
     assert_eq!((received.packets, received.bytes), (packets, bytes));

@@ -116,8 +116,11 @@ pub(crate) fn flood(stage: &Stage, flooded: &Flooded, counters: &Counters) -> Re
         );
     }
     println!(
-        "   received {} = {} accepted + {} dropped",
-        counters.received.packets, counters.accepted.packets, counters.dropped.packets
+        "   received {} = {} accepted + {} dropped + {} rejected",
+        counters.received.packets,
+        counters.accepted.packets,
+        counters.dropped.packets,
+        counters.rejected.packets
     );
     let events = &counters.events;
     println!(

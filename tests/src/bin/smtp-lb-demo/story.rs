@@ -136,7 +136,8 @@ fn be_hostile(stage: &Stage) -> Result<Flooded> {
 /// The counters must add up, and hold at least the flood.
 fn check_counters(counters: &Counters, flooded: &Flooded) -> Result<()> {
     let received = counters.received.packets;
-    let verdicts = counters.accepted.packets + counters.dropped.packets;
+    let verdicts = [counters.accepted, counters.dropped, counters.rejected];
+    let verdicts: u64 = verdicts.iter().map(|count| count.packets).sum();
     let rows: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
     ensure!(
         received == verdicts && received == rows,
