@@ -235,6 +235,28 @@ pub struct MemberStatus {
     pub bytes_in: u64,
     /// Octets from the member to clients.
     pub bytes_out: u64,
+    /// What each of its monitors makes of it.
+    #[serde(default)]
+    pub monitors: Vec<MonitorStatus>,
+}
+
+/// A monitor in [`MemberStatus`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorStatus {
+    /// Name of the monitor.
+    pub monitor: String,
+    /// `checking`, `up` or `down`.
+    pub state: String,
+    /// Since when, as RFC 3339 writes it.
+    pub since: String,
+    /// It had the member down, and waits for `monitor resume`.
+    pub held: bool,
+    /// Probes that ended.
+    pub probes: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+    /// How the last of them ended: `ok`, or step and cause. `None`: none has.
+    pub last_result: Option<String>,
 }
 
 /// A TLS profile in [`Status`].

@@ -50,7 +50,7 @@ impl Control for Shared {
                 current.applied.as_ref().map(Applied::status),
             ),
             virtual_servers: picture::virtual_servers(&current.plan, running.proxy.status()),
-            pools: picture::pools(current.pools.status()),
+            pools: picture::pools(current.pools.status(), &self.0.health.status()),
             tls: picture::tls(current.profiles.status(SystemTime::now())),
             log: picture::log(running.events.status()),
         }
@@ -108,7 +108,7 @@ impl Control for Shared {
     fn pools(&self) -> PoolList {
         let current = self.0.current.load();
         PoolList {
-            pools: picture::pools(current.pools.status()),
+            pools: picture::pools(current.pools.status(), &self.0.health.status()),
             names: self.0.names.status(&current.plan),
         }
     }

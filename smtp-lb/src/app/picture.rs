@@ -9,14 +9,14 @@ pub(crate) use diff::diff;
 pub(crate) use firewall::{firewall, list};
 
 use crate::admin::api::{
-    CertificateStatus, DestinationStatus, LogStatus, MemberStatus, PoolEvent, PoolStatus,
-    SnatPorts, TlsStatus, VirtualServerStatus,
+    CertificateStatus, DestinationStatus, LogStatus, MemberStatus, MonitorStatus, PoolEvent,
+    PoolStatus, SnatPorts, TlsStatus, VirtualServerStatus,
 };
 use crate::config::Diagnostics;
 use crate::config::plan::Plan;
 use crate::event::model::{Kind, MemberEvent};
 use crate::pool::{Member, Pool, Pools};
-use crate::{event, pool, proxy, tls};
+use crate::{event, health, pool, proxy, tls};
 
 /// Each warning on a line of its own.
 pub(crate) fn warnings(diagnostics: &Diagnostics) -> Vec<String> {
@@ -81,9 +81,39 @@ fn snat_ports(ports: &proxy::SnatPorts) -> SnatPorts {
     }
 }
 
+/// Whom nobody watches, and who is no member any more, has none.
+fn monitors(
+    pool: &str,
+    member: &pool::MemberStatus,
+    health: &[health::MemberStatus],
+) -> Vec<MonitorStatus> {
+    let of = health.iter().find(|watched| {
+        *watched.pool == *pool
+            && *watched.member == *member.name
+            && watched.address == member.address
+    });
+    let monitors = of.filter(|_| !member.gone).into_iter();
+    let monitors = monitors.flat_map(|watched| &watched.monitors);
+    monitors
+        .map(|monitor| MonitorStatus {
+            monitor: monitor.monitor.clone(),
+            state: word(&monitor.state),
+            since: monitor.since.clone(),
+            held: monitor.held,
+            probes: monitor.probes,
+            failures: monitor.failures,
+            last_result: monitor.last_result.clone(),
+        })
+        .collect()
+}
+
 /// Pools and members.
-pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
-    let member = |member: pool::MemberStatus| MemberStatus {
+pub(super) fn pools(
+    pools: Vec<pool::PoolStatus>,
+    health: &[health::MemberStatus],
+) -> Vec<PoolStatus> {
+    let member = |pool: &str, member: pool::MemberStatus| MemberStatus {
+        monitors: monitors(pool, &member, health),
         name: member.name,
         address: member.address.to_string(),
         state: word(&member.state),
@@ -111,7 +141,6 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
     pools
         .into_iter()
         .map(|pool| PoolStatus {
-            name: pool.name,
             balance: pool.balance.to_owned(),
             monitored: pool.monitored,
             min_active: pool.min_active as u64,
@@ -122,7 +151,11 @@ pub(super) fn pools(pools: Vec<pool::PoolStatus>) -> Vec<PoolStatus> {
             waiting: pool.waiting as u64,
             queued: pool.queued,
             refused: pool.refused,
-            members: pool.members.into_iter().map(member).collect(),
+            members: {
+                let members = pool.members.into_iter();
+                members.map(|it| member(&pool.name, it)).collect()
+            },
+            name: pool.name,
         })
         .collect()
 }

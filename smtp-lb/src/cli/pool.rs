@@ -150,7 +150,43 @@ fn one(pool: &PoolStatus) -> String {
         ),
         _ => writeln!(text, "queue: none; {} sessions were refused", pool.refused),
     };
-    text + &members(&pool.members)
+    text += &members(&pool.members);
+    if pool
+        .members
+        .iter()
+        .any(|member| !member.monitors.is_empty())
+    {
+        text = text + "\n" + &monitors(&pool.members);
+    }
+    text
+}
+
+/// A row to each monitor of each member.
+fn monitors(members: &[MemberStatus]) -> String {
+    let headings = [
+        "MEMBER",
+        "MONITOR",
+        "STATE",
+        "SINCE",
+        "#PROBES",
+        "#FAILED",
+        "LAST RESULT",
+    ];
+    let rows = members.iter().flat_map(|member| {
+        member.monitors.iter().map(|monitor| {
+            let held = if monitor.held { ", held" } else { "" };
+            vec![
+                member.name.clone(),
+                monitor.monitor.clone(),
+                format!("{}{held}", monitor.state),
+                monitor.since.clone(),
+                monitor.probes.to_string(),
+                monitor.failures.to_string(),
+                monitor.last_result.clone().unwrap_or_default(),
+            ]
+        })
+    });
+    table(&headings, rows)
 }
 
 fn members(members: &[MemberStatus]) -> String {
