@@ -77,6 +77,12 @@ service auth {{
     mode = 0666
   }}
 }}
+service anvil {{
+  # Or who gave a wrong password makes the right ones of his address wait, up to 15 s.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service stats {{
   chroot =
 }}

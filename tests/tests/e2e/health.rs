@@ -1,12 +1,17 @@
 //! Members that go and come back.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::Value;
+use smtp_lb::admin::api::{MonitorResumed, PoolEvents};
 use smtp_lb_tests::postfix::Postfix;
 use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::smtp_client::Message;
 use smtp_lb_tests::smtp_server::Behaviour;
 use smtp_lb_tests::wait::{LONG, until};
 
-use crate::host::{Files, Host, session, sinks, with};
+use crate::host::{Files, Host, session, sink, sinks, with};
 use crate::over_both;
 
 over_both! {
@@ -41,6 +46,163 @@ over_both! {
         let clients = [session(&site, family), session(&site, family)];
         assert_ne!(clients[0].greeting, clients[1].greeting, "both serve again");
         drop(mx1);
+    }
+
+    /// Two of three will do; which of them does not matter.
+    fn as_many_monitors_as_are_asked_for_keep_a_member_up(family: Family) {
+        let site = Site::new().unwrap();
+        let sinks = sinks(&site, family);
+        let files = Files::new();
+        let flag = files.folder.path().join("flag");
+        let program = files.folder.path().join("look");
+        let script = format!("#!/bin/sh\ntest -e {} && echo up\n", flag.display());
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = with(
+            &files.text(family),
+            "monitors = [\"smtp\"]",
+            "monitors = [\"smtp\", \"ping\", \"flag\"]\nmin_monitors = 2",
+        );
+        let times = "interval = \"200ms\"\ntimeout = \"1s\"\n";
+        let text = format!(
+            "{text}\n[[monitor]]\nname = \"ping\"\ntype = \"icmp\"\n{times}\n[[monitor]]\nname = \"flag\"\n\
+             type = \"external\"\nprogram = \"{}\"\n{times}", program.display());
+        let host = Host::start_with(&site, files, &text);
+        host.await_member("mx1", "up");
+        let monitor = |name: &str, state: &str| {
+            until(format!("{name} {state}"), LONG, || {
+                let member = host.member("mx1");
+                let found = member.monitors.iter().find(|monitor| monitor.monitor == name);
+                Ok((found.unwrap().state == state).then_some(member.state))
+            })
+            .unwrap()
+        };
+        assert_eq!(monitor("flag", "down"), "up", "two are left");
+        sinks[0].behave(Behaviour::RefuseSession);
+        assert_eq!(monitor("smtp", "down"), "down", "one is not enough");
+        let why = host.member("mx1").reason;
+        assert!(why.contains("554"), "{why}");
+        fs::write(&flag, "").unwrap();
+        assert_eq!(monitor("flag", "up"), "up", "two others");
+    }
+
+    fn who_was_taken_down_waits_for_an_operator_if_so_asked(family: Family) {
+        let site = Site::new().unwrap();
+        let sinks = sinks(&site, family);
+        let files = Files::new();
+        let held = "timeout = \"1s\"\nmanual_resume = true";
+        let text = with(&files.text(family), "timeout = \"1s\"", held);
+        let host = Host::start_with(&site, files, &text);
+        host.await_member("mx1", "up");
+        sinks[0].behave(Behaviour::RefuseSession);
+        host.await_member("mx1", "down");
+        sinks[0].behave(Behaviour::Good);
+        let monitor = until("a monitor that has seen it well", LONG, || {
+            let monitor = host.member("mx1").monitors.remove(0);
+            Ok((monitor.state == "up").then_some(monitor))
+        })
+        .unwrap();
+        assert!(monitor.held);
+        assert_eq!(host.member("mx1").state, "down");
+        assert_eq!(session(&site, family).greeting, "mx2.inside.example");
+        let resumed: MonitorResumed = host.cli().json(&["monitor", "resume", "mx1"]).unwrap();
+        assert_eq!(resumed.resumed.len(), 1, "{resumed:?}");
+        host.await_member("mx1", "up");
+    }
+
+    fn probes_come_from_the_address_that_is_asked_for(family: Family) {
+        let site = Site::new().unwrap();
+        let sinks = sinks(&site, family);
+        // The mail servers know no way out but this.
+        for mx in [&site.mx1, &site.mx2] {
+            mx.ip(&format!("route add {} via {}", family.outer(), family.inner())).unwrap();
+        }
+        let files = Files::new();
+        let probe = format!(
+            "timeout = \"1s\"\nsource = \"{}\"\n\
+             message = {{ from = \"probe@lb.example\", rcpt = \"probe@inside.example\" }}",
+            family.outer()
+        );
+        let text = with(&files.text(family), "timeout = \"1s\"", &probe);
+        let host = Host::start_with(&site, files, &text);
+        host.await_member("mx1", "up");
+        let deliveries = sinks[0].deliveries();
+        assert!(!deliveries.is_empty());
+        for delivery in deliveries {
+            assert_eq!(delivery.peer.ip(), family.outer());
+        }
+    }
+
+    /// No probe: what clients meet takes the member down, for longer each time.
+    fn clients_sessions_take_a_member_down_for_a_while(family: Family) {
+        let site = Site::new().unwrap();
+        let [mut mx1, mx2] = sinks(&site, family);
+        let files = Files::new();
+        let text = with(
+            &files.text(family),
+            "type = \"smtp\"\ninterval = \"200ms\"\ntimeout = \"1s\"\ndomain = \"lb.inside.example\"",
+            "type = \"inband\"\nfailures = 2\nretry = \"1s\"\nretry_max = \"2s\"",
+        );
+        let host = Host::start_with(&site, files, &text);
+        host.await_member("mx1", "up");
+        mx1.stop();
+        let fall = || {
+            until("down by sessions", LONG, || {
+                // Each is served, whatever it met before.
+                assert_eq!(session(&site, family).greeting, "mx2.inside.example");
+                let member = host.member("mx1");
+                Ok((member.state == "down").then_some(member.reason))
+            })
+            .unwrap()
+        };
+        let first = fall();
+        assert!(first.starts_with("2 sessions failed within 30 s, again tried in 1 s"), "{first}");
+        host.await_member("mx1", "up");
+        let second = fall();
+        assert!(second.ends_with("again tried in 2 s"), "{second}");
+        let before = mx2.sessions();
+        assert_eq!(session(&site, family).greeting, "mx2.inside.example");
+        assert_eq!(mx2.sessions(), before + 1);
+
+        let _mx1 = sink(&site.mx1, "mx1", family.mx1());
+        host.await_member("mx1", "up");
+        let clients = [session(&site, family), session(&site, family)];
+        assert_ne!(clients[0].greeting, clients[1].greeting, "both serve again");
+        let events: PoolEvents = host.cli().json(&["pool", "events", "mx"]).unwrap();
+        let changes = events.events.iter().filter(|event| event.member == "mx1");
+        let changes: Vec<&str> = changes.map(|event| event.change.as_str()).collect();
+        assert_eq!(changes, ["up", "down", "up", "down", "up"], "{events:?}");
+    }
+
+    /// In the file, as to any collector: what, why, by which monitor, and for how long not.
+    fn each_change_is_told_in_the_log(family: Family) {
+        let site = Site::new().unwrap();
+        let sinks = sinks(&site, family);
+        let host = Host::start(&site, family);
+        host.await_member("mx1", "up");
+        sinks[0].behave(Behaviour::RefuseSession);
+        host.await_member("mx1", "down");
+        sinks[0].behave(Behaviour::Good);
+        host.await_member("mx1", "up");
+        let told = until("three events", LONG, || {
+            let text = fs::read_to_string(host.files.events())?;
+            let lines: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+            let of = |line: &Value| line["event"] == "health" && line["member"] == "mx1";
+            let told: Vec<Value> = lines.into_iter().filter(of).collect();
+            Ok((told.len() >= 3).then_some(told))
+        })
+        .unwrap();
+        let expected = [("checking", true), ("up", false), ("down", true)];
+        for (event, (former, up)) in told.iter().zip(expected) {
+            assert_eq!(event["up"], up, "{event}");
+            assert_eq!(event["former"], former, "{event}");
+            assert_eq!(event["pool"], "mx", "{event}");
+            assert_eq!(event["monitor"], "smtp", "{event}");
+            assert!(event["former_seconds"].is_u64(), "{event}");
+        }
+        let why = told[1]["reason"].as_str().unwrap();
+        assert!(why.starts_with("greeting: 554"), "{why}");
+        assert_eq!(told.len(), 3, "{told:?}");
     }
 
     fn a_server_that_answers_wrongly_is_down(family: Family) {
