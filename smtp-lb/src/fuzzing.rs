@@ -18,6 +18,7 @@ mod feed;
 mod line;
 mod machine;
 mod reply;
+mod spf;
 #[cfg(test)]
 pub(crate) mod strategy;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use feed::feed;
 pub use line::line;
 pub use machine::machine;
 pub use reply::reply;
+pub use spf::spf;
 
 /// `input` cut up: in one piece, in pieces of a few sizes, and, if it is short, in two at each
 /// place.

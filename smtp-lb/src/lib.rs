@@ -27,5 +27,6 @@ pub mod routing;
 pub(crate) mod secret;
 pub mod shutdown;
 pub mod smtp;
+pub mod spf;
 pub mod state;
 pub mod tls;

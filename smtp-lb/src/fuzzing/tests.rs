@@ -11,7 +11,7 @@ type Check = fn(&[u8]);
 /// Whatever the fuzzer begins with, and whatever it once found, holds without it.
 #[test]
 fn seeds() {
-    let targets: [(&str, Check); 8] = [
+    let targets: [(&str, Check); 9] = [
         ("line", super::line),
         ("command", super::command),
         ("reply", super::reply),
@@ -20,6 +20,7 @@ fn seeds() {
         ("bdat", super::bdat),
         ("machine", super::machine),
         ("feed", super::feed),
+        ("spf", super::spf),
     ];
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
     for (target, check) in targets {
