@@ -7,7 +7,8 @@
 //!
 //! - `emitted = accepted + lost` on the bus,
 //! - `accepted = published + filtered + unrouted + queued` at the publisher,
-//! - `offered = sent + lost + queued` at each destination.
+//! - `carried + offered = sent + lost + queued` at each destination; `carried` is what its queue on disk
+//!   held at the start.
 
 mod backoff;
 mod bus;
@@ -23,6 +24,7 @@ mod queue;
 mod recent;
 pub mod ring;
 mod routes;
+mod spool;
 mod status;
 mod timing;
 
@@ -31,7 +33,7 @@ pub use follow::Follower;
 pub use pipeline::{Pipeline, Prepared};
 pub use routes::Routes;
 pub use status::{
-    BusStatus, DestinationState, DestinationStatus, FollowerStatus, LogStatus, Lost,
+    BusStatus, DestinationState, DestinationStatus, DiskStatus, FollowerStatus, LogStatus, Lost,
     PublisherStatus,
 };
 
@@ -47,6 +49,16 @@ pub enum EventError {
         /// The destination.
         name: String,
         /// Its file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder of a queue on disk cannot be made.
+    #[error("log destination `{name}`: cannot make the queue {}: {source}", path.display())]
+    MakeQueue {
+        /// The destination.
+        name: String,
+        /// Its folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

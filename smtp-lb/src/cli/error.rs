@@ -189,7 +189,7 @@ fn event(error: &EventError) -> Exit {
         EventError::OpenFile { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             Exit::Privilege
         }
-        EventError::OpenFile { .. } => Exit::LogFile,
+        EventError::OpenFile { .. } | EventError::MakeQueue { .. } => Exit::LogFile,
     }
 }
 

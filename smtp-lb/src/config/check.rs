@@ -5,6 +5,7 @@
 
 mod address_list;
 mod client_tls;
+mod disk;
 mod doubt;
 mod firewall;
 mod format;
@@ -82,7 +83,8 @@ pub(crate) fn compile(
         .map(|profile| server_tls::compile(check, profile)));
     let firewall = firewall::compile(check, &sections, &raw.firewall);
     let reputation = reputation::compile(check, &raw.reputation);
-    let log = log::compile(check, &sections, &raw.server_tls, &raw.log);
+    let state = general.as_ref().ok().map(|general| &*general.state_path);
+    let log = log::compile(check, &sections, &raw.server_tls, &raw.log, state);
 
     let plan = Plan {
         general: general?,

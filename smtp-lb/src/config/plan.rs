@@ -20,8 +20,8 @@ pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
 pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
 pub use log::{
-    DestinationKind, DestinationPlan, FieldList, Format, Framing, LogPlan, LogProfilePlan,
-    PublisherPlan, Transport,
+    DestinationKind, DestinationPlan, DiskPlan, FieldList, Format, Framing, LogPlan,
+    LogProfilePlan, Overflow, PublisherPlan, Transport,
 };
 pub use monitor::{
     ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,

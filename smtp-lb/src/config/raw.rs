@@ -20,7 +20,9 @@ pub(crate) use self::firewall::{
     Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Rule,
 };
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
-pub(crate) use self::log::{Destination, DestinationKind, Format, Framing, Log, Transport};
+pub(crate) use self::log::{
+    Destination, DestinationKind, Format, Framing, Log, Overflow, Transport,
+};
 pub(crate) use self::monitor::{
     Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,
 };

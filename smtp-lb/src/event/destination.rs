@@ -1,12 +1,16 @@
 //! A destination: a queue, a task, and what is known of how it does.
 
 mod condition;
+mod disk;
 mod file;
 mod secure;
 mod tcp;
 mod udp;
 mod worker;
 
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -19,10 +23,12 @@ use super::EventError;
 use super::format::encoder::Encoder;
 use super::model::Event;
 use super::queue::Queue;
-use super::status::{DestinationState, DestinationStatus};
+use super::spool::Bounds;
+use super::status::{DestinationState, DestinationStatus, Lost};
 use super::timing::Timing;
 use crate::tls::Profiles;
 use condition::Condition;
+use disk::Gauge;
 use file::File;
 use secure::Secure;
 use tcp::Tcp;
@@ -43,6 +49,8 @@ struct Desk {
     name: String,
     queue: Queue,
     condition: Condition,
+    /// Of its queue on disk.
+    gauge: Option<Gauge>,
 }
 
 /// A destination that has all it needs and does not run yet.
@@ -50,6 +58,7 @@ struct Desk {
 pub(super) struct Ready {
     plan: DestinationPlan,
     timing: Timing,
+    encoder: Encoder,
     sink: AnySink,
 }
 
@@ -68,10 +77,13 @@ impl Ready {
         timing: Timing,
         profiles: &Arc<ArcSwap<Profiles>>,
     ) -> Result<Self, EventError> {
+        let facility = match &plan.kind {
+            DestinationKind::File { .. } => 0,
+            DestinationKind::Syslog { facility, .. } => *facility,
+        };
         let sink = match &plan.kind {
             DestinationKind::File { path } => {
-                let encoder = Encoder::of_this_host(plan.format.clone(), 0);
-                let opened = File::open(path.clone(), encoder);
+                let opened = File::open(path.clone());
                 AnySink::File(opened.map_err(|source| EventError::OpenFile {
                     name: plan.name.clone(),
                     path: path.clone(),
@@ -82,27 +94,30 @@ impl Ready {
                 address,
                 host,
                 transport,
-                facility,
                 source,
-            } => {
-                let encoder = Encoder::of_this_host(plan.format.clone(), *facility);
-                match transport {
-                    Transport::Udp => AnySink::Udp(Udp::new(*address, *source, encoder)),
-                    Transport::Tcp(framing) => {
-                        let shape = (encoder, *framing);
-                        AnySink::Tcp(Tcp::new(*address, *source, shape, timing, None))
-                    }
-                    Transport::Tls(framing, profile) => {
-                        let shape = (encoder, *framing);
-                        let secure = Secure::new(profiles, *profile, host.as_deref());
-                        AnySink::Tcp(Tcp::new(*address, *source, shape, timing, Some(secure)))
-                    }
+                ..
+            } => match transport {
+                Transport::Udp => AnySink::Udp(Udp::new(*address, *source)),
+                Transport::Tcp(framing) => {
+                    AnySink::Tcp(Tcp::new(*address, *source, *framing, timing, None))
                 }
-            }
+                Transport::Tls(framing, profile) => {
+                    let secure = Secure::new(profiles, *profile, host.as_deref());
+                    AnySink::Tcp(Tcp::new(*address, *source, *framing, timing, Some(secure)))
+                }
+            },
         };
+        if let Some(disk) = &plan.disk {
+            make_folder(&disk.folder).map_err(|source| EventError::MakeQueue {
+                name: plan.name.clone(),
+                path: disk.folder.clone(),
+                source,
+            })?;
+        }
         Ok(Self {
             plan: plan.clone(),
             timing,
+            encoder: Encoder::of_this_host(plan.format.clone(), facility),
             sink,
         })
     }
@@ -111,15 +126,24 @@ impl Ready {
     pub(super) fn start(self) -> Arc<Destination> {
         let desk = Arc::new(Desk {
             name: self.plan.name.clone(),
-            queue: Queue::new(self.plan.queue),
+            queue: Queue::new(self.plan.queue, self.plan.overflow),
             condition: Condition::default(),
+            gauge: self.plan.disk.as_ref().map(|disk| Gauge::new(disk.size)),
         });
-        let shared = Arc::clone(&desk);
-        let timing = self.timing;
+        let place = self.plan.disk.as_ref().map(|disk| disk::Place {
+            folder: disk.folder.clone(),
+            bounds: Bounds {
+                size: disk.size,
+                age: disk.age,
+                overflow: self.plan.overflow,
+            },
+            confirm: disk.confirm,
+        });
+        let work = (self.encoder, Arc::clone(&desk), self.timing, place);
         let task = match self.sink {
-            AnySink::File(sink) => tokio::spawn(worker::run(sink, shared, timing)),
-            AnySink::Udp(sink) => tokio::spawn(worker::run(sink, shared, timing)),
-            AnySink::Tcp(sink) => tokio::spawn(worker::run(sink, shared, timing)),
+            AnySink::File(sink) => run(sink, work),
+            AnySink::Udp(sink) => run(sink, work),
+            AnySink::Tcp(sink) => run(sink, work),
         };
         Arc::new(Destination {
             plan: self.plan,
@@ -127,6 +151,20 @@ impl Ready {
             task: Mutex::new(Some(task)),
         })
     }
+}
+
+type Work = (Encoder, Arc<Desk>, Timing, Option<disk::Place>);
+
+fn run(sink: impl worker::Sink, (encoder, desk, timing, place): Work) -> JoinHandle<()> {
+    match place {
+        Some(place) => tokio::spawn(disk::run(sink, encoder, desk, timing, place)),
+        None => tokio::spawn(worker::run(sink, encoder, desk, timing)),
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true).mode(0o700).create(path)
 }
 
 impl Destination {
@@ -169,20 +207,32 @@ impl Destination {
 
     pub(super) fn status(&self) -> DestinationStatus {
         let ledger = self.desk.queue.ledger();
+        let shown = self.desk.gauge.as_ref().map(Gauge::read);
         let (state, failures, last_error) = self.desk.condition.read();
         let (kind, target) = describe(&self.plan.kind);
+        // What the queue in memory calls sent is on disk.
+        let (carried, sent, on_disk) = shown.as_ref().map_or((0, ledger.sent, 0), |shown| {
+            (shown.carried, shown.sent, shown.disk.queued)
+        });
+        let lost = shown.as_ref().map_or(ledger.lost, |shown| Lost {
+            overflow: ledger.lost.overflow + shown.lost.overflow,
+            shutdown: ledger.lost.shutdown,
+            ..shown.lost
+        });
         DestinationStatus {
             name: self.plan.name.clone(),
             kind,
             target,
             state,
             capacity: self.desk.queue.capacity(),
-            queued: ledger.queued,
+            queued: ledger.queued + on_disk,
+            carried,
             offered: ledger.offered,
-            sent: ledger.sent,
-            lost: ledger.lost,
+            sent,
+            lost,
             failures,
             last_error,
+            disk: shown.map(|shown| shown.disk),
         }
     }
 }

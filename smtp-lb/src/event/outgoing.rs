@@ -12,6 +12,8 @@ pub(super) struct Outgoing {
     written: usize,
     /// Records that are done with, whether told of by [`Outgoing::take_done`] or not.
     past: usize,
+    /// Which of them were given up.
+    refused: Vec<usize>,
     done: Done,
 }
 
@@ -55,6 +57,7 @@ impl Outgoing {
     pub(super) fn refuse(&mut self) {
         if let Some(&end) = self.ends.get(self.past) {
             self.written = end;
+            self.refused.push(self.past);
             self.past += 1;
             self.done.too_large += 1;
         }
@@ -74,10 +77,21 @@ impl Outgoing {
         std::mem::take(&mut self.done)
     }
 
+    /// Places of the records that were given up, of those since the last [`Outgoing::clear`].
+    pub(super) fn refused(&self) -> &[usize] {
+        &self.refused
+    }
+
+    /// Octets of all records.
+    pub(super) fn octets(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Makes room for the next batch, keeping the memory.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.refused.clear();
         self.written = 0;
         self.past = 0;
     }

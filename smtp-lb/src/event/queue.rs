@@ -9,11 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::Event;
 use super::status::Lost;
+use crate::config::plan::Overflow;
 
 /// Queue between the publisher and one destination's task.
 #[derive(Debug)]
 pub(super) struct Queue {
     capacity: usize,
+    overflow: Overflow,
     inner: Mutex<Inner>,
     changed: Notify,
     closing: CancellationToken,
@@ -21,13 +23,20 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: VecDeque<Arc<Event>>,
+    waiting: VecDeque<Numbered>,
     /// Taken by the task and not yet settled; they hold room until they are.
     in_hand: usize,
     nudged: bool,
     offered: u64,
     sent: u64,
     lost: Lost,
+}
+
+/// An event and its number among all that were offered: what is lost leaves a gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Numbered {
+    pub(super) number: u64,
+    pub(super) event: Arc<Event>,
 }
 
 /// The counters at one instant.
@@ -58,9 +67,10 @@ pub(super) struct Done {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, overflow: Overflow) -> Self {
         Self {
             capacity: capacity.max(1),
+            overflow,
             inner: Mutex::default(),
             changed: Notify::new(),
             closing: CancellationToken::new(),
@@ -71,7 +81,7 @@ impl Queue {
         self.capacity
     }
 
-    /// Adds the records in order; those without room are lost.
+    /// Adds the records in order; where there is no room the oldest that wait or the newest are lost.
     pub(super) fn offer(&self, records: &mut Vec<Arc<Event>>) {
         if records.is_empty() {
             return;
@@ -79,18 +89,32 @@ impl Queue {
         let mut inner = self.lock();
         let offered = records.len();
         let held = inner.waiting.len() + inner.in_hand;
-        let room = self.capacity.saturating_sub(held).min(offered);
-        inner.waiting.extend(records.drain(..room));
+        let lost = (held + offered).saturating_sub(self.capacity);
+        let first = inner.offered + 1;
+        let numbered = (first..).zip(records.drain(..));
+        let numbered = numbered.map(|(number, event)| Numbered { number, event });
+        match self.overflow {
+            Overflow::Newest => {
+                let room = offered.saturating_sub(lost);
+                inner.waiting.extend(numbered.take(room));
+                inner.lost.overflow += count(offered - room);
+            }
+            Overflow::Oldest => {
+                let old = lost.min(inner.waiting.len());
+                inner.waiting.drain(..old);
+                // What is in hand cannot be taken back: then even the new find no room.
+                inner.waiting.extend(numbered.skip(lost - old));
+                inner.lost.overflow += count(lost);
+            }
+        }
         inner.offered += count(offered);
-        inner.lost.overflow += count(offered - room);
         drop(inner);
-        records.clear();
         self.changed.notify_one();
     }
 
     /// Moves up to `most` records into `batch`, waiting for the first. Safe to cancel. The
     /// caller settles each of them by [`Queue::settle`].
-    pub(super) async fn take(&self, batch: &mut Vec<Arc<Event>>, most: usize) -> Taken {
+    pub(super) async fn take(&self, batch: &mut Vec<Numbered>, most: usize) -> Taken {
         loop {
             if let Some(taken) = self.try_take(batch, most) {
                 return taken;
@@ -102,7 +126,7 @@ impl Queue {
         }
     }
 
-    fn try_take(&self, batch: &mut Vec<Arc<Event>>, most: usize) -> Option<Taken> {
+    fn try_take(&self, batch: &mut Vec<Numbered>, most: usize) -> Option<Taken> {
         // Asked before the lock is taken: what was offered before the close is then seen.
         let closing = self.closing.is_cancelled();
         let mut inner = self.lock();
@@ -190,12 +214,13 @@ mod tests {
 
     #[test]
     fn the_newest_are_lost_and_those_in_hand_hold_room() {
-        let queue = Queue::new(4);
+        let queue = Queue::new(4, Overflow::Newest);
         let offered = records(6);
         queue.offer(&mut offered.clone());
         let mut batch = Vec::new();
         assert_eq!(queue.try_take(&mut batch, 3), Some(Taken::Records));
-        assert_eq!(batch, offered[..3]);
+        let taken: Vec<_> = batch.iter().map(|it| Arc::clone(&it.event)).collect();
+        assert_eq!(taken, offered[..3]);
         queue.offer(&mut records(1));
         assert_eq!(queue.ledger().lost.overflow, 3, "room is still held");
         queue.settle(Done {
@@ -210,15 +235,30 @@ mod tests {
             lost: Lost {
                 overflow: 3,
                 too_large: 1,
-                shutdown: 0,
+                ..Lost::default()
             },
         };
         assert_eq!(queue.ledger(), expected);
     }
 
     #[test]
+    fn by_the_other_policy_the_oldest_that_wait_are_lost() {
+        let queue = Queue::new(4, Overflow::Oldest);
+        queue.offer(&mut records(3));
+        let mut batch = Vec::new();
+        queue.try_take(&mut batch, 1);
+        queue.offer(&mut records(3));
+        batch.clear();
+        queue.try_take(&mut batch, 9);
+        let numbers: Vec<_> = batch.iter().map(|record| record.number).collect();
+        assert_eq!(numbers, [4, 5, 6], "2 and 3 made room");
+        queue.offer(&mut records(2));
+        assert_eq!(queue.ledger().lost.overflow, 4, "all room is in hand");
+    }
+
+    #[test]
     fn closes_only_when_empty() {
-        let queue = Queue::new(4);
+        let queue = Queue::new(4, Overflow::Newest);
         queue.offer(&mut records(1));
         queue.close();
         queue.nudge();
@@ -248,8 +288,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_ledger_adds_up_after_every_step(capacity in 1..12_usize, steps in steps()) {
-            let queue = Queue::new(capacity);
+        fn the_ledger_adds_up_after_every_step(
+            capacity in 1..12_usize, oldest in any::<bool>(), steps in steps(),
+        ) {
+            let overflow = if oldest { Overflow::Oldest } else { Overflow::Newest };
+            let queue = Queue::new(capacity, overflow);
+            let mut newest = 0;
             let (mut offered, mut in_hand) = (0, 0_usize);
             for step in steps {
                 match step {
@@ -261,6 +305,10 @@ mod tests {
                         let mut batch = Vec::new();
                         queue.try_take(&mut batch, most);
                         prop_assert!(batch.len() <= most);
+                        for record in &batch {
+                            prop_assert!(record.number > newest);
+                            newest = record.number;
+                        }
                         in_hand += batch.len();
                     }
                     Step::Settle(n, sent) => {

@@ -48,7 +48,7 @@ pub struct FollowerStatus {
     pub lost: u64,
 }
 
-/// A destination: `offered = sent + lost + queued`.
+/// A destination: `carried + offered = sent + lost + queued`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DestinationStatus {
     /// Its name.
@@ -63,10 +63,13 @@ pub struct DestinationStatus {
     pub capacity: usize,
     /// Records waiting or being written.
     pub queued: u64,
+    /// Records that its queue on disk held at the start.
+    pub carried: u64,
     /// Records that the publisher had for it.
     pub offered: u64,
     /// Records written to the file or the socket. What the network or the collector does with
-    /// them afterwards syslog has no way to tell.
+    /// them afterwards syslog has no way to tell. With a queue on disk: those that the collector is known
+    /// to have, as far as its kind of transport can say.
     pub sent: u64,
     /// Records given up.
     pub lost: Lost,
@@ -74,6 +77,25 @@ pub struct DestinationStatus {
     pub failures: u64,
     /// The newest failure, control characters escaped.
     pub last_error: Option<String>,
+    /// Its queue on disk.
+    pub disk: Option<DiskStatus>,
+}
+
+/// A queue on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct DiskStatus {
+    /// Octets that it may take.
+    pub size: u64,
+    /// Octets that it takes.
+    pub octets: u64,
+    /// Records written to it, and not known to have arrived.
+    pub queued: u64,
+    /// The last sequence number given to a record that was written to it.
+    pub sequence: u64,
+    /// Records that a crash cut in two, since the queue was made. They had not been accepted.
+    pub torn: u64,
+    /// Time of the oldest ones, nanoseconds since the Unix epoch.
+    pub oldest_ns: Option<u64>,
 }
 
 /// Records given up, by cause.
@@ -85,13 +107,17 @@ pub struct Lost {
     pub too_large: u64,
     /// Not sent before the destination was stopped.
     pub shutdown: u64,
+    /// Waited on disk for longer than `age`.
+    pub aged: u64,
+    /// What was read from disk was not what had been written.
+    pub corrupt: u64,
 }
 
 impl Lost {
     /// Over all causes.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.overflow + self.too_large + self.shutdown
+        self.overflow + self.too_large + self.shutdown + self.aged + self.corrupt
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::names::Sections;
-use super::{Check, Checked, all, format, transport};
+use super::{Check, Checked, all, disk, format, transport};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
     DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogPlan, LogProfilePlan,
-    ProfileId, PublisherId, PublisherPlan, Transport,
+    Overflow, ProfileId, PublisherId, PublisherPlan, Transport,
 };
 use crate::config::raw::{self, At};
 use crate::config::value;
@@ -30,12 +30,13 @@ pub(super) fn compile(
     sections: &Sections,
     profiles: &[raw::ServerTls],
     raw: &raw::Log,
+    state: Option<&Path>,
 ) -> Checked<LogPlan> {
     let mut taken = Taken::new();
     let destinations = all(raw
         .destination
         .iter()
-        .map(|raw| destination(check, sections, profiles, &mut taken, raw)));
+        .map(|raw| destination(check, sections, profiles, &mut taken, raw, state)));
     let publishers = all(raw.publisher.iter().map(|raw| {
         let name = check.name(raw.name.as_ref());
         let destinations = check
@@ -76,6 +77,7 @@ fn destination(
     profiles: &[raw::ServerTls],
     taken: &mut Taken,
     raw: &raw::Destination,
+    state: Option<&Path>,
 ) -> Checked<DestinationPlan> {
     let name = check.name(raw.name.as_ref());
     let written = check.must(raw.kind.as_ref())?;
@@ -92,11 +94,17 @@ fn destination(
         }
     };
     let queue = raw.queue.as_deref().copied().unwrap_or(QUEUE);
+    let disk = disk::compile(check, raw, state);
     Ok(DestinationPlan {
         name: name?,
         kind: kind?,
         format: format?,
         queue,
+        overflow: match raw.overflow.as_deref() {
+            Some(raw::Overflow::Oldest) => Overflow::Oldest,
+            _ => Overflow::Newest,
+        },
+        disk: disk?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{DestinationId, ProfileId, PublisherId, ServerTlsId};
 
@@ -29,8 +30,35 @@ pub struct DestinationPlan {
     pub kind: DestinationKind,
     /// How records are written.
     pub format: Format,
-    /// Bound of its queue, in records.
+    /// Bound of its queue in memory, in records.
     pub queue: usize,
+    /// What a full queue gives up.
+    pub overflow: Overflow,
+    /// Its queue on disk.
+    pub disk: Option<DiskPlan>,
+}
+
+/// What a full queue gives up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// What has waited longest.
+    Oldest,
+    /// What would be added.
+    #[default]
+    Newest,
+}
+
+/// `disk` of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskPlan {
+    /// Folder of its own.
+    pub folder: PathBuf,
+    /// Octets, at most.
+    pub size: u64,
+    /// Older records are given up.
+    pub age: Option<Duration>,
+    /// Longest time until a collector is asked what it has; `None`: never.
+    pub confirm: Option<Duration>,
 }
 
 /// How records are written.

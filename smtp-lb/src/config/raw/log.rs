@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalar::At;
+use super::scalar::{At, DurationText};
 
 /// Where events go.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -67,6 +67,34 @@ pub(crate) struct Destination {
     /// Bound of its queue, in records. Default: 10000.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub queue: Option<At<usize>>,
+    /// What a full queue gives up: the oldest records or the newest. Default: `"newest"`.
+    pub overflow: Option<At<Overflow>>,
+    /// Keep records on disk until they are delivered, under `general.state_path`. Default: they wait in
+    /// memory, and are lost with the process.
+    pub disk: Option<At<Disk>>,
+}
+
+/// A queue on disk.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Disk {
+    /// Octets of it, at most. Default: `"1GiB"`.
+    pub size: Option<At<String>>,
+    /// Records that have waited longer are given up, or `"none"`. Default: `"7d"`.
+    pub age: Option<At<DurationText>>,
+    /// Longest time until a collector is asked, by closing the connection, whether it has all that it was
+    /// sent, or `"none"`. Only with transport `"tcp"` or `"tls"`. Default: `"10s"`.
+    pub confirm: Option<At<DurationText>>,
+}
+
+/// What a full queue gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Overflow {
+    /// What has waited longest.
+    Oldest,
+    /// What would be added.
+    Newest,
 }
 
 /// A file or a remote syslog server.

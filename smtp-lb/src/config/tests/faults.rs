@@ -1,5 +1,6 @@
 //! Bad files and what is said of them: line, text underlined, message, help.
 
+mod log;
 mod meaning;
 mod monitor;
 mod reputation;

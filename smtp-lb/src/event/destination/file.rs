@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 use tokio::task::spawn_blocking;
 
-use super::super::format::encoder::Encoder;
-use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::worker::Sink;
 
@@ -19,25 +17,19 @@ use super::worker::Sink;
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
-    encoder: Encoder,
     opened: Option<fs::File>,
 }
 
 impl File {
     /// Opens it, and makes it if missing, readable by owner and group.
-    pub(super) fn open(path: PathBuf, encoder: Encoder) -> io::Result<Self> {
+    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let opened = Some(append(&path)?);
-        Ok(Self {
-            path,
-            encoder,
-            opened,
-        })
+        Ok(Self { path, opened })
     }
 }
 
 impl Sink for File {
-    fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
-        self.encoder.encode(event, out);
+    fn frame(&mut self, _: u64, out: &mut Vec<u8>, _: usize) {
         out.push(b'\n');
     }
 

@@ -2,8 +2,9 @@
 //! TLS (RFC 5425).
 
 use std::future::pending;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustix::net::RecvFlags;
@@ -13,8 +14,6 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::super::format::encoder::Encoder;
-use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::Timing;
 use super::secure::Secure;
@@ -25,16 +24,16 @@ use crate::config::plan::Framing;
 /// although counted as sent, so they are few; left alone the kernel takes megabytes.
 const UNSENT: u32 = 128 * 1024;
 
+/// For a collector to read to the end of a connection and to close it.
+const CONFIRM: Duration = Duration::from_mins(1);
+
 /// A connection to a collector, made again when it breaks.
 #[derive(Debug)]
 pub(super) struct Tcp {
     address: SocketAddr,
     source: Option<IpAddr>,
-    encoder: Encoder,
     framing: Framing,
     timing: Timing,
-    /// The record being framed.
-    record: Vec<u8>,
     secure: Option<Secure>,
     link: Option<Link>,
 }
@@ -49,17 +48,15 @@ impl Tcp {
     pub(super) fn new(
         address: SocketAddr,
         source: Option<IpAddr>,
-        (encoder, framing): (Encoder, Framing),
+        framing: Framing,
         timing: Timing,
         secure: Option<Secure>,
     ) -> Self {
         Self {
             address,
             source,
-            encoder,
             framing,
             timing,
-            record: Vec::new(),
             secure,
             link: None,
         }
@@ -142,6 +139,37 @@ impl Link {
         }
     }
 
+    /// Ends the connection, and sees that the collector has read all of it: it closes its side when it has
+    /// read to our end, and our end is acknowledged only behind all before it. A collector that goes
+    /// while octets are unread resets the connection.
+    async fn finish(mut self) -> io::Result<()> {
+        self.shutdown().await?;
+        let mut waste = [0; 512];
+        if let Self::Secure(stream) = &mut self {
+            loop {
+                match stream.read(&mut waste).await {
+                    Ok(0) => break,
+                    // Without close_notify: what TCP says of the end decides.
+                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+                    Ok(_) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        let stream = match &mut self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => stream.get_mut().0,
+        };
+        while stream.read(&mut waste).await? > 0 {}
+        // A socket has no peer any more once both ends are acknowledged.
+        let mut pause = Duration::from_millis(1);
+        while stream.peer_addr().is_ok() {
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(Duration::from_millis(100));
+        }
+        stream.take_error()?.map_or(Ok(()), Err)
+    }
+
     async fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.shutdown().await,
@@ -159,17 +187,30 @@ fn nothing(read: io::Result<usize>) -> io::Result<()> {
 }
 
 impl Sink for Tcp {
-    fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
+    fn frame(&mut self, _: u64, out: &mut Vec<u8>, start: usize) {
         if self.framing == Framing::Newline {
             // No record has a newline of its own.
-            self.encoder.encode(event, out);
             return out.push(b'\n');
         }
-        self.record.clear();
-        self.encoder.encode(event, &mut self.record);
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "{} ", self.record.len());
-        out.extend_from_slice(&self.record);
+        let mut digits = [0; 20];
+        let mut place = digits.len();
+        let mut length = out.len() - start;
+        loop {
+            place -= 1;
+            // One digit.
+            digits[place] = b'0' + u8::try_from(length % 10).unwrap_or(0);
+            length /= 10;
+            if length == 0 {
+                break;
+            }
+        }
+        let prefix = digits.get(place..).unwrap_or_default();
+        out.extend_from_slice(prefix);
+        out.push(b' ');
+        let moved = prefix.len() + 1;
+        if let Some(record) = out.get_mut(start..) {
+            record.rotate_right(moved);
+        }
     }
 
     async fn open(&mut self) -> io::Result<()> {
@@ -195,6 +236,17 @@ impl Sink for Tcp {
         let error = link.broken().await;
         self.link = None;
         error
+    }
+
+    fn must_confirm(&self) -> bool {
+        true
+    }
+
+    async fn confirm(&mut self) -> io::Result<()> {
+        let link = self.link.take().ok_or(ErrorKind::NotConnected)?;
+        timeout(CONFIRM, link.finish())
+            .await
+            .map_err(|_| io::Error::new(ErrorKind::TimedOut, "no end of the connection in time"))?
     }
 
     async fn close(mut self) {

@@ -1,12 +1,13 @@
 //! Destinations against real files and real sockets on the loopback interface.
 
 mod collector;
+mod disk;
 mod file;
 mod tcp;
 mod udp;
 
 use super::*;
-use crate::config::plan::{DestinationKind, Format, Framing};
+use crate::config::plan::{DestinationKind, Format, Framing, Overflow};
 use crate::event::format::samples;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -48,6 +49,8 @@ pub(in crate::event) fn syslog(
         },
         format: Format::Rfc5424,
         queue,
+        overflow: Overflow::Newest,
+        disk: None,
     }
 }
 

@@ -7,8 +7,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use rustix::io::Errno;
 use tokio::net::UdpSocket;
 
-use super::super::format::encoder::Encoder;
-use super::super::model::Event;
 use super::super::outgoing::Outgoing;
 use super::worker::Sink;
 
@@ -17,25 +15,21 @@ use super::worker::Sink;
 pub(super) struct Udp {
     address: SocketAddr,
     source: Option<IpAddr>,
-    encoder: Encoder,
     socket: Option<UdpSocket>,
 }
 
 impl Udp {
-    pub(super) fn new(address: SocketAddr, source: Option<IpAddr>, encoder: Encoder) -> Self {
+    pub(super) fn new(address: SocketAddr, source: Option<IpAddr>) -> Self {
         Self {
             address,
             source,
-            encoder,
             socket: None,
         }
     }
 }
 
 impl Sink for Udp {
-    fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
-        self.encoder.encode(event, out);
-    }
+    fn frame(&mut self, _: u64, _: &mut Vec<u8>, _: usize) {}
 
     async fn open(&mut self) -> io::Result<()> {
         if self.socket.is_none() {

@@ -5,9 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::backoff::Backoff;
-use super::super::model::Event;
+use super::super::format::encoder::Encoder;
 use super::super::outgoing::Outgoing;
-use super::super::queue::Taken;
+use super::super::queue::{Numbered, Taken};
 use super::{Desk, Timing};
 use crate::chance;
 
@@ -16,8 +16,8 @@ const BATCH: usize = 128;
 
 /// Where records are written. Failures are told; when to try again is the worker's affair.
 pub(super) trait Sink: Send + 'static {
-    /// Appends the record, framed.
-    fn encode(&mut self, event: &Event, out: &mut Vec<u8>);
+    /// Frames the record that begins at `start` of `out` and ends with it, of an event of that time.
+    fn frame(&mut self, time_ns: u64, out: &mut Vec<u8>, start: usize);
 
     /// Opens what is not open.
     fn open(&mut self) -> impl Future<Output = io::Result<()>> + Send;
@@ -29,36 +29,48 @@ pub(super) trait Sink: Send + 'static {
     /// Ends with the error when what is open fails while nothing is being written.
     fn broken(&mut self) -> impl Future<Output = io::Error> + Send;
 
+    /// Is what was written known to have arrived only after [`Sink::confirm`]?
+    fn must_confirm(&self) -> bool {
+        false
+    }
+
+    /// Sees that all that was written since it was opened has arrived. [`Sink::open`] comes before the
+    /// next write.
+    fn confirm(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Ends in good order.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
 /// Runs until the queue is closed and empty, or the drain time after its close is over.
-pub(super) async fn run(sink: impl Sink, desk: Arc<Desk>, timing: Timing) {
+pub(super) async fn run(sink: impl Sink, encoder: Encoder, desk: Arc<Desk>, timing: Timing) {
     let expired = async {
         desk.queue.closing().await;
         tokio::time::sleep(timing.drain).await;
     };
     tokio::select! {
-        () = serve(sink, &desk, timing) => {}
+        () = serve(sink, encoder, &desk, timing) => {}
         () = expired => desk.queue.abandon(),
     }
     desk.condition.stopped();
     let ledger = desk.queue.ledger();
-    tracing::info!(
-        destination = desk.name,
-        sent = ledger.sent,
-        lost = ledger.lost.total(),
-        "log destination stopped"
-    );
+    told(&desk.name, ledger.sent, ledger.lost.total());
 }
 
-async fn serve(mut sink: impl Sink, desk: &Desk, timing: Timing) {
+/// The last words on a destination.
+pub(super) fn told(destination: &str, sent: u64, lost: u64) {
+    tracing::info!(destination, sent, lost, "log destination stopped");
+}
+
+async fn serve(mut sink: impl Sink, mut encoder: Encoder, desk: &Desk, timing: Timing) {
     let mut backoff = Backoff::new(timing.retry_first, timing.retry_most);
     let mut batch = Vec::with_capacity(BATCH);
     let mut outgoing = Outgoing::default();
     loop {
-        let error = match attempt(&mut sink, desk, &mut backoff, &mut batch, &mut outgoing).await {
+        let records = (&mut encoder, &mut batch, &mut outgoing);
+        let error = match attempt(&mut sink, desk, &mut backoff, records).await {
             Ok(()) => break,
             Err(error) => error,
         };
@@ -85,8 +97,7 @@ async fn attempt(
     sink: &mut impl Sink,
     desk: &Desk,
     backoff: &mut Backoff,
-    batch: &mut Vec<Arc<Event>>,
-    outgoing: &mut Outgoing,
+    (encoder, batch, outgoing): (&mut Encoder, &mut Vec<Numbered>, &mut Outgoing),
 ) -> io::Result<()> {
     let unneeded = async {
         desk.queue.closing().await;
@@ -110,8 +121,12 @@ async fn attempt(
             if taken == Taken::Closed {
                 return Ok(());
             }
-            for event in batch.drain(..) {
-                outgoing.push(|bytes| sink.encode(&event, bytes));
+            for Numbered { number, event } in batch.drain(..) {
+                outgoing.push(|bytes| {
+                    let start = bytes.len();
+                    encoder.numbered(number, &event, bytes);
+                    sink.frame(event.time_ns, bytes, start);
+                });
             }
         }
         let written = sink.write(outgoing).await;

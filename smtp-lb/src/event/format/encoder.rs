@@ -101,7 +101,15 @@ impl Encoder {
     /// Appends the record of an event, without framing; one line, at most [`RECORD`] octets. JSON
     /// leaves nothing out: there it is the bus that bounds texts.
     pub fn encode(&mut self, event: &Event, out: &mut Vec<u8>) {
-        self.sequence = self.sequence % SEQUENCE + 1;
+        let number = u64::from(self.sequence) + 1;
+        self.numbered(number, event, out);
+    }
+
+    /// As [`Encoder::encode`], with the number of the record, from 1. Past 2,147,483,647 sequence numbers
+    /// begin anew.
+    pub fn numbered(&mut self, number: u64, event: &Event, out: &mut Vec<u8>) {
+        let before = number.saturating_sub(1) % u64::from(SEQUENCE);
+        self.sequence = u32::try_from(before).unwrap_or(0) + 1;
         let (origin, sequence) = (&self.origin, self.sequence);
         match &self.format {
             Format::Rfc5424 => rfc5424::encode(origin, sequence, event, out),

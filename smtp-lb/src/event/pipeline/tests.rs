@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::plan::{
-    DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogProfilePlan, PublisherId,
-    PublisherPlan, Transport,
+    DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogProfilePlan, Overflow,
+    PublisherId, PublisherPlan, Transport,
 };
 use crate::event::destination::tests::{QUICK, lonely_address, syslog, until};
 use crate::event::format::samples;
@@ -19,6 +19,8 @@ fn file(name: &str, folder: &Path) -> DestinationPlan {
         },
         format: Format::Json,
         queue: 100_000,
+        overflow: Overflow::Newest,
+        disk: None,
     }
 }
 

@@ -12,6 +12,8 @@ fn plan(path: &Path) -> DestinationPlan {
         },
         format: Format::Json,
         queue: 10_000,
+        overflow: Overflow::Newest,
+        disk: None,
     }
 }
 

@@ -111,16 +111,7 @@ async fn a_close_while_idle_loses_nothing() {
 async fn nothing_is_written_into_a_closed_connection() {
     let address = lonely_address();
     let listener = listen(address);
-    let mut tcp = Tcp::new(
-        address,
-        None,
-        (
-            Encoder::of_this_host(Format::Rfc5424, 16),
-            Framing::OctetCounting,
-        ),
-        QUICK,
-        None,
-    );
+    let mut tcp = Tcp::new(address, None, Framing::OctetCounting, QUICK, None);
     tcp.open().await.unwrap();
     drop(accept(&listener).await);
     let mut outgoing = Outgoing::default();

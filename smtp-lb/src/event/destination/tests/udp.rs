@@ -52,8 +52,7 @@ async fn keeps_records_while_nobody_listens() {
 #[tokio::test]
 async fn a_datagram_too_large_is_given_up_and_the_next_goes() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let encoder = Encoder::of_this_host(Format::Rfc5424, 16);
-    let mut udp = Udp::new(socket.local_addr().unwrap(), None, encoder);
+    let mut udp = Udp::new(socket.local_addr().unwrap(), None);
     let mut outgoing = Outgoing::default();
     outgoing.push(|bytes| bytes.resize(70_000, b'x'));
     outgoing.push(|bytes| bytes.extend_from_slice(b"next"));
