@@ -17,6 +17,12 @@
 //! | `GET /v1/pools` | [`api::PoolList`] |
 //! | `POST /v1/pools/events` | [`api::PoolEvents`] to an [`api::PoolEventsRequest`] |
 //! | `POST /v1/members` | [`api::MemberSet`] to an [`api::MemberOrder`] |
+//! | `GET /v1/reputation` | [`api::ReputationStatus`] |
+//! | `POST /v1/reputation/show` | [`api::AddressStatus`] to an [`api::AddressQuestion`] |
+//! | `POST /v1/reputation/refresh` | [`api::Refreshed`] to an [`api::RefreshRequest`] |
+//! | `GET /v1/reputation/added` | [`api::AddedList`] |
+//! | `POST /v1/reputation/add` | [`api::AddedList`] to an [`api::AddRequest`] |
+//! | `POST /v1/reputation/remove` | [`api::AddedList`] to an [`api::RemoveRequest`] |
 //! | `GET /v1/events` | one JSON object a line, until the client leaves |
 //!
 //! Whatever is refused answers with an [`api::Problem`].
@@ -24,6 +30,7 @@
 pub mod api;
 pub mod client;
 mod refusal;
+mod reputation;
 mod routes;
 mod server;
 pub mod socket;
@@ -89,6 +96,8 @@ pub trait Control: Send + Sync + 'static {
     fn pool_events(&self, request: &PoolEventsRequest) -> Result<PoolEvents, Refusal>;
     /// Says of a member that it is to be used, or not.
     fn set_member(&self, request: &MemberOrder, peer: Peer) -> Result<MemberSet, Refusal>;
+    /// Reputation, for its own endpoints; `None`: it is not there.
+    fn reputation(&self) -> Option<crate::reputation::Service>;
     /// Events from now on, each a JSON object with its newline. Dropping the receiver ends it.
     fn follow(&self) -> mpsc::Receiver<Bytes>;
 }

@@ -34,6 +34,7 @@ use crate::health::Health;
 use crate::pool::Pools;
 use crate::proxy::Proxy;
 use crate::reload::reload;
+use crate::reputation::Service;
 use crate::shutdown::{Asked, Signals, shutdown};
 use crate::state::Folder;
 use crate::tls::{Profiles, Watch};
@@ -56,7 +57,8 @@ pub(crate) struct Running {
     /// Held for the time of a reload, and for ever by a stop.
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) events: Pipeline,
-    pub(crate) firewall: Firewall,
+    pub(crate) firewall: Arc<Firewall>,
+    pub(crate) reputation: Service,
     pub(crate) health: Health,
     pub(crate) proxy: Proxy,
     /// Taken by the stop.

@@ -18,6 +18,7 @@ mod output;
 mod pool;
 mod reload;
 mod replay;
+mod reputation;
 mod routing;
 mod run;
 mod status;
@@ -69,6 +70,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Reload => reload::reload(socket, out),
         Command::Routing(args) => routing::routing(&args, out),
         Command::Firewall(command) => firewall::firewall(command, socket, out),
+        Command::Reputation(command) => reputation::reputation(command, socket, out),
         Command::Monitor(command) => monitor::monitor(command, socket, out),
         Command::Pool(command) => pool::pool(command, socket, out),
         Command::Member(command) => member::member(command, socket, out),

@@ -34,7 +34,9 @@ use thiserror::Error;
 pub use build_frame::{ExplainRequest, FrameError, frame};
 pub use capture::{Capture, CaptureError, CaptureRequest, CapturedPacket};
 pub use compile::{CompileError, Compiled, compile, read_names};
-pub use counters::{AnswerCounts, Count, Counters, EventCounts, Row, pinned_counters};
+pub use counters::{
+    AnswerCounts, Count, Counters, EventCounts, Row, pinned_counters, pinned_reputation,
+};
 pub use explain::Explanation;
 pub use image_map::ImageMapError;
 pub(crate) use intervals::Interval;
@@ -43,6 +45,7 @@ pub(crate) use layout::Lines;
 pub use loader::{ExtraMap, LoadError, Ring, object};
 pub use netlink::NetlinkError;
 pub use pins::{DetachReport, PinError, detach};
+pub(crate) use profiles::{deed, pairs, policy_label};
 pub use replay::{Judge, Judgement};
 pub use report::{FirewallReport, InForce, InterfaceReport};
 pub use stand::Stand;

@@ -62,6 +62,8 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     let (mut plan, profiles) = (loaded.plan, Arc::new(profiles));
     // On a thread where blocking is allowed.
     tokio::runtime::Handle::current().block_on(running.names.fill(&mut plan));
+    plan.reputation
+        .keep_numbers(&before.plan.reputation.categories);
     let plan = Arc::new(plan);
     let pools = Arc::new(Pools::from_plan(&plan, Some(&before.pools)));
 
@@ -92,6 +94,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
         .firewall
         .commit(firewall)
         .map_err(|e| refuse(Part::Firewall)(&e))?;
+    running.reputation.reload(&plan);
     running.events.commit(events);
     pools.take_over(&before.pools);
     running.orders.restore(&pools);

@@ -1,14 +1,44 @@
 //! IP reputation: feeds of addresses become an image that the packet filter asks.
 //!
-//! Pure parts: [`parse`] (octets to networks), [`merge`] (feeds to disjoint intervals), [`sets`]
-//! (who holds an interval), [`image`] (intervals to lines).
+//! Pure parts: [`parse`] (octets to networks), `merge` (feeds to disjoint intervals), [`sets`]
+//! (who holds an interval), [`image`] (intervals to lines), [`ledger`] (counters of sets to those of
+//! feeds). `look` takes one look at a source, `fetch` by HTTPS; `added` keeps entries for a time;
+//! [`service`] is all of it while the daemon runs.
 
+mod added;
+mod fetch;
 pub mod image;
+mod kept;
+pub mod ledger;
+mod look;
 mod merge;
+pub mod names;
 pub mod parse;
 mod ranges;
+pub mod service;
 pub mod sets;
+mod signature;
+pub mod status;
 #[cfg(test)]
 mod tests;
 
+use std::error::Error;
+
+pub use added::AddError;
+pub use names::Names;
 pub use ranges::{Ranges, Tagged};
+pub use service::{Service, ServiceError};
+
+/// An error with all its causes, on one line.
+fn cause(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        next = error.source();
+    }
+    text
+}

@@ -36,6 +36,7 @@ use std::time::SystemTime;
 
 pub use acceptor::Acceptor;
 pub use connector::Connector;
+pub(crate) use connector::trusting;
 pub use error::{Fault, Notice, Origin, TlsError, Unreadable, Warning};
 pub use status::{CertificateStatus, ProfileStatus};
 pub(crate) use watch::Watch;

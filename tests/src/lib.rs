@@ -17,6 +17,7 @@ pub mod faulty_member;
 
 pub mod flood;
 pub mod folder;
+pub mod https_server;
 pub mod mailbox;
 pub mod netns;
 pub mod postfix;

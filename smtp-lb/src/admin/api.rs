@@ -13,6 +13,11 @@ pub use change::{
 pub use crate::firewall::{CaptureRequest, CapturedPacket, Counters, ExplainRequest, Explanation};
 use crate::firewall::{EventCounts, InForce, InterfaceReport};
 pub use crate::proxy::{GatewayStatus, HeaderStatus};
+/// `/v1/reputation` and what is under it.
+pub use crate::reputation::status::{
+    AddRequest, AddedEntry, AddedList, AddressQuestion, AddressStatus, FeedState, FeedStatus,
+    RefreshRequest, Refreshed, RemoveRequest, ReputationStatus,
+};
 
 /// `GET /v1/status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,10 +16,11 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::api::{
-    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
-    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
-    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest,
-    PoolList, Problem, Reloaded, Status,
+    AddRequest, AddedList, AddressQuestion, AddressStatus, CaptureRequest, Counters,
+    ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared, FirewallFile,
+    FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume, MonitorResumed,
+    MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem, RefreshRequest,
+    Refreshed, Reloaded, RemoveRequest, ReputationStatus, Status,
 };
 
 /// Bound on connecting.
@@ -164,6 +165,50 @@ impl Client {
     /// `POST /v1/members`.
     pub async fn set_member(&self, request: &MemberOrder) -> Result<MemberSet, ClientError> {
         self.ask(Method::POST, "/v1/members", json(request)?).await
+    }
+
+    /// `GET /v1/reputation`.
+    pub async fn reputation(&self) -> Result<ReputationStatus, ClientError> {
+        self.ask(Method::GET, "/v1/reputation", Bytes::new()).await
+    }
+
+    /// `POST /v1/reputation/show`.
+    pub async fn reputation_show(
+        &self,
+        question: &AddressQuestion,
+    ) -> Result<AddressStatus, ClientError> {
+        self.ask(Method::POST, "/v1/reputation/show", json(question)?)
+            .await
+    }
+
+    /// `POST /v1/reputation/refresh`.
+    pub async fn reputation_refresh(
+        &self,
+        request: &RefreshRequest,
+    ) -> Result<Refreshed, ClientError> {
+        self.ask(Method::POST, "/v1/reputation/refresh", json(request)?)
+            .await
+    }
+
+    /// `GET /v1/reputation/added`.
+    pub async fn reputation_added(&self) -> Result<AddedList, ClientError> {
+        self.ask(Method::GET, "/v1/reputation/added", Bytes::new())
+            .await
+    }
+
+    /// `POST /v1/reputation/add`.
+    pub async fn reputation_add(&self, request: &AddRequest) -> Result<AddedList, ClientError> {
+        self.ask(Method::POST, "/v1/reputation/add", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/reputation/remove`.
+    pub async fn reputation_remove(
+        &self,
+        request: &RemoveRequest,
+    ) -> Result<AddedList, ClientError> {
+        self.ask(Method::POST, "/v1/reputation/remove", json(request)?)
+            .await
     }
 
     /// `GET /v1/events`.

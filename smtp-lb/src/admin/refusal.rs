@@ -19,6 +19,8 @@ pub enum Part {
     Log,
     /// The routing of members that see clients' own addresses.
     Routing,
+    /// Feeds and added entries.
+    Reputation,
 }
 
 impl fmt::Display for Part {
@@ -28,6 +30,7 @@ impl fmt::Display for Part {
             Self::Proxy => "proxy",
             Self::Log => "log",
             Self::Routing => "routing",
+            Self::Reputation => "reputation",
         })
     }
 }

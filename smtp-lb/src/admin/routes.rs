@@ -22,7 +22,7 @@ use super::api::{
     MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest,
     PoolList, Reloaded, Status,
 };
-use super::{Control, Refusal};
+use super::{Control, Refusal, reputation};
 use crate::config::MAX_FILE;
 
 /// The API over `control`.
@@ -44,6 +44,7 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/pools/events", post(pool_events::<C>))
         .route("/v1/members", post(set_member::<C>))
         .route("/v1/events", get(events::<C>))
+        .merge(reputation::router::<C>())
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::NotFound)
         .layer(DefaultBodyLimit::max(body_limit))
@@ -186,7 +187,7 @@ async fn events<C: Control>(State(control): State<Arc<C>>) -> Response {
     ([(CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response()
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<Json<T>, Refusal> {
     let done = tokio::task::spawn_blocking(work).await;

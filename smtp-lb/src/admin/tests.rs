@@ -159,6 +159,10 @@ impl Control for Fake {
         Err(Refusal::BadRequest(request.packets.to_string()))
     }
 
+    fn reputation(&self) -> Option<crate::reputation::Service> {
+        None
+    }
+
     fn follow(&self) -> mpsc::Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(4);
         // Split over frames as the network might.

@@ -258,7 +258,7 @@ fn restore(running: &Running, why: &str) -> Result<FirewallSettled, Refusal> {
 }
 
 /// Puts the firewall of a plan in force, whose other parts are in force already. Blocks.
-fn put(running: &Running, plan: &Plan) -> Result<(), Refusal> {
+fn put(running: &Running, plan: &Arc<Plan>) -> Result<(), Refusal> {
     let refuse = |part| {
         move |error: &dyn std::error::Error| Refusal::Prepare {
             part,
@@ -279,6 +279,8 @@ fn put(running: &Running, plan: &Plan) -> Result<(), Refusal> {
         .firewall
         .commit(firewall)
         .map_err(|e| refuse(Part::Firewall)(&e))?;
+    // Who is trusted, and which policies are asked, may have changed.
+    running.reputation.reload(plan);
     running.events.commit(events);
     Ok(())
 }

@@ -139,6 +139,10 @@ impl Control for Shared {
         capture::capture(&self.0, request)
     }
 
+    fn reputation(&self) -> Option<crate::reputation::Service> {
+        Some(self.0.reputation.clone())
+    }
+
     fn follow(&self) -> mpsc::Receiver<Bytes> {
         let mut follower = self.0.events.follow();
         let (sender, receiver) = mpsc::channel(FOLLOW_QUEUE);

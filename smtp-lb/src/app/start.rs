@@ -20,6 +20,7 @@ use crate::firewall::{self, Firewall, FirewallError};
 use crate::health::Health;
 use crate::pool::Pools;
 use crate::proxy::{AcceptFilter, AllowAll, Proxy};
+use crate::reputation::{self, Service};
 use crate::state::Folder;
 use crate::tls::Profiles;
 
@@ -39,6 +40,10 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
     }
     let source = Arc::clone(loaded.source());
     let (mut plan, profiles) = (loaded.plan, Arc::new(profiles));
+    // What an image in force speaks of keeps its numbers.
+    let pinned = firewall::pinned_reputation(&plan.firewall.pin_path);
+    let listed = reputation::Names::read(pinned.as_deref());
+    plan.reputation.keep_numbers(&listed.categories);
     let claim = Claim::new(&plan.admin.socket, plan.admin.mode)?;
     let state = state(&plan.general.state_path);
     let (events, bus) = Pipeline::start(&plan.log, Routes::from_plan(&plan), &profiles)?;
@@ -56,8 +61,12 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         firewall::pinned_counters(pins),
         Err(FirewallError::NotPinned { .. })
     );
-    let firewall = Firewall::start(&plan)?;
+    let firewall = Arc::new(Firewall::start(&plan)?);
     report(&firewall);
+    let folder = state
+        .as_ref()
+        .map(|folder| folder.path().join("reputation"));
+    let reputation = Service::start(&plan, &firewall, &bus, folder, listed);
     let (reader, health, proxy) =
         behind(&plan, &pools, &profiles, &firewall, &bus).inspect_err(|_| {
             // A first start that fails leaves no filter behind; one that was there stays in force.
@@ -71,6 +80,7 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         reloading: tokio::sync::Mutex::new(()),
         events,
         firewall,
+        reputation,
         health,
         proxy,
         reader: Mutex::new(Some(reader)),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, events, firewall, generate, member, monitor, pool, routing, run};
+use super::{check, events, firewall, generate, member, monitor, pool, reputation, routing, run};
 
 /// SMTP load balancer with an XDP firewall.
 ///
@@ -54,6 +54,9 @@ pub(super) enum Command {
     /// Look at the packet filter.
     #[command(subcommand)]
     Firewall(firewall::Command),
+    /// Look at feeds of bad sources, and list sources for a time.
+    #[command(subcommand)]
+    Reputation(reputation::Command),
     /// Test health monitors.
     #[command(subcommand)]
     Monitor(monitor::Command),

@@ -47,13 +47,6 @@ pub(super) fn hides_clients(warning: &Located<'_>) -> bool {
         .starts_with("members see an address of this host")
 }
 
-/// The warning that every feed has.
-pub(super) fn is_of_a_feed(warning: &Located<'_>) -> bool {
-    warning
-        .message
-        .starts_with("feeds are checked and not yet loaded")
-}
-
 /// A file that is sound, for tests that change one thing.
 pub(super) const SOUND: &str = r#"
 [[virtual_server]]

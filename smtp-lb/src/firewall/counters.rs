@@ -6,7 +6,7 @@ use std::path::Path;
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use serde::{Deserialize, Serialize};
 use smtp_lb_common::abi::{
-    self, ABI_VERSION, MAP_COUNTERS, MAP_IMAGE, MAP_TOTALS, SlotTally, Tally,
+    self, ABI_VERSION, MAP_COUNTERS, MAP_IMAGE, MAP_REPUTATION, MAP_TOTALS, SlotTally, Tally,
 };
 use smtp_lb_common::image::Line;
 use smtp_lb_common::reason::FIRST_RULE_SLOT;
@@ -207,6 +207,17 @@ pub(crate) fn pinned_image(pin_path: &Path) -> Result<Vec<Line>, FirewallError> 
     let map = MapData::from_pin(pin).map_err(refused)?;
     let outer = image_map::Outer::try_from(Map::ArrayOfMaps(map)).map_err(refused)?;
     image_map::read(&outer)?.ok_or_else(not_pinned)
+}
+
+/// Names of the reputation image of a pinned filter, if there is one.
+#[must_use]
+pub fn pinned_reputation(pin_path: &Path) -> Option<Vec<u8>> {
+    let path = pin_path
+        .join(format!("abi-{ABI_VERSION}"))
+        .join(MAP_REPUTATION);
+    let outer = Map::ArrayOfMaps(MapData::from_pin(path).ok()?);
+    let outer = image_map::Outer::try_from(outer).ok()?;
+    image_map::reputation_names(&outer).ok()?
 }
 
 /// Counters of a pinned filter, read without the daemon.

@@ -14,14 +14,6 @@ use super::loader::{self, Loaded};
 use super::{Backend, Firewall, FirewallError, image_map, lock};
 
 impl Firewall {
-    /// Names of the reputation image that a former run has left, if there is one.
-    pub fn reputation_names(&self) -> Result<Option<Vec<u8>>, FirewallError> {
-        match &self.backend {
-            Backend::Kernel(loaded) => Ok(image_map::reputation_names(&lock(loaded).reputation)?),
-            Backend::Userspace(_) => Ok(None),
-        }
-    }
-
     /// Puts a reputation image in force with one write.
     pub fn put_reputation(&self, lines: &[Line]) -> Result<(), FirewallError> {
         match &self.backend {

@@ -49,6 +49,13 @@ impl Sets {
             .map(|(number, set)| (*number, set.as_slice()))
     }
 
+    /// One set of one member.
+    pub(super) fn one(number: u32, member: Member) -> Self {
+        Self {
+            members: BTreeMap::from([(number, vec![member])]),
+        }
+    }
+
     /// Takes the sets of another image over these; numbers that it does not use stay as they are.
     pub fn overlay(&mut self, newer: &Self) {
         self.members

@@ -138,3 +138,18 @@ pub(super) fn make(plan: &ServerTlsPlan, making: &mut Making) -> Option<Made<Cli
         staple_until: None,
     })
 }
+
+/// For a client of servers on the Internet: trusts the authorities in a file, or the system's.
+pub(crate) fn trusting(ca: Option<&std::path::Path>) -> Result<Arc<ClientConfig>, String> {
+    let roots = match ca {
+        Some(path) => super::authority::roots(path),
+        None => super::authority::system(),
+    };
+    let roots = roots.map_err(|fault| fault.to_string())?;
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(Arc::new(
+        builder.with_root_certificates(roots).with_no_client_auth(),
+    ))
+}

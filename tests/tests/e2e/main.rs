@@ -14,6 +14,7 @@ mod attach;
 mod capture;
 mod collectors;
 mod drain;
+mod feeds;
 mod health;
 mod host;
 mod load;

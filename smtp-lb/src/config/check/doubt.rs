@@ -15,7 +15,6 @@ pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     profiles(check, raw, plan);
     virtual_servers(check, raw, plan);
     hidden(check, raw, plan);
-    feeds(check, raw);
     monitors(check, raw, plan);
     pool::warn(check, raw, plan);
 }
@@ -72,22 +71,6 @@ fn unused(check: &mut Check<'_>, key: &str, name: Option<&At<String>>) {
         let message = format!("no virtual server uses the profile {}", quote(name));
         let help = format!("write `{key} = \"{}\"` in a virtual server", &**name);
         check.warning(name, message, help);
-    }
-}
-
-/// Nobody shall think that a feed protects him.
-fn feeds(check: &mut Check<'_>, raw: &raw::Config) {
-    for name in raw
-        .reputation
-        .feed
-        .iter()
-        .filter_map(|feed| feed.name.as_ref())
-    {
-        check.warning(
-            name,
-            "feeds are checked and not yet loaded: no source counts as listed",
-            "keep what must be dropped in an address list until then",
-        );
     }
 }
 

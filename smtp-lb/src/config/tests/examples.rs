@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{hides_clients, is_of_a_feed, read};
+use super::{hides_clients, read};
 use crate::config::plan::{Action, FirewallMode, Mode, Snat};
 use crate::config::{Loaded, load, schema};
 
@@ -26,8 +26,7 @@ fn examples(folder: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Examples are warned of nothing, save that the members of relays see an address of ours, and that feeds
-/// are not loaded.
+/// Examples are warned of nothing, save that the members of relays see an address of ours.
 fn only_of_relays(loaded: &Loaded) {
     let hidden = loaded
         .warnings
@@ -37,16 +36,9 @@ fn only_of_relays(loaded: &Loaded) {
     let servers = loaded.plan.virtual_servers.iter();
     let relays = servers.filter(|it| it.gateway.is_none() && it.snat != Snat::None);
     assert_eq!(hidden, relays.count(), "{}", loaded.warnings);
-    let feeds = loaded.warnings.iter().filter(|it| is_of_a_feed(it)).count();
-    assert_eq!(
-        feeds,
-        loaded.plan.reputation.feeds.len(),
-        "{}",
-        loaded.warnings
-    );
     assert_eq!(
         loaded.warnings.iter().count(),
-        hidden + feeds,
+        hidden,
         "{}",
         loaded.warnings
     );
