@@ -13,6 +13,7 @@ pub(crate) mod picture;
 mod profiles;
 pub(crate) mod rings;
 pub(crate) mod routing;
+mod schedules;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ pub(crate) struct Running {
     pub(crate) orders: Orders,
     /// Addresses of members' names.
     pub(crate) names: Names,
-    /// A change of addresses holds `reloading`, which a reload then waits for.
+    /// A change of addresses or of schedules holds `reloading`, which a reload then waits for.
     readdressing: AtomicBool,
     /// What survives a restart. `None`: nothing does, as was told at the start.
     #[allow(dead_code, reason = "what is kept there comes next")]
@@ -160,7 +161,7 @@ impl Running {
         }
     }
 
-    /// For a change of addresses, which waits for its turn.
+    /// For a change of addresses or of schedules, which waits for its turn.
     pub(crate) async fn begin_readdressing(&self) -> Readdressing<'_> {
         let turn = self.reloading.lock().await;
         self.readdressing.store(true, Ordering::Release);
@@ -185,7 +186,7 @@ impl Running {
     }
 }
 
-/// A change of addresses, for as long as it lives.
+/// A change of addresses or of schedules, for as long as it lives.
 pub(crate) struct Readdressing<'a> {
     running: &'a Running,
     _turn: MutexGuard<'a, ()>,
@@ -230,6 +231,10 @@ async fn live(config: &Path) -> Result<(), AppError> {
     let follower = Arc::clone(&running);
     let _names = AbortOnDropHandle::new(tokio::spawn(async move {
         follower.names.follow(&follower).await;
+    }));
+    let scheduler = Arc::clone(&running);
+    let _schedules = AbortOnDropHandle::new(tokio::spawn(async move {
+        schedules::follow(&scheduler).await;
     }));
     running.tell("started", format!("version {}", env!("CARGO_PKG_VERSION")));
     tracing::info!(config = %config.display(), "running");

@@ -14,6 +14,7 @@ mod label;
 mod layout;
 mod loader;
 mod netlink;
+mod now;
 mod pins;
 mod profiles;
 mod replay;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use smtp_lb_common::reason::{Reason, Verdict};
 use thiserror::Error;
 
@@ -44,6 +46,7 @@ pub use label::{Allocator, BUILT_IN, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRT
 pub(crate) use layout::Lines;
 pub use loader::{ExtraMap, LoadError, Ring, object};
 pub use netlink::NetlinkError;
+pub use now::Now;
 pub use pins::{DetachReport, PinError, detach};
 pub(crate) use profiles::{deed, pairs, policy_label};
 pub use replay::{Judge, Judgement};
@@ -104,6 +107,7 @@ pub struct Firewall {
     report: FirewallReport,
     fixed: Fixed,
     slots: Arc<ArcSwap<Slots>>,
+    now: ArcSwap<Now>,
     sets: Arc<ArcSwap<Sets>>,
     generation: std::sync::atomic::AtomicU32,
 }
@@ -129,6 +133,7 @@ impl Fixed {
 /// A compiled plan that is ready to be put in force.
 pub struct Prepared {
     compiled: Compiled,
+    now: Now,
     filled: Option<image_map::Filled>,
 }
 
@@ -137,7 +142,8 @@ impl Firewall {
     ///
     /// A pinned filter of a former run stays in force until this one takes its place.
     pub fn start(plan: &Plan) -> Result<Self, FirewallError> {
-        let (backend, report) = start::start(plan)?;
+        let now = Now::at(plan, Timestamp::now());
+        let (backend, report) = start::start(plan, &now)?;
         let slots = match &backend {
             Backend::Kernel(loaded) => image_map::slots(&lock(loaded).image)?,
             Backend::Userspace(userspace) => userspace.slots(),
@@ -147,6 +153,7 @@ impl Firewall {
             report,
             fixed: Fixed::of(plan),
             slots: Arc::new(ArcSwap::from_pointee(slots)),
+            now: ArcSwap::from_pointee(now),
             sets: Arc::default(),
             generation: 1.into(),
         })
@@ -169,12 +176,17 @@ impl Firewall {
             .generation
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let slots = self.slots.load().as_ref().clone();
-        let compiled = compile(plan, slots, generation.wrapping_add(1))?;
+        let now = Now::at(plan, Timestamp::now());
+        let compiled = compile(plan, &now, slots, generation.wrapping_add(1))?;
         let filled = match &self.backend {
             Backend::Kernel(_) => Some(image_map::fill(&compiled.lines)?),
             Backend::Userspace(_) => None,
         };
-        Ok(Prepared { compiled, filled })
+        Ok(Prepared {
+            compiled,
+            now,
+            filled,
+        })
     }
 
     /// Puts a prepared plan in force with one write. Counters of names that stay go on.
@@ -190,6 +202,7 @@ impl Firewall {
             }
             Backend::Userspace(userspace) => userspace.replace(prepared.compiled),
         }
+        self.now.store(Arc::new(prepared.now));
         Ok(())
     }
 
@@ -281,6 +294,12 @@ impl Firewall {
             Backend::Kernel(loaded) => Ok(lock(loaded).rings()?),
             Backend::Userspace(_) => Ok(Vec::new()),
         }
+    }
+
+    /// What the image in force was compiled for.
+    #[must_use]
+    pub fn now(&self) -> Arc<Now> {
+        self.now.load_full()
     }
 
     /// Names of the slots in force, for whoever reads the rings.

@@ -19,6 +19,7 @@ pub mod flood;
 pub mod folder;
 pub mod https_server;
 pub mod mailbox;
+pub mod mmdb;
 pub mod netns;
 pub mod postfix;
 pub mod process;

@@ -9,7 +9,7 @@ use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, MapData};
 use ipnet::IpNet;
 use smtp_lb::config::{Resolve, parse};
-use smtp_lb::firewall::{ExplainRequest, Ring, Slots, Stand, compile, frame};
+use smtp_lb::firewall::{ExplainRequest, Now, Ring, Slots, Stand, compile, frame};
 use smtp_lb_common::packet::{mapped, split};
 
 use super::case::{Case, Family, Rules, Way};
@@ -55,7 +55,7 @@ impl Subject {
             .plan;
         // Past what a file may ask for: it is the sending that is measured.
         plan.firewall.event_rate = 1_000_000_000;
-        stand.image(&compile(&plan, Slots::default(), 1)?)?;
+        stand.image(&compile(&plan, &Now::default(), Slots::default(), 1)?)?;
         fill_sources(&mut stand, case, &networks, &mut random)?;
         if let Case::Trie(family, ..) = case {
             fill_trie(&mut stand, *family, &networks)?;

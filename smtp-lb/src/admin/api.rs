@@ -367,8 +367,14 @@ pub struct ContextList {
 pub struct RuleList {
     /// Name.
     pub rule: String,
-    /// Whether it can match.
+    /// Whether it can match, at least by its schedule.
     pub enabled: bool,
+    /// Schedule by which it does.
+    #[serde(default)]
+    pub schedule: Option<String>,
+    /// Whether it can match now.
+    #[serde(default)]
+    pub in_force: bool,
     /// `accept` or `drop`.
     pub action: String,
     /// Whether it asks for events.

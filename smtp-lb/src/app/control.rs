@@ -64,7 +64,7 @@ impl Control for Shared {
         // Rules can be listed without counters, as when there is nothing that counts.
         let counters = self.0.firewall.counters().ok();
         let current = self.0.current.load();
-        let mut list = picture::list(&current.plan, counters.as_ref());
+        let mut list = picture::list(&current.plan, &self.0.firewall.now(), counters.as_ref());
         list.applied = current.applied.as_ref().map(Applied::status);
         Ok(list)
     }

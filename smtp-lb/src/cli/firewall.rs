@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::output::{Output, moment, table};
 use super::status::event_counts;
 use super::{capture, change, escape, explain, replay, top};
-use crate::admin::api::{Counters, FirewallList};
+use crate::admin::api::{Counters, FirewallList, RuleList};
 use crate::firewall::{self, DetachReport};
 
 #[derive(Debug, clap::Subcommand)]
@@ -99,7 +99,7 @@ fn list_text(list: &FirewallList) -> String {
                 context.context.clone(),
                 context.policy.clone().unwrap_or_default(),
                 rule.rule.clone(),
-                if rule.enabled { "enabled" } else { "disabled" }.to_owned(),
+                state(rule),
                 rule.action.clone(),
                 if rule.log { "yes" } else { "no" }.to_owned(),
                 count(rule.packets),
@@ -115,6 +115,15 @@ fn list_text(list: &FirewallList) -> String {
         change::status_text(list.applied.as_ref()),
         table(&headings, rows)
     )
+}
+
+fn state(rule: &RuleList) -> String {
+    match (&rule.schedule, rule.enabled, rule.in_force) {
+        (_, false, _) => "disabled".to_owned(),
+        (None, true, _) => "enabled".to_owned(),
+        (Some(schedule), true, true) => format!("on by {schedule}"),
+        (Some(schedule), true, false) => format!("off by {schedule}"),
+    }
 }
 
 fn counters_text(counters: &Counters) -> String {

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read};
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use smtp_lb_common::packet::{parse, protocol};
 
@@ -93,8 +94,8 @@ struct Line<'a> {
 
 pub(super) fn replay(args: &Args, out: Output) -> Result<(), CliError> {
     let plan = config::load(&args.config)?.plan;
-    let judge = judge(&plan)?;
-    let other = match &args.against {
+    let mut judge = judge(&plan)?;
+    let mut other = match &args.against {
         Some(file) => Some(self::judge(&config::load(file)?.plan)?),
         None if args.against_running => Some(Judge::pinned(&plan.firewall.pin_path)?),
         None => None,
@@ -130,6 +131,16 @@ pub(super) fn replay(args: &Args, out: Output) -> Result<(), CliError> {
             tally.summary.unknown_link += 1;
             continue;
         };
+        // By the schedules of its own time.
+        if let Some(time) = packet.time_ns.map(i128::from)
+            && let Ok(time) = Timestamp::from_nanosecond(time)
+        {
+            for judge in std::iter::once(&mut judge).chain(&mut other) {
+                judge
+                    .at(time)
+                    .map_err(crate::firewall::FirewallError::from)?;
+            }
+        }
         let this = judge.judge(&frame);
         let other = other.as_ref().map(|other| other.judge(&frame));
         if args.list {
@@ -156,7 +167,7 @@ pub(super) fn replay(args: &Args, out: Output) -> Result<(), CliError> {
 }
 
 fn judge(plan: &crate::config::plan::Plan) -> Result<Judge, CliError> {
-    Ok(Judge::new(plan).map_err(crate::firewall::FirewallError::from)?)
+    Ok(Judge::new(plan, Timestamp::now()).map_err(crate::firewall::FirewallError::from)?)
 }
 
 #[derive(Default)]

@@ -8,6 +8,7 @@ mod host;
 mod log;
 mod monitor;
 mod reputation;
+mod schedule;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +32,7 @@ pub use reputation::{
     CategoryAction, CategoryPlan, FeedFormat, FeedPlan, FeedSource, MAX_CATEGORIES, ReputationId,
     ReputationPlan, ReputationPolicyPlan,
 };
+pub use schedule::SchedulePlan;
 pub use tls::{
     CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
     Secret, ServerTlsPlan, Start, TlsVersion, Verify,
@@ -334,6 +336,8 @@ pub struct FirewallPlan {
     pub interfaces: Vec<String>,
     /// Folder of the pinned maps, programs and links, on a bpffs.
     pub pin_path: PathBuf,
+    /// Times at which rules that name them are in force.
+    pub schedules: Vec<SchedulePlan>,
     /// Sources and services that no policy can shut out.
     pub failsafe: Vec<RulePlan>,
     /// Policies that virtual servers (and the host) name.
@@ -383,16 +387,18 @@ pub struct PolicyPlan {
     pub rules: Vec<RulePlan>,
 }
 
-/// A rule of a policy or of the failsafe list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A rule of a policy or of the failsafe list. By default it accepts everything, and is disabled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RulePlan {
     /// Unique within its policy.
     pub name: String,
     /// A disabled rule is kept and never matches.
     pub enabled: bool,
+    /// An enabled one matches only while the schedule of this name is on.
+    pub schedule: Option<String>,
     /// IP protocol number; `None`: any.
     pub protocol: Option<u8>,
-    /// Source networks, address lists already merged in. Empty: any source.
+    /// Source networks, address lists and regions already merged in. Empty: any source.
     pub source: Vec<IpNet>,
     /// Destination ports, inclusive; `None`: any. Only with TCP or UDP.
     pub port: Option<(u16, u16)>,
@@ -405,9 +411,10 @@ pub struct RulePlan {
 }
 
 /// What a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Action {
     /// Let the packet on.
+    #[default]
     Accept,
     /// Take it away without a word.
     Drop,

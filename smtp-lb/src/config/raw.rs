@@ -17,7 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use self::firewall::{
-    Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Rule,
+    Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Order, Rule, RuleState,
+    Schedule,
 };
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
 pub(crate) use self::log::{

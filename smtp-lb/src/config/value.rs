@@ -7,6 +7,8 @@ pub(crate) mod gateway;
 pub(crate) mod monitor;
 pub(crate) mod network;
 pub(crate) mod packet;
+pub(crate) mod region;
+pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod size;
 pub(crate) mod text;

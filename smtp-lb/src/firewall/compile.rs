@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::intervals::{Classes, Family, sweep};
 use super::label::{Allocator, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
 use super::layout::Lines;
+use super::now::Now;
 use super::profiles;
 use crate::config::plan::{Action, FirewallMode, FirewallPlan, Plan, RulePlan};
 
@@ -52,12 +53,18 @@ struct Asked<'a> {
     name: String,
     policy: &'a str,
     rules: &'a [RulePlan],
+    now: &'a Now,
 }
 
-/// Compiles `plan`, going on with the slots that `previous` plans have named.
-pub fn compile(plan: &Plan, previous: Slots, generation: u32) -> Result<Compiled, CompileError> {
+/// Compiles `plan` for what holds `now`, going on with the slots that `previous` plans have named.
+pub fn compile(
+    plan: &Plan,
+    now: &Now,
+    previous: Slots,
+    generation: u32,
+) -> Result<Compiled, CompileError> {
     let firewall = &plan.firewall;
-    let asked = contexts(plan);
+    let asked = contexts(plan, now);
     let mut allocator = Allocator::new(previous);
     let mut rates = Rates::new(firewall);
 
@@ -159,7 +166,7 @@ const fn flags(firewall: &FirewallPlan) -> u32 {
 }
 
 /// Column 0 is the failsafe list, 1 the host, then the virtual servers in order.
-fn contexts(plan: &Plan) -> Vec<Asked<'_>> {
+fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
     let firewall = &plan.firewall;
     let policy = |id: Option<crate::config::plan::PolicyId>| match id {
         Some(id) => {
@@ -174,11 +181,13 @@ fn contexts(plan: &Plan) -> Vec<Asked<'_>> {
             name: FAILSAFE.into(),
             policy: "",
             rules: &firewall.failsafe,
+            now,
         },
         Asked {
             name: HOST.into(),
             policy: host.0,
             rules: host.1,
+            now,
         },
     ];
     for server in &plan.virtual_servers {
@@ -187,6 +196,7 @@ fn contexts(plan: &Plan) -> Vec<Asked<'_>> {
             name: format!("{VIRTUAL_SERVER}{}", server.name),
             policy,
             rules,
+            now,
         });
     }
     contexts
@@ -194,11 +204,13 @@ fn contexts(plan: &Plan) -> Vec<Asked<'_>> {
 
 /// Numbers of rules over all contexts, with the networks of those that ask for a source.
 fn sources<'a>(asked: &[Asked<'a>]) -> Vec<(u32, &'a [IpNet])> {
-    let rules = asked.iter().flat_map(|context| context.rules);
+    let rules = asked
+        .iter()
+        .flat_map(|context| context.rules.iter().map(|rule| (rule, context.now)));
     (0..)
         .zip(rules)
-        .filter(|(_, rule)| rule.enabled && !rule.source.is_empty())
-        .map(|(number, rule)| (number, rule.source.as_slice()))
+        .filter(|(_, (rule, now))| now.is_on(rule) && !rule.source.is_empty())
+        .map(|(number, (rule, _))| (number, rule.source.as_slice()))
         .collect()
 }
 
@@ -243,7 +255,7 @@ impl Asked<'_> {
                         end: false,
                     },
                     needs_source: !rule.source.is_empty(),
-                    enabled: rule.enabled,
+                    enabled: self.now.is_on(rule),
                 })
             })
             .collect()

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use smtp_lb_common::image::Line;
 use smtp_lb_common::packet::{Flow, parse};
 use smtp_lb_common::reputation::Standing;
@@ -11,6 +12,7 @@ use smtp_lb_common::verdict::{Host, NoConnections, decide};
 use super::compile::{CompileError, compile};
 use super::counters::pinned_image;
 use super::label::{Label, Slots};
+use super::now::Now;
 use super::{FirewallError, read_names};
 use crate::config::plan::Plan;
 
@@ -18,6 +20,8 @@ use crate::config::plan::Plan;
 pub struct Judge {
     lines: Vec<Line>,
     slots: Slots,
+    /// With what the lines were compiled for, where the plan has schedules.
+    scheduled: Option<(Plan, Now)>,
 }
 
 /// What becomes of a frame.
@@ -35,13 +39,30 @@ pub struct Judgement {
 }
 
 impl Judge {
-    /// Of a plan.
-    pub fn new(plan: &Plan) -> Result<Self, CompileError> {
-        let compiled = compile(plan, Slots::default(), 1)?;
+    /// Of a plan, at a moment.
+    pub fn new(plan: &Plan, time: Timestamp) -> Result<Self, CompileError> {
+        let now = Now::at(plan, time);
+        let compiled = compile(plan, &now, Slots::default(), 1)?;
+        let is_scheduled = !plan.firewall.schedules.is_empty();
         Ok(Self {
             lines: compiled.lines,
             slots: compiled.slots,
+            scheduled: is_scheduled.then(|| (plan.clone(), now)),
         })
+    }
+
+    /// Goes on to another moment, of a plan that has schedules.
+    pub fn at(&mut self, time: Timestamp) -> Result<(), CompileError> {
+        let Some((plan, before)) = &mut self.scheduled else {
+            return Ok(());
+        };
+        let now = Now::at(plan, time);
+        if now != *before {
+            let compiled = compile(plan, &now, self.slots.clone(), 1)?;
+            (self.lines, self.slots) = (compiled.lines, compiled.slots);
+            *before = now;
+        }
+        Ok(())
     }
 
     /// Of the filter that is pinned there, whether a daemon runs or not.
@@ -50,6 +71,7 @@ impl Judge {
         Ok(Self {
             slots: read_names(&lines),
             lines,
+            scheduled: None,
         })
     }
 

@@ -8,6 +8,7 @@ use super::compile::compile;
 use super::image_map;
 use super::label::Slots;
 use super::loader::{self, AttachMode, LoadError, Loaded};
+use super::now::Now;
 use super::pins;
 use super::report::{FirewallReport, InForce, InterfaceReport, enforcement_name};
 use super::userspace::Userspace;
@@ -15,7 +16,7 @@ use super::{Backend, FirewallError, object};
 use crate::config::plan::{Enforcement, Plan};
 
 /// Starts the backend and reports what is in force.
-pub(crate) fn start(plan: &Plan) -> Result<(Backend, FirewallReport), FirewallError> {
+pub(crate) fn start(plan: &Plan, now: &Now) -> Result<(Backend, FirewallReport), FirewallError> {
     let firewall = &plan.firewall;
     let enforcement = firewall.enforcement;
     let mut report = FirewallReport {
@@ -32,9 +33,9 @@ pub(crate) fn start(plan: &Plan) -> Result<(Backend, FirewallReport), FirewallEr
                 firewall.pin_path.display()
             ));
         }
-        return Ok((start_userspace(plan, &mut report)?, report));
+        return Ok((start_userspace(plan, now, &mut report)?, report));
     }
-    let backend = match start_kernel(plan, &mut report) {
+    let backend = match start_kernel(plan, now, &mut report) {
         Ok(loaded) => Backend::Kernel(Box::new(Mutex::new(loaded))),
         // Beside a filter that goes on by old rules there is no fallback to the new ones.
         Err(error)
@@ -43,7 +44,7 @@ pub(crate) fn start(plan: &Plan) -> Result<(Backend, FirewallReport), FirewallEr
             report.warnings.push(format!(
                 "XDP cannot be had, connections are judged at accept instead: {error}"
             ));
-            start_userspace(plan, &mut report)?
+            start_userspace(plan, now, &mut report)?
         }
         Err(error) => return Err(error),
     };
@@ -61,8 +62,12 @@ const fn may_fall_back(enforcement: Enforcement, error: &FirewallError) -> bool 
         )
 }
 
-fn start_userspace(plan: &Plan, report: &mut FirewallReport) -> Result<Backend, FirewallError> {
-    let compiled = compile(plan, Slots::default(), 1)?;
+fn start_userspace(
+    plan: &Plan,
+    now: &Now,
+    report: &mut FirewallReport,
+) -> Result<Backend, FirewallError> {
+    let compiled = compile(plan, now, Slots::default(), 1)?;
     let names = &plan.firewall.interfaces;
     if !names.is_empty() || plan.firewall.enforcement == Enforcement::Userspace {
         report.mode = InForce::Userspace;
@@ -78,13 +83,17 @@ fn start_userspace(plan: &Plan, report: &mut FirewallReport) -> Result<Backend, 
 }
 
 /// Image first, then program, then links: a packet never meets a program without its policy.
-fn start_kernel(plan: &Plan, report: &mut FirewallReport) -> Result<Loaded, FirewallError> {
+fn start_kernel(
+    plan: &Plan,
+    now: &Now,
+    report: &mut FirewallReport,
+) -> Result<Loaded, FirewallError> {
     let firewall = &plan.firewall;
     for name in &firewall.interfaces {
         loader::find(name)?;
     }
     let mut loaded = loader::load(object(), PROGRAM, &firewall.pin_path)?;
-    let compiled = compile(plan, image_map::slots(&loaded.image)?, 1)?;
+    let compiled = compile(plan, now, image_map::slots(&loaded.image)?, 1)?;
     image_map::fill(&compiled.lines)?.switch(&mut loaded.image)?;
     let modes: &[AttachMode] = match firewall.enforcement {
         Enforcement::XdpNative => &[AttachMode::Native],

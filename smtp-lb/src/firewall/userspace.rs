@@ -283,6 +283,7 @@ mod tests {
     use super::*;
     use crate::config::{Resolve, parse};
     use crate::firewall::compile::compile;
+    use crate::firewall::now::Now;
 
     struct Nobody;
 
@@ -321,7 +322,9 @@ mod tests {
     #[test]
     fn connections_are_judged_counted_and_told() {
         let plan = parse("test", TEXT, &Nobody).expect("it is sound").plan;
-        let userspace = Userspace::new(compile(&plan, Slots::default(), 1).expect("it compiles"));
+        let userspace = Userspace::new(
+            compile(&plan, &Now::default(), Slots::default(), 1).expect("it compiles"),
+        );
         let mut told = Vec::new();
         let mut allows = |client: &str, local: &str| {
             let (client, local) = (address(client), address(local));

@@ -33,6 +33,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             enforcement: Enforcement::Auto,
             interfaces: vec![],
             pin_path: PathBuf::new(),
+            schedules: Vec::new(),
             failsafe: vec![],
             policies: vec![],
             host_policy: None,

@@ -27,6 +27,7 @@ mod outlive;
 mod refusal;
 mod reload;
 mod replies;
+mod rules;
 mod scenarios;
 mod userspace;
 mod vlan;

@@ -33,6 +33,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
             enforcement: Enforcement::Auto,
             interfaces: Vec::new(),
             pin_path: PathBuf::from("/nonexistent"),
+            schedules: Vec::new(),
             failsafe: Vec::new(),
             policies: Vec::new(),
             host_policy: None,
@@ -97,14 +98,12 @@ pub(crate) fn rule(name: &str, action: Action, source: &[&str]) -> RulePlan {
     RulePlan {
         name: name.to_owned(),
         enabled: true,
-        protocol: None,
         source: source
             .iter()
             .map(|n| n.parse().expect("a network"))
             .collect(),
-        port: None,
         action,
         log: true,
-        log_rate: None,
+        ..RulePlan::default()
     }
 }

@@ -54,7 +54,7 @@ fn rule() -> impl Strategy<Value = RulePlan> {
                 .map(|(low, more)| (low, low + more)),
             action: if drop { Action::Drop } else { Action::Accept },
             log,
-            log_rate: None,
+            ..RulePlan::default()
         })
 }
 

@@ -468,7 +468,13 @@ fn names_of_an_image_are_read_back() {
     assert_eq!(image::read_names(&feeds.lines), json);
     // The plan's slots have the labels that reputation decides by.
     let plan = plan(FirewallMode::Firewall);
-    let compiled = compile(&plan, smtp_lb::firewall::Slots::default(), 1).expect("it compiles");
+    let compiled = compile(
+        &plan,
+        &smtp_lb::firewall::Now::default(),
+        smtp_lb::firewall::Slots::default(),
+        1,
+    )
+    .expect("it compiles");
     let labels = compiled
         .slots
         .iter()

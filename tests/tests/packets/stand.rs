@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::maps::{MapData, RingBuf};
 use smtp_lb::config::plan::Plan;
-use smtp_lb::firewall::{Compiled, Count, Counters, Slots, Stand, Word, compile};
+use smtp_lb::firewall::{Compiled, Count, Counters, Now, Slots, Stand, Word, compile};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::packet::parse;
 use smtp_lb_common::reason::{Reason, Verdict};
@@ -36,7 +36,8 @@ impl Bench {
     pub(crate) fn new(plan: &Plan) -> Self {
         let mut stand = Stand::load(&pin_path())
             .expect("the program loads: as root, after `cargo xtask build`");
-        let compiled = compile(plan, Slots::default(), 1).expect("the plan compiles");
+        let compiled =
+            compile(plan, &Now::default(), Slots::default(), 1).expect("the plan compiles");
         stand.image(&compiled).expect("the image is taken");
         let rings = stand.rings().expect("rings");
         let before = stand.counters(&compiled).expect("counters");
@@ -50,7 +51,8 @@ impl Bench {
 
     /// Puts another plan in force, going on with the slots of the last.
     pub(crate) fn replan(&mut self, plan: &Plan) {
-        self.compiled = compile(plan, self.compiled.slots.clone(), 2).expect("the plan compiles");
+        self.compiled = compile(plan, &Now::default(), self.compiled.slots.clone(), 2)
+            .expect("the plan compiles");
         self.stand
             .image(&self.compiled)
             .expect("the image is taken");

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::firewall::{matches, mode};
 use crate::admin::api::{Change, FirewallDiff, PolicyChange, RuleChange, SettingChange};
-use crate::config::plan::{Action, Plan, PolicyId, RulePlan};
+use crate::config::plan::{Action, Plan, PolicyId, ReputationId, RulePlan};
 use crate::firewall::{FAILSAFE, HOST, VIRTUAL_SERVER};
 
 /// Sources of a rule that are told one by one when they come or go; more are counted.
@@ -41,6 +41,16 @@ fn settings(before: &Plan, after: &Plan) -> Vec<SettingChange> {
             });
         }
     }
+    // Of what is there by name, as schedules are.
+    for (setting, before) in &old {
+        if !new.iter().any(|(name, _)| name == setting) {
+            changes.push(SettingChange {
+                setting: setting.clone(),
+                before: before.clone(),
+                after: "none".into(),
+            });
+        }
+    }
     changes
 }
 
@@ -51,12 +61,17 @@ fn named(plan: &Plan) -> Vec<(String, String)> {
         let policy = id.and_then(|id| firewall.policies.get(id.0));
         policy.map_or("none".to_owned(), |policy| policy.name.clone())
     };
+    let reputation = |id: Option<ReputationId>| {
+        let policy = id.and_then(|id| plan.reputation.policies.get(id.0));
+        policy.map_or("none".to_owned(), |policy| policy.name.clone())
+    };
     let profile = firewall
         .log_profile
         .and_then(|id| plan.log.profiles.get(id.0));
     let mut named = vec![
         ("mode".to_owned(), mode(firewall.mode).to_owned()),
         ("host_policy".to_owned(), policy(firewall.host_policy)),
+        ("reputation".to_owned(), reputation(firewall.reputation)),
         ("log_default".to_owned(), firewall.log_default.to_string()),
         ("event_rate".to_owned(), firewall.event_rate.to_string()),
         ("event_burst".to_owned(), firewall.event_burst.to_string()),
@@ -65,10 +80,20 @@ fn named(plan: &Plan) -> Vec<(String, String)> {
             profile.map_or("none".to_owned(), |profile| profile.name.clone()),
         ),
     ];
+    for schedule in &firewall.schedules {
+        named.push((
+            format!("schedule \"{}\"", schedule.name),
+            schedule.to_string(),
+        ));
+    }
     for server in &plan.virtual_servers {
         named.push((
             format!("virtual_server \"{}\" firewall_policy", server.name),
             policy(server.firewall_policy),
+        ));
+        named.push((
+            format!("virtual_server \"{}\" reputation", server.name),
+            reputation(server.reputation),
         ));
     }
     named
@@ -199,6 +224,9 @@ fn words(rule: &RulePlan) -> String {
     }
     if let Some(rate) = rule.log_rate {
         text = format!("{text} at {rate}/s");
+    }
+    if let Some(schedule) = &rule.schedule {
+        text = format!("{text}, by schedule {schedule}");
     }
     if !rule.enabled {
         text.push_str(", disabled");

@@ -6,7 +6,7 @@ use crate::admin::api::{AppliedStatus, ContextList, FirewallList, FirewallStatus
 use crate::clock::boot_ns;
 use crate::config::plan::{Action, FirewallMode, Plan, RulePlan};
 use crate::firewall::{
-    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, Row,
+    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, Now, Row,
     VIRTUAL_SERVER, Word,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn firewall(
 }
 
 /// All rules in the order that packets meet them; without counters nothing is known of hits.
-pub(crate) fn list(plan: &Plan, counters: Option<&Counters>) -> FirewallList {
+pub(crate) fn list(plan: &Plan, now: &Now, counters: Option<&Counters>) -> FirewallList {
     let firewall = &plan.firewall;
     let hits = counters.map(|counters| {
         let rows = counters.rows.iter();
@@ -57,6 +57,7 @@ pub(crate) fn list(plan: &Plan, counters: Option<&Counters>) -> FirewallList {
         name: FAILSAFE.into(),
         policy: "",
         rules: &firewall.failsafe,
+        now,
     };
     let contexts = servers.map(|(name, id)| {
         let policy = id.and_then(|id| firewall.policies.get(id.0));
@@ -64,6 +65,7 @@ pub(crate) fn list(plan: &Plan, counters: Option<&Counters>) -> FirewallList {
             name,
             policy: policy.map_or("", |policy| &policy.name),
             rules: policy.map_or(&[], |policy| &policy.rules),
+            now,
         };
         let mut list = context.list(hits.as_ref());
         list.rules.push(context.default(plan, hits.as_ref()));
@@ -99,6 +101,7 @@ struct Context<'a> {
     name: String,
     policy: &'a str,
     rules: &'a [RulePlan],
+    now: &'a Now,
 }
 
 impl Context<'_> {
@@ -112,6 +115,8 @@ impl Context<'_> {
             RuleList {
                 rule: rule.name.clone(),
                 enabled: rule.enabled,
+                schedule: rule.schedule.clone(),
+                in_force: self.now.is_on(rule),
                 action: verdict.as_str().into(),
                 log: rule.log,
                 matches: matches(rule),
@@ -137,6 +142,8 @@ impl Context<'_> {
         RuleList {
             rule: DEFAULT.into(),
             enabled: true,
+            schedule: None,
+            in_force: true,
             action: verdict.as_str().into(),
             log: plan.firewall.log_default,
             matches: "the rest".into(),
@@ -188,7 +195,7 @@ pub(super) fn matches(rule: &RulePlan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::list;
+    use super::{Now, list};
     use crate::config::{SystemResolver, parse};
     use crate::firewall::{Count, Counters, Label, Row, Word};
 
@@ -252,7 +259,7 @@ mod tests {
             ..Counters::default()
         };
         let seen = |counters| {
-            let list = list(&plan, counters);
+            let list = list(&plan, &Now::default(), counters);
             let rows = list.contexts.into_iter().flat_map(|context| {
                 let name = context.context;
                 context.rules.into_iter().map(move |rule| {
@@ -279,7 +286,7 @@ mod tests {
                 "host|default|drop|the rest true 5",
             ]
         );
-        let last = list(&plan, Some(&counters)).contexts[1].rules[1].last_hit;
+        let last = list(&plan, &Now::default(), Some(&counters)).contexts[1].rules[1].last_hit;
         let boot = crate::clock::boot_ns() / 1_000_000_000;
         assert!(last.unwrap().abs_diff(boot + 2) <= 1);
         assert!(seen(None).iter().all(|row| row.ends_with(" 99")));

@@ -6,10 +6,14 @@ use std::ops::Range;
 use ipnet::IpNet;
 
 use super::names::Sections;
+use super::rule::MAX_NETWORKS;
 use super::{Check, Checked, all};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::raw::{self, At};
 use crate::config::value;
+
+/// Largest file of a list, in octets.
+const MAX_FILE: u64 = 256 << 20;
 
 /// The lists, checked to be free of cycles.
 pub(super) struct AddressLists(Vec<AddressList>);
@@ -31,7 +35,9 @@ impl AddressLists {
         let lists: Vec<AddressList> = raw
             .iter()
             .map(|raw| {
-                let networks = networks(check, &raw.networks);
+                let written = networks(check, &raw.networks);
+                let networks = of_file(check, raw.file.as_ref())
+                    .and_then(|of_file| Ok([written?, of_file].concat()));
                 let lists = sections.address_lists.find_each(check, &raw.lists);
                 if let Some(reported) = networks.as_ref().err().or(lists.as_ref().err()) {
                     sound = Err(*reported);
@@ -65,13 +71,13 @@ impl AddressLists {
     }
 }
 
-/// Reads networks, each of which may be written once.
+/// Reads networks and ranges, each of which may be written once.
 pub(super) fn networks(check: &mut Check<'_>, texts: &[At<String>]) -> Checked<Vec<IpNet>> {
-    let mut seen: HashMap<IpNet, Range<usize>> = HashMap::new();
-    all(texts.iter().map(|text| {
-        let network = check.value(text, value::network::parse)?;
-        match seen.insert(network, text.span()) {
-            None => Ok(network),
+    let mut seen: HashMap<Vec<IpNet>, Range<usize>> = HashMap::new();
+    let lists = all(texts.iter().map(|text| {
+        let networks = check.value(text, value::network::parse_several)?;
+        match seen.insert(networks.clone(), text.span()) {
+            None => Ok(networks),
             Some(first) => {
                 let message = format!("{} is listed twice", quote(text));
                 let diagnostic = Diagnostic::new(text.span(), message, "list it once");
@@ -80,7 +86,49 @@ pub(super) fn networks(check: &mut Check<'_>, texts: &[At<String>]) -> Checked<V
                     .error(diagnostic.also(first, "first listed here")))
             }
         }
-    }))
+    }))?;
+    Ok(lists.concat())
+}
+
+/// Reads the file of a list. Of what is wrong in it the first is told, with its line.
+fn of_file(check: &mut Check<'_>, text: Option<&At<String>>) -> Checked<Vec<IpNet>> {
+    let Some(text) = text else {
+        return Ok(Vec::new());
+    };
+    let path = check.value(text, value::text::path)?;
+    let octets = check.resolver.read(&path, MAX_FILE).map_err(|error| {
+        check.error(
+            text,
+            format!("the list cannot be read: {error}"),
+            "write the path of a file with a network, address or range on each line",
+        )
+    })?;
+    let mut networks = Vec::new();
+    for (number, line) in (1..).zip(octets.split(|octet| *octet == b'\n')) {
+        let line = String::from_utf8_lossy(line);
+        let entry = line.split(['#', ';']).next().unwrap_or_default().trim();
+        if entry.is_empty() {
+            continue;
+        }
+        match value::network::parse_several(entry) {
+            Ok(several) => networks.extend(several),
+            Err(fault) => {
+                return Err(check.error(
+                    text,
+                    format!("line {number} of the list: {}", fault.message),
+                    fault.help,
+                ));
+            }
+        }
+        if networks.len() > MAX_NETWORKS {
+            return Err(check.error(
+                text,
+                format!("the list has more than {MAX_NETWORKS} networks"),
+                "split it, and name what a rule needs",
+            ));
+        }
+    }
+    Ok(networks)
 }
 
 /// Reports every list that contains itself. No recursion: nesting is as deep as the file says.

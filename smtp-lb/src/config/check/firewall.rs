@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use super::address_list::AddressLists;
 use super::names::{Names, Sections};
+use super::order::order;
+use super::region::Regions;
 use super::rule::Rules;
-use super::{Check, Checked, all};
+use super::{Check, Checked, all, schedule};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
     Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, ReputationId,
@@ -27,6 +29,7 @@ pub(super) fn compile(
     let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let log_profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
+    let schedules = all(raw.schedule.iter().map(|it| schedule::compile(check, it)));
     let rules = rules(check, sections, raw);
     warn(check, raw);
 
@@ -44,6 +47,7 @@ pub(super) fn compile(
         },
         interfaces: interfaces?,
         pin_path: pin_path?,
+        schedules: schedules?,
         failsafe,
         policies,
         host_policy: host_policy?.map(PolicyId),
@@ -61,25 +65,38 @@ fn rules(
     raw: &raw::Firewall,
 ) -> Checked<(Vec<RulePlan>, Vec<PolicyPlan>)> {
     let lists = AddressLists::compile(check, sections, &raw.address_list);
-    let mut rules = Rules::new(sections, lists.as_ref().map_err(|reported| *reported));
+    let regions = Regions::read(check, raw);
+    let mut rules = Rules::new(
+        sections,
+        lists.as_ref().map_err(|reported| *reported),
+        regions.as_ref().map_err(|reported| *reported),
+    );
     let failsafe = all(raw
         .failsafe
         .iter()
         .map(|entry| rules.failsafe(check, entry)));
     let policies = all(raw.policy.iter().map(|policy| {
-        Names::of(
+        let names = Names::of(
             check,
             "firewall.policy.rule",
             policy.rule.iter().map(|rule| &rule.name),
         );
         let name = check.name(policy.name.as_ref());
-        let rules = all(policy.rule.iter().map(|rule| rules.rule(check, rule)));
+        let order = order(check, &names, &policy.rule);
+        let mut written = all(policy.rule.iter().map(|rule| rules.rule(check, rule)))?
+            .into_iter()
+            .map(Some)
+            .collect::<Vec<_>>();
+        let ordered = order?
+            .into_iter()
+            .filter_map(|at| written.get_mut(at)?.take());
         Ok(PolicyPlan {
             name: name?,
-            rules: rules?,
+            rules: ordered.collect(),
         })
     }));
     lists?;
+    regions?;
     Ok((failsafe?, policies?))
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Sections {
     pub monitors: Names,
     pub policies: Names,
     pub address_lists: Names,
+    pub schedules: Names,
     pub reputation: Names,
     pub destinations: Names,
     pub publishers: Names,
@@ -66,6 +67,11 @@ impl Sections {
                 check,
                 "firewall.address_list",
                 firewall.address_list.iter().map(|it| &it.name),
+            ),
+            schedules: Names::of(
+                check,
+                "firewall.schedule",
+                firewall.schedule.iter().map(|it| &it.name),
             ),
             reputation: Names::of(
                 check,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::address_list::{AddressLists, networks};
 use super::names::Sections;
+use super::region::Regions;
 use super::{Check, Checked};
 use crate::config::diagnostic::quote;
 use crate::config::plan::{Action, RulePlan};
@@ -13,7 +14,7 @@ use crate::config::raw::{self, At, NumberOrText};
 use crate::config::value::packet;
 
 /// Networks in all rules together, lists merged in: bounds what a small file can ask for.
-const MAX_NETWORKS: usize = 4_000_000;
+pub(super) const MAX_NETWORKS: usize = 4_000_000;
 
 /// Counters and events name a context's default so; a rule of that name would share its count.
 const RESERVED: &str = "default";
@@ -23,6 +24,8 @@ pub(super) struct Rules<'a> {
     sections: &'a Sections,
     /// Or why there are none.
     lists: Checked<&'a AddressLists>,
+    /// As well.
+    regions: Checked<&'a Regions>,
     /// Networks still allowed.
     left: usize,
 }
@@ -34,25 +37,33 @@ struct Pattern<'a> {
     protocol: Option<&'a At<NumberOrText>>,
     source: Option<&'a At<Vec<At<String>>>>,
     source_lists: Option<&'a At<Vec<At<String>>>>,
+    source_regions: Option<&'a At<Vec<At<String>>>>,
     port: Option<&'a At<NumberOrText>>,
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(sections: &'a Sections, lists: Checked<&'a AddressLists>) -> Self {
+    pub(super) fn new(
+        sections: &'a Sections,
+        lists: Checked<&'a AddressLists>,
+        regions: Checked<&'a Regions>,
+    ) -> Self {
         Self {
             sections,
             lists,
+            regions,
             left: MAX_NETWORKS,
         }
     }
 
     pub(super) fn rule(&mut self, check: &mut Check<'_>, raw: &raw::Rule) -> Checked<RulePlan> {
+        let state = self.state(check, raw);
         let pattern = Pattern {
             name: raw.name.as_ref(),
-            enabled: raw.enabled.unwrap_or(true),
+            enabled: state.as_ref().map_or(true, |(enabled, _)| *enabled),
             protocol: raw.protocol.as_ref(),
             source: raw.source.as_ref(),
             source_lists: raw.source_lists.as_ref(),
+            source_regions: raw.source_regions.as_ref(),
             port: raw.port.as_ref(),
         };
         let action = check.must(raw.action.as_ref()).map(|action| match action {
@@ -67,12 +78,43 @@ impl<'a> Rules<'a> {
             ));
         }
         let accept = self.accept(check, &pattern);
+        let (_, schedule) = state?;
         Ok(RulePlan {
+            schedule,
             action: action?,
             log: raw.log.unwrap_or(false),
             log_rate: raw.log_rate.as_deref().copied(),
             ..accept?
         })
+    }
+
+    /// Whether the rule is enabled, and by which schedule.
+    fn state(&self, check: &mut Check<'_>, raw: &raw::Rule) -> Checked<(bool, Option<String>)> {
+        let schedules = &self.sections.schedules;
+        schedules.find_any(check, raw.schedule.as_ref())?;
+        let schedule = raw.schedule.as_ref().map(|name| name.to_string());
+        if let (Some(enabled), Some(_)) = (&raw.enabled, &raw.state) {
+            return Err(check.error(enabled, "`state` says it, too", "leave `enabled` out"));
+        }
+        let Some(state) = &raw.state else {
+            return Ok((raw.enabled.as_deref().copied().unwrap_or(true), schedule));
+        };
+        match (**state, &raw.schedule) {
+            (raw::RuleState::Disabled, _) => Ok((false, schedule)),
+            (raw::RuleState::Enabled, None) | (raw::RuleState::Scheduled, Some(_)) => {
+                Ok((true, schedule))
+            }
+            (raw::RuleState::Enabled, Some(text)) => Err(check.error(
+                text,
+                "a rule that is always enabled has no schedule",
+                "write `state = \"scheduled\"`, or leave `schedule` out",
+            )),
+            (raw::RuleState::Scheduled, None) => Err(check.error(
+                state,
+                "scheduled, and by no schedule",
+                "add `schedule` with the name of a [[firewall.schedule]]",
+            )),
+        }
     }
 
     pub(super) fn failsafe(
@@ -86,6 +128,7 @@ impl<'a> Rules<'a> {
             protocol: raw.protocol.as_ref(),
             source: raw.source.as_ref(),
             source_lists: raw.source_lists.as_ref(),
+            source_regions: None,
             port: raw.port.as_ref(),
         };
         let rule = self.accept(check, &pattern);
@@ -115,6 +158,7 @@ impl<'a> Rules<'a> {
         Ok(RulePlan {
             name: name?,
             enabled: pattern.enabled,
+            schedule: None,
             protocol,
             source,
             port: port?,
@@ -132,7 +176,13 @@ impl<'a> Rules<'a> {
         let named = pattern.source_lists.map_or(Ok(vec![]), |lists| {
             self.sections.address_lists.find_each(check, lists)
         });
-        let (own, named) = (own?, named?);
+        let regions = match pattern.source_regions {
+            None => Ok(vec![]),
+            Some(texts) => self
+                .regions
+                .and_then(|regions| regions.networks(check, texts)),
+        };
+        let (own, named, regions) = (own?, named?, regions?);
         let listed = match named.as_slice() {
             [] => None,
             named => Some(self.lists?.networks(named)),
@@ -140,7 +190,8 @@ impl<'a> Rules<'a> {
 
         let mut seen = HashSet::new();
         let mut merged = Vec::new();
-        for network in own.into_iter().chain(listed.into_iter().flatten()) {
+        let listed = listed.into_iter().flatten();
+        for network in own.into_iter().chain(listed).chain(regions) {
             if !seen.insert(network) {
                 continue;
             }
@@ -156,13 +207,17 @@ impl<'a> Rules<'a> {
             merged.push(network);
         }
         // An empty source means any: a rule for nobody must not become one for all.
-        if let Some(lists) = pattern.source_lists
+        if let Some(lists) = pattern.source_lists.or(pattern.source_regions)
             && merged.is_empty()
             && pattern.enabled
         {
+            let these = match pattern.source_lists {
+                Some(_) => "lists",
+                None => "regions",
+            };
             return Err(check.error(
                 lists,
-                "these lists hold no network, so the rule could never match",
+                format!("these {these} hold no network, so the rule could never match"),
                 "put a network in a list, or write `enabled = false` in the rule",
             ));
         }
@@ -260,9 +315,10 @@ mod tests {
         };
         let sections = Sections::gather(check, &raw);
         let lists = AddressLists::compile(check, &sections, &raw.firewall.address_list).unwrap();
+        let regions = Regions::read(check, &raw.firewall).unwrap();
         let mut rules = Rules {
             left: 5,
-            ..Rules::new(&sections, Ok(&lists))
+            ..Rules::new(&sections, Ok(&lists), Ok(&regions))
         };
         let compiled = raw.firewall.policy[0].rule.iter();
         let compiled: Vec<_> = compiled.map(|rule| rules.rule(check, rule)).collect();

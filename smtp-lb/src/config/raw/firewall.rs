@@ -35,6 +35,13 @@ pub(crate) struct Firewall {
     pub event_burst: Option<At<u32>>,
     /// Name of the log profile of packets to no virtual server with one of its own.
     pub log_profile: Option<At<String>>,
+    /// File of regions in the format MMDB, at most 1 GiB, read at start and reload. Needed where a
+    /// rule names a region.
+    #[schemars(extend("examples" = ["/var/lib/GeoIP/GeoLite2-Country.mmdb"]))]
+    pub region_database: Option<At<String>>,
+    /// Times at which rules that name them are in force.
+    #[serde(default)]
+    pub schedule: Vec<Schedule>,
     /// Sources and services that no policy can shut out.
     #[serde(default)]
     pub failsafe: Vec<Failsafe>,
@@ -77,7 +84,7 @@ pub(crate) struct Failsafe {
     /// Unique among the failsafe entries.
     #[schemars(required)]
     pub name: Option<At<String>>,
-    /// Networks or addresses. At least one of `source` and `source_lists` is needed.
+    /// Networks, addresses, or ranges of them. At least one of `source` and `source_lists` is needed.
     #[schemars(length(min = 1), extend("examples" = [["192.0.2.0/24"]]))]
     pub source: Option<At<Vec<At<String>>>>,
     /// Names of address lists.
@@ -98,10 +105,13 @@ pub(crate) struct AddressList {
     /// Unique name.
     #[schemars(required)]
     pub name: Option<At<String>>,
-    /// Networks or addresses.
+    /// Networks, addresses, or ranges of them.
     #[serde(default)]
-    #[schemars(extend("examples" = [["192.0.2.0/24"]]))]
+    #[schemars(extend("examples" = [["192.0.2.0/24", "10.0.0.5-10.0.0.90"]]))]
     pub networks: Vec<At<String>>,
+    /// File with one of them on a line, `#` and `;` before comments. Read at start and reload.
+    #[schemars(extend("examples" = ["/etc/smtp-lb/partners.txt"]))]
+    pub file: Option<At<String>>,
     /// Names of further lists, merged in.
     #[serde(default)]
     pub lists: Vec<At<String>>,
@@ -126,17 +136,31 @@ pub(crate) struct Rule {
     /// Unique within its policy.
     #[schemars(required)]
     pub name: Option<At<String>>,
-    /// A disabled rule is kept and never matches. Default: true.
-    pub enabled: Option<bool>,
+    /// A disabled rule is kept and never matches. Default: true. `state` says the same and more.
+    pub enabled: Option<At<bool>>,
+    /// Whether the rule is in force. Default: `"scheduled"` with a `schedule`, else `"enabled"`.
+    pub state: Option<At<RuleState>>,
+    /// Name of the schedule by which it is in force.
+    pub schedule: Option<At<String>>,
+    /// Its place, if not the one where it is written.
+    pub order: Option<At<Order>>,
+    /// Name of the rule that it is to stand right before.
+    pub before: Option<At<String>>,
+    /// Name of the rule that it is to stand right behind.
+    pub after: Option<At<String>>,
     /// Protocol by name or number. Default: any.
     #[schemars(extend("examples" = ["tcp", 6]))]
     pub protocol: Option<At<NumberOrText>>,
-    /// Source networks or addresses. Without `source` and `source_lists`: any.
-    #[schemars(length(min = 1), extend("examples" = [["192.0.2.0/24"]]))]
+    /// Source networks, addresses, or ranges of them. Without `source`, `source_lists` and
+    /// `source_regions`: any.
+    #[schemars(length(min = 1), extend("examples" = [["192.0.2.0/24", "10.0.0.5-10.0.0.90"]]))]
     pub source: Option<At<Vec<At<String>>>>,
     /// Names of address lists, merged with `source`.
     #[schemars(length(min = 1))]
     pub source_lists: Option<At<Vec<At<String>>>>,
+    /// Countries of the region database by their ISO 3166-1 codes, merged with `source`.
+    #[schemars(length(min = 1), extend("examples" = [["DE", "FR"]]))]
+    pub source_regions: Option<At<Vec<At<String>>>>,
     /// Destination port or range, with TCP or UDP. Default: any.
     #[schemars(extend("examples" = [25, "25-30"]))]
     pub port: Option<At<NumberOrText>>,
@@ -148,6 +172,70 @@ pub(crate) struct Rule {
     /// Events in a second. Default: the firewall's `event_rate`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub log_rate: Option<At<u32>>,
+}
+
+/// Whether a rule is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RuleState {
+    /// Always.
+    Enabled,
+    /// Never.
+    Disabled,
+    /// By its schedule.
+    Scheduled,
+}
+
+/// Where a rule stands that does not stand where it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    /// Before all others.
+    First,
+    /// Behind all others.
+    Last,
+}
+
+/// When rules are in force: on all of its days, dates and hours at once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Schedule {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Days of the week. Default: all.
+    #[schemars(length(min = 1))]
+    pub days: Option<At<Vec<Day>>>,
+    /// Times of day, ends excluded; past midnight they belong to the day on which they begin.
+    /// Default: the whole day.
+    #[schemars(length(min = 1, max = 100), extend("examples" = [["08:00-12:00", "22:00-06:30"]]))]
+    pub hours: Option<At<Vec<At<String>>>>,
+    /// Dates, or first and last of them. Default: all.
+    #[schemars(length(min = 1, max = 1000), extend("examples" = [["2026-12-24/2026-12-26", "2027-01-01"]]))]
+    pub dates: Option<At<Vec<At<String>>>>,
+    /// Time zone of the IANA database. Default: `"UTC"`.
+    #[schemars(extend("examples" = ["Europe/Berlin"]))]
+    pub time_zone: Option<At<String>>,
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Day {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
 }
 
 /// What a rule does.

@@ -95,6 +95,7 @@ fn defaults() {
             enforcement: Enforcement::Auto,
             interfaces: vec![],
             pin_path: "/sys/fs/bpf/smtp-lb".into(),
+            schedules: vec![],
             failsafe: vec![],
             policies: vec![],
             host_policy: None,
@@ -311,8 +312,7 @@ fn rules() {
             ],
             port: Some((22, 23)),
             action: Action::Accept,
-            log: false,
-            log_rate: None,
+            ..RulePlan::default()
         }]
     );
     let [rule, off] = &plan.firewall.policies[0].rules[..] else {

@@ -281,7 +281,7 @@ fn empty_lists() {
             3,
             "[]",
             "`source` is empty",
-            "name at least one, as `[\"192.0.2.0/24\"]`, or leave `source` out",
+            "name at least one, as `[\"192.0.2.0/24\", \"10.0.0.5-10.0.0.90\"]`, or leave `source` out",
         )],
     );
 }

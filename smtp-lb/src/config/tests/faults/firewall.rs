@@ -1,0 +1,302 @@
+//! `[firewall]`: lists from files, regions, order, states and schedules of rules.
+
+use super::says;
+
+/// A policy with these rules, each a line, from line 4 on.
+fn policy(rules: &[&str]) -> String {
+    let mut text = "[[firewall.policy]]\nname = \"p\"\nrule = [\n".to_owned();
+    for rule in rules {
+        text = format!("{text}{{ action = \"drop\", {rule} }},\n");
+    }
+    text + "]\n[firewall]\nhost_policy = \"p\"\n"
+}
+
+#[test]
+fn files_of_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.txt");
+    let text = |path: &str| {
+        format!(
+            "[firewall]\n[[firewall.address_list]]\nname = \"l\"\nfile = \"{path}\"\n{}",
+            policy(&["name = \"r\", source_lists = [\"l\"]"])
+                .replace("[firewall]\n", "[general]\n#")
+        )
+    };
+    let (shown, file) = (path.display().to_string(), text(path.to_str().unwrap()));
+    let quoted = format!("\"{shown}\"");
+    let help = "write the path of a file with a network, address or range on each line";
+    let missing = "the list cannot be read: No such file or directory (os error 2)";
+    says(&file, &[(4, &quoted, missing, help)]);
+    says(
+        &text("/dev"),
+        &[(
+            4,
+            "\"/dev\"",
+            "the list cannot be read: it is not a regular file",
+            help,
+        )],
+    );
+    std::fs::write(&path, "# ours\n10.0.0.0/8 ; all\n\n10.0.0.5-10.0.0\n").unwrap();
+    says(
+        &file,
+        &[(
+            4,
+            &quoted,
+            "line 4 of the list: `10.0.0` is not an address",
+            "an IPv4 address is four numbers from 0 to 255, as `192.0.2.1`",
+        )],
+    );
+    std::fs::write(&path, "# nobody yet\n").unwrap();
+    says(
+        &file,
+        &[(
+            8,
+            "[\"l\"]",
+            "these lists hold no network, so the rule could never match",
+            "put a network in a list, or write `enabled = false` in the rule",
+        )],
+    );
+    std::fs::write(&path, b"10.0.0.5-10.0.0.6\r\n2001:db8::/32 # \xff\n").unwrap();
+    let plan = super::read(&file).unwrap().plan;
+    let networks: Vec<_> = plan.firewall.policies[0].rules[0]
+        .source
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(networks, ["10.0.0.5/32", "10.0.0.6/32", "2001:db8::/32"]);
+}
+
+#[test]
+fn regions() {
+    let rules = policy(&["name = \"r\", source_regions = [\"DE\"]"]);
+    says(
+        &rules,
+        &[(
+            4,
+            "\"DE\"",
+            "there is no database of regions",
+            "write `region_database = \"/var/lib/GeoIP/GeoLite2-Country.mmdb\"` under [firewall]",
+        )],
+    );
+    says(
+        &format!("{rules}region_database = \"/nonexistent\"\n"),
+        &[(
+            8,
+            "\"/nonexistent\"",
+            "the region database cannot be read: No such file or directory (os error 2)",
+            "write the path of a file in MaxMind's format (MMDB)",
+        )],
+    );
+    let rules = policy(&[
+        "name = \"r\", source_regions = [\"DE\"]",
+        "name = \"s\", source_regions = [\"uk\", \"de\", \"Germany\"]",
+        "name = \"t\", source_regions = [\"US\"]",
+        "name = \"u\", source_regions = [\"US\", \"FR\"]",
+    ]);
+    let database = "region_database = \"/var/lib/GeoIP/GeoLite2-Country.mmdb\"\n";
+    says(
+        &format!("{rules}{database}"),
+        &[
+            (
+                5,
+                "\"uk\"",
+                "`uk` is not the code of a region",
+                "write `\"GB\"`",
+            ),
+            (
+                5,
+                "\"de\"",
+                "`de` is not the code of a region",
+                "write `\"DE\"`",
+            ),
+            (
+                5,
+                "\"Germany\"",
+                "`Germany` is not the code of a region",
+                "write the two letters of a country by ISO 3166-1, as `\"DE\"`",
+            ),
+            (
+                6,
+                "[\"US\"]",
+                "these regions hold no network, so the rule could never match",
+                "put a network in a list, or write `enabled = false` in the rule",
+            ),
+        ],
+    );
+    let rules = policy(&["name = \"r\", source_regions = [\"US\", \"FR\", \"DE\"]"]);
+    let loaded = super::read(&format!("{rules}{database}")).unwrap();
+    let networks = loaded.plan.firewall.policies[0].rules[0].source.iter();
+    let networks: Vec<_> = networks.map(ToString::to_string).collect();
+    assert_eq!(
+        networks,
+        ["198.51.100.0/24", "192.0.2.0/25", "2001:db8:49::/48"]
+    );
+    let warned: Vec<_> = loaded.warnings.iter().map(|it| it.message).collect();
+    assert_eq!(warned, ["the region database has no network of `US`"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "no database").unwrap();
+    let path = file.path().display();
+    let text = format!("{rules}region_database = \"{path}\"\n");
+    let found = super::read(&text).unwrap_err();
+    let said = found.iter().next().unwrap();
+    assert!(
+        said.message
+            .starts_with("that is no sound region database: "),
+        "{}",
+        said.message
+    );
+}
+
+#[test]
+fn order_of_rules() {
+    let in_order = |rules: &[&str]| -> Vec<String> {
+        let plan = super::read(&policy(rules)).unwrap_or_else(|e| panic!("{e}"));
+        let rules = plan.plan.firewall.policies[0].rules.iter();
+        rules.map(|rule| rule.name.clone()).collect()
+    };
+    assert_eq!(
+        in_order(&[
+            "name = \"a\", order = \"last\"",
+            "name = \"b\"",
+            "name = \"c\", order = \"first\"",
+            "name = \"d\", before = \"b\"",
+            "name = \"e\", after = \"b\"",
+            "name = \"f\", before = \"d\"",
+            "name = \"g\", after = \"a\"",
+            "name = \"h\", order = \"first\"",
+            "name = \"i\", after = \"b\"",
+            "name = \"j\"",
+        ]),
+        ["c", "h", "f", "d", "b", "e", "i", "j", "a", "g"]
+    );
+    says(
+        &policy(&[
+            "name = \"a\", before = \"b\"",
+            "name = \"b\", after = \"a\"",
+            "name = \"c\", after = \"c\"",
+            "name = \"d\", after = \"x\"",
+            "name = \"e\", after = \"a\", order = \"first\"",
+        ]),
+        &[
+            (
+                7,
+                "\"x\"",
+                "there is no firewall policy rule named `x`",
+                "write one of `a`, `b`, `c`, `d`, `e`",
+            ),
+            (
+                8,
+                "\"a\"",
+                "a rule has one place",
+                "write one of `order`, `before` and `after`",
+            ),
+        ],
+    );
+    let circle = "leave `before` or `after` out of one of the rules that name each other";
+    says(
+        &policy(&[
+            "name = \"a\", before = \"b\"",
+            "name = \"b\", after = \"a\"",
+            "name = \"c\", after = \"c\"",
+            "name = \"d\"",
+        ]),
+        &[
+            (
+                4,
+                "\"b\"",
+                "its place depends on its own: `b` stands beside it",
+                circle,
+            ),
+            (
+                5,
+                "\"a\"",
+                "its place depends on its own: `a` stands beside it",
+                circle,
+            ),
+            (
+                6,
+                "\"c\"",
+                "its place depends on its own: `c` stands beside it",
+                circle,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn states_and_schedules() {
+    let schedules = "[[firewall.schedule]]\nname = \"s\"\nhours = [\"08:00-18:00\"]\n";
+    let rules = policy(&[
+        "name = \"a\", schedule = \"t\"",
+        "name = \"b\", state = \"enabled\", schedule = \"s\"",
+        "name = \"c\", state = \"scheduled\"",
+        "name = \"d\", state = \"disabled\", enabled = true",
+    ]);
+    says(
+        &format!("{rules}{schedules}"),
+        &[
+            (
+                4,
+                "\"t\"",
+                "there is no firewall schedule named `t`",
+                "write one of `s`",
+            ),
+            (
+                5,
+                "\"s\"",
+                "a rule that is always enabled has no schedule",
+                "write `state = \"scheduled\"`, or leave `schedule` out",
+            ),
+            (
+                6,
+                "\"scheduled\"",
+                "scheduled, and by no schedule",
+                "add `schedule` with the name of a [[firewall.schedule]]",
+            ),
+            (7, "true", "`state` says it, too", "leave `enabled` out"),
+        ],
+    );
+    says(
+        "[[firewall.schedule]]\nname = \"s\"\nhours = [\"8-18\"]\ndates = [\"2026-13-01\"]\n\
+         time_zone = \"Berlin\"\n",
+        &[
+            (
+                3,
+                "\"8-18\"",
+                "`8-18` is not a time of day",
+                "write beginning and end, as `\"08:00-18:00\"`, with seconds if need be",
+            ),
+            (
+                4,
+                "\"2026-13-01\"",
+                "`2026-13-01` is not a date",
+                "write `\"2026-12-24\"`, or first and last as `\"2026-12-24/2026-12-26\"`",
+            ),
+            (
+                5,
+                "\"Berlin\"",
+                "there is no time zone `Berlin`",
+                "write a name of the IANA database, as `\"Europe/Berlin\"` or `\"UTC\"`",
+            ),
+        ],
+    );
+    let plan = super::read(&format!(
+        "{}{schedules}",
+        policy(&[
+            "name = \"a\", state = \"scheduled\", schedule = \"s\"",
+            "name = \"b\", state = \"disabled\", schedule = \"s\"",
+            "name = \"c\", schedule = \"s\"",
+        ])
+    ))
+    .unwrap()
+    .plan;
+    let states: Vec<_> = plan.firewall.policies[0]
+        .rules
+        .iter()
+        .map(|rule| (rule.enabled, rule.schedule.as_deref()))
+        .collect();
+    assert_eq!(
+        states,
+        [(true, Some("s")), (false, Some("s")), (true, Some("s"))]
+    );
+}
