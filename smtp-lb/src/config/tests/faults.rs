@@ -1,7 +1,7 @@
 //! Bad files and what is said of them: line, text underlined, message, help.
 
-mod log;
 mod firewall;
+mod log;
 mod meaning;
 mod monitor;
 mod reputation;
