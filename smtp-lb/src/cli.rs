@@ -21,6 +21,7 @@ mod replay;
 mod reputation;
 mod routing;
 mod run;
+mod spf;
 mod status;
 mod top;
 
@@ -75,6 +76,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Pool(command) => pool::pool(command, socket, out),
         Command::Member(command) => member::member(command, socket, out),
         Command::Events(command) => events::events(&command, socket, out),
+        Command::Spf(command) => spf::spf(&command, out),
         Command::Completions(args) => generate::completions(&args),
         Command::Man => generate::man(),
     }

@@ -1,8 +1,11 @@
-//! Addresses of hosts, by the machine's own `/etc/hosts` and the name servers of `/etc/resolv.conf`.
+//! Addresses of hosts, and the questions of security checks ([`Questions`]).
+//!
+//! Addresses are those of the machine's own `/etc/hosts` and the name servers of `/etc/resolv.conf`.
 //!
 //! What a name server says holds for as long as it says so, within bounds. Both files are read again
 //! when they have changed.
 
+mod questions;
 mod schedule;
 mod stamp;
 mod system;
@@ -11,6 +14,7 @@ mod table;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use questions::{QuestionCounts, QuestionError, QuestionSettings, Questions};
 pub use schedule::{LEAST, LONGEST};
 pub use system::Resolver;
 pub use table::{Noted, Shown, Table};

@@ -18,6 +18,7 @@ pub mod faulty_member;
 pub mod flood;
 pub mod folder;
 pub mod https_server;
+pub mod knot;
 pub mod mailbox;
 pub mod mmdb;
 pub mod netns;

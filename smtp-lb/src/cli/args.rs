@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, events, firewall, generate, member, monitor, pool, reputation, routing, run};
+use super::{check, events, firewall, generate, member, monitor, pool, reputation, routing, run, spf};
 
 /// SMTP load balancer with an XDP firewall.
 ///
@@ -69,6 +69,9 @@ pub(super) enum Command {
     /// Follow events.
     #[command(subcommand)]
     Events(events::Command),
+    /// Ask what SPF says of a sender.
+    #[command(subcommand)]
+    Spf(spf::Command),
     /// Print a completion script for a shell.
     Completions(generate::Args),
     /// Print the manual page, to be read by `man -l -`.

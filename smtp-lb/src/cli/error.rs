@@ -9,6 +9,7 @@ use crate::admin::client::ClientError;
 use crate::admin::socket::SocketError;
 use crate::app::AppError;
 use crate::config::ConfigError;
+use crate::dns::DnsError;
 use crate::event::EventError;
 use crate::firewall::{FirewallError, LoadError, PinError};
 use crate::pcap::ReadError;
@@ -59,6 +60,8 @@ pub(super) enum CliError {
     Output(#[source] io::Error),
     #[error("cannot print JSON")]
     Json(#[source] serde_json::Error),
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     #[error("cannot set up a runtime")]
     Runtime(#[source] io::Error),
 }
@@ -77,7 +80,9 @@ impl CliError {
             Self::NotAgreed | Self::NoPool(_) => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
             Self::ProbeFailed { .. } => Exit::ProbeFailed,
-            Self::Input(_) | Self::Output(_) | Self::Json(_) | Self::Runtime(_) => Exit::Internal,
+            Self::Input(_) | Self::Output(_) | Self::Json(_) | Self::Dns(_) | Self::Runtime(_) => {
+                Exit::Internal
+            }
         }
     }
 

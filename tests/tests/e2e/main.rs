@@ -13,6 +13,7 @@ mod apply;
 mod attach;
 mod capture;
 mod collectors;
+mod dns;
 mod drain;
 mod feeds;
 mod health;

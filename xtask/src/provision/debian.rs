@@ -20,6 +20,8 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     ("curl", "curl"),
     ("postfix", "postfix"),
     ("haproxy", "haproxy"),
+    ("knot", "knotd"),
+    ("redis-server", "redis-server"),
     ("rsyslog", "rsyslogd"),
     (
         "rsyslog-openssl",
