@@ -1,5 +1,6 @@
 //! A real name server, Knot, with zones that tests write.
 
+use std::fmt::Write;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
@@ -34,7 +35,7 @@ impl Knot {
             address.port(),
         );
         for (zone, lines) in zones {
-            config.push_str(&format!("  - domain: {zone}\n    file: {at}/{zone}.zone\n"));
+            write!(config, "  - domain: {zone}\n    file: {at}/{zone}.zone\n")?;
             if lines.is_empty() {
                 continue;
             }
