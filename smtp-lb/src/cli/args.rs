@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{check, events, firewall, generate, member, monitor, pool, reputation, routing, run, spf};
+use super::{
+    check, events, firewall, generate, member, monitor, pool, reputation, routing, run, spf,
+};
 
 /// SMTP load balancer with an XDP firewall.
 ///
