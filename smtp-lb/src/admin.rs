@@ -23,7 +23,9 @@
 //! | `GET /v1/reputation/added` | [`api::AddedList`] |
 //! | `POST /v1/reputation/add` | [`api::AddedList`] to an [`api::AddRequest`] |
 //! | `POST /v1/reputation/remove` | [`api::AddedList`] to an [`api::RemoveRequest`] |
-//! | `GET /v1/events` | one JSON object a line, until the client leaves |
+//! | `GET /v1/events`, or `POST` with an [`api::EventQuery`] | one record a line, until the client leaves |
+//! | `GET /v1/log` | [`api::LogReport`] |
+//! | `POST /v1/log/test` | [`api::TestReport`] to an [`api::LogTest`] |
 //!
 //! Whatever is refused answers with an [`api::Problem`].
 
@@ -46,10 +48,10 @@ pub use refusal::{Part, Refusal};
 pub use server::{Bounds, Server};
 
 use api::{
-    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
-    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
-    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest,
-    PoolList, Reloaded, Status,
+    CaptureRequest, Counters, EventQuery, ExplainRequest, Explanation, FirewallApplied,
+    FirewallApply, FirewallCompared, FirewallFile, FirewallList, FirewallSettled, LogReport,
+    LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
+    Peer, PoolEvents, PoolEventsRequest, PoolList, Reloaded, Status, TestReport,
 };
 
 /// What the API asks of the running daemon; a fake one serves the tests.
@@ -98,6 +100,13 @@ pub trait Control: Send + Sync + 'static {
     fn set_member(&self, request: &MemberOrder, peer: Peer) -> Result<MemberSet, Refusal>;
     /// Reputation, for its own endpoints; `None`: it is not there.
     fn reputation(&self) -> Option<crate::reputation::Service>;
-    /// Events from now on, each a JSON object with its newline. Dropping the receiver ends it.
-    fn follow(&self) -> mpsc::Receiver<Bytes>;
+    /// Events from now on that meet the query, each a record with its newline. Dropping the receiver ends it.
+    fn follow(&self, query: &EventQuery) -> Result<mpsc::Receiver<Bytes>, Refusal>;
+    /// The event pipeline in full.
+    fn log(&self) -> LogReport;
+    /// Sends test records to a destination.
+    fn test_log(
+        &self,
+        request: &LogTest,
+    ) -> impl Future<Output = Result<TestReport, Refusal>> + Send;
 }

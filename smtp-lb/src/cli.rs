@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod firewall;
 mod generate;
+mod log;
 mod member;
 mod monitor;
 mod output;
@@ -75,7 +76,8 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Monitor(command) => monitor::monitor(command, socket, out),
         Command::Pool(command) => pool::pool(command, socket, out),
         Command::Member(command) => member::member(command, socket, out),
-        Command::Events(command) => events::events(&command, socket, out),
+        Command::Events(command) => events::events(command, socket, out),
+        Command::Log(command) => log::log(command, socket, out),
         Command::Spf(command) => spf::spf(&command, out),
         Command::Completions(args) => generate::completions(&args),
         Command::Man => generate::man(),

@@ -13,6 +13,7 @@
 mod backoff;
 mod bus;
 mod destination;
+mod filter;
 mod follow;
 pub mod format;
 mod losses;
@@ -21,20 +22,23 @@ mod outgoing;
 mod pipeline;
 mod publisher;
 mod queue;
+mod rate;
 mod recent;
 pub mod ring;
 mod routes;
+pub mod schema;
 mod spool;
 mod status;
 mod timing;
 
 pub use bus::Bus;
+pub use filter::{Filter, FilterError};
 pub use follow::Follower;
 pub use pipeline::{Pipeline, Prepared};
 pub use routes::Routes;
 pub use status::{
     BusStatus, DestinationState, DestinationStatus, DiskStatus, FollowerStatus, LogStatus, Lost,
-    PublisherStatus,
+    PublisherStatus, TestReport,
 };
 
 use std::io;

@@ -1,8 +1,11 @@
 //! What goes over the control socket, read and written by both ends.
 
 mod change;
+mod log;
 
 use serde::{Deserialize, Serialize};
+
+pub use log::{EventQuery, LogReport, LogTest, TestReport};
 
 pub use change::{
     AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,

@@ -22,6 +22,7 @@ use super::api::{
     MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem, RefreshRequest,
     Refreshed, Reloaded, RemoveRequest, ReputationStatus, Status,
 };
+use super::api::{EventQuery, LogReport, LogTest, TestReport};
 
 /// Bound on connecting.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -214,6 +215,21 @@ impl Client {
     /// `GET /v1/events`.
     pub async fn events(&self) -> Result<Stream, ClientError> {
         self.stream(Method::GET, "/v1/events", Bytes::new()).await
+    }
+
+    /// `POST /v1/events`.
+    pub async fn query_events(&self, query: &EventQuery) -> Result<Stream, ClientError> {
+        self.stream(Method::POST, "/v1/events", json(query)?).await
+    }
+
+    /// `GET /v1/log`.
+    pub async fn log(&self) -> Result<LogReport, ClientError> {
+        self.ask(Method::GET, "/v1/log", Bytes::new()).await
+    }
+
+    /// `POST /v1/log/test`.
+    pub async fn test_log(&self, request: &LogTest) -> Result<TestReport, ClientError> {
+        self.ask(Method::POST, "/v1/log/test", json(request)?).await
     }
 
     /// `POST /v1/firewall/capture`.

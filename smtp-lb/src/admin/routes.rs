@@ -17,10 +17,10 @@ use hyper::body::{Bytes, Frame};
 use tokio::sync::mpsc;
 
 use super::api::{
-    CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
-    FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
-    MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, PoolEvents, PoolEventsRequest,
-    PoolList, Reloaded, Status,
+    CaptureRequest, Counters, EventQuery, ExplainRequest, Explanation, FirewallApplied,
+    FirewallApply, FirewallCompared, FirewallFile, FirewallList, FirewallSettled, LogReport,
+    LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
+    Peer, PoolEvents, PoolEventsRequest, PoolList, Reloaded, Status, TestReport,
 };
 use super::{Control, Refusal, reputation};
 use crate::config::MAX_FILE;
@@ -43,7 +43,9 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/pools", get(pools::<C>))
         .route("/v1/pools/events", post(pool_events::<C>))
         .route("/v1/members", post(set_member::<C>))
-        .route("/v1/events", get(events::<C>))
+        .route("/v1/events", get(events::<C>).post(query_events::<C>))
+        .route("/v1/log", get(log::<C>))
+        .route("/v1/log/test", post(test_log::<C>))
         .merge(reputation::router::<C>())
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::NotFound)
@@ -182,9 +184,30 @@ async fn set_member<C: Control>(
     blocking(move || control.set_member(&request, peer)).await
 }
 
-async fn events<C: Control>(State(control): State<Arc<C>>) -> Response {
-    let lines = Lines(control.follow());
-    ([(CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response()
+async fn events<C: Control>(State(control): State<Arc<C>>) -> Result<Response, Refusal> {
+    let lines = Lines(control.follow(&EventQuery::default())?);
+    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response())
+}
+
+async fn query_events<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<EventQuery>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(query) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    let lines = Lines(control.follow(&query)?);
+    Ok(([(CONTENT_TYPE, "text/plain")], Body::new(lines)).into_response())
+}
+
+async fn log<C: Control>(State(control): State<Arc<C>>) -> Result<Json<LogReport>, Refusal> {
+    blocking(move || Ok(control.log())).await
+}
+
+async fn test_log<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<LogTest>, JsonRejection>,
+) -> Result<Json<TestReport>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    control.test_log(&request).await.map(Json)
 }
 
 pub(super) async fn blocking<T: Send + 'static>(

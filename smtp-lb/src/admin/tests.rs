@@ -13,9 +13,11 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc};
 
 use super::api::*;
+use super::api::{EventQuery, LogReport, LogTest, TestReport};
 use super::client::{Client, ClientError};
 use super::socket::{Claim, SocketError};
 use super::{Bounds, Control, Part, Refusal, Server};
+use crate::event::{BusStatus, FollowerStatus, PublisherStatus};
 use crate::firewall::InForce;
 
 /// A daemon with one of everything, which stops at `gate` in a reload.
@@ -163,7 +165,29 @@ impl Control for Fake {
         None
     }
 
-    fn follow(&self) -> mpsc::Receiver<Bytes> {
+    fn log(&self) -> LogReport {
+        LogReport {
+            bus: BusStatus {
+                capacity: 1,
+                queued: 0,
+                accepted: 2,
+                lost: 3,
+            },
+            publisher: PublisherStatus {
+                published: 2,
+                filtered: 0,
+                unrouted: 0,
+            },
+            followers: FollowerStatus { count: 0, lost: 0 },
+            destinations: vec![],
+        }
+    }
+
+    async fn test_log(&self, _: &LogTest) -> Result<TestReport, Refusal> {
+        Err(Refusal::NotFound)
+    }
+
+    fn follow(&self, _: &EventQuery) -> Result<mpsc::Receiver<Bytes>, Refusal> {
         let (sender, receiver) = mpsc::channel(4);
         // Split over frames as the network might.
         for part in ["{\"n\":1}\n{\"n\"", ":2}\n"] {
@@ -171,7 +195,7 @@ impl Control for Fake {
                 .try_send(Bytes::from_static(part.as_bytes()))
                 .unwrap();
         }
-        receiver
+        Ok(receiver)
     }
 }
 

@@ -6,21 +6,16 @@ use std::time::SystemTime;
 use hyper::body::Bytes;
 use tokio::sync::mpsc;
 
-use super::{Applied, Running, apply, capture, cause, monitors, picture};
+use super::{Applied, Running, apply, capture, cause, log, monitors, picture};
 use crate::admin::api::{
     CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
     FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
     MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, Phase, PoolEvents,
     PoolEventsRequest, PoolList, Reloaded, Status,
 };
+use crate::admin::api::{EventQuery, LogReport, LogTest, TestReport};
 use crate::admin::{Control, Part, Refusal};
-use crate::event::format::json;
 use crate::reload::reload;
-
-/// Lines that wait for a follower's connection; what is behind them waits in the pipeline.
-const FOLLOW_QUEUE: usize = 256;
-/// Octets that hold most records.
-const LINE: usize = 512;
 
 /// For the server, which shares the daemon with the signals.
 pub(super) struct Shared(pub(super) Arc<Running>);
@@ -143,26 +138,16 @@ impl Control for Shared {
         Some(self.0.reputation.clone())
     }
 
-    fn follow(&self) -> mpsc::Receiver<Bytes> {
-        let mut follower = self.0.events.follow();
-        let (sender, receiver) = mpsc::channel(FOLLOW_QUEUE);
-        tokio::spawn(async move {
-            loop {
-                let event = tokio::select! {
-                    event = follower.next() => event,
-                    // The client has left; without this it would be noticed at the next event only.
-                    () = sender.closed() => None,
-                };
-                let Some(event) = event else { return };
-                let mut line = Vec::with_capacity(LINE);
-                json::encode(&event, &mut line);
-                line.push(b'\n');
-                if sender.send(line.into()).await.is_err() {
-                    return;
-                }
-            }
-        });
-        receiver
+    fn follow(&self, query: &EventQuery) -> Result<mpsc::Receiver<Bytes>, Refusal> {
+        log::follow(&self.0, query)
+    }
+
+    fn log(&self) -> LogReport {
+        self.0.events.status()
+    }
+
+    async fn test_log(&self, request: &LogTest) -> Result<TestReport, Refusal> {
+        log::test(&self.0, request).await
     }
 }
 

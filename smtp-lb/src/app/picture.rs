@@ -253,7 +253,7 @@ pub(super) fn log(status: event::LogStatus) -> LogStatus {
     let destination = |destination: event::DestinationStatus| DestinationStatus {
         state: word(&destination.state),
         name: destination.name,
-        kind: destination.kind.to_owned(),
+        kind: destination.kind,
         target: destination.target,
         sent: destination.sent,
         lost: destination.lost.total(),

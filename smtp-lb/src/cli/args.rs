@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, events, firewall, generate, member, monitor, pool, reputation, routing, run, spf,
+    check, events, firewall, generate, log, member, monitor, pool, reputation, routing, run, spf,
 };
 
 /// SMTP load balancer with an XDP firewall.
@@ -74,6 +74,9 @@ pub(super) enum Command {
     /// Ask what SPF says of a sender.
     #[command(subcommand)]
     Spf(spf::Command),
+    /// Look at log destinations, and try them.
+    #[command(subcommand)]
+    Log(log::Command),
     /// Print a completion script for a shell.
     Completions(generate::Args),
     /// Print the manual page, to be read by `man -l -`.

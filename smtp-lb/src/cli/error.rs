@@ -52,6 +52,8 @@ pub(super) enum CliError {
     StreamEnded,
     #[error("{failed} of {of} probes failed")]
     ProbeFailed { failed: usize, of: usize },
+    #[error("not all test records were delivered")]
+    NotDelivered,
     #[error("cannot read standard input")]
     Input(#[source] io::Error),
     #[error("there is no pool {0:?}; `smtp-lb pool list` lists them")]
@@ -79,7 +81,7 @@ impl CliError {
             Self::File { .. } | Self::Capture { .. } => Exit::File,
             Self::NotAgreed | Self::NoPool(_) => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
-            Self::ProbeFailed { .. } => Exit::ProbeFailed,
+            Self::ProbeFailed { .. } | Self::NotDelivered => Exit::ProbeFailed,
             Self::Input(_) | Self::Output(_) | Self::Json(_) | Self::Dns(_) | Self::Runtime(_) => {
                 Exit::Internal
             }

@@ -1,4 +1,4 @@
-//! `smtp-lb events follow`.
+//! `smtp-lb events …`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,22 +9,47 @@ use super::client::runtime;
 use super::error::CliError;
 use super::escape;
 use super::output::Output;
+use crate::admin::api::EventQuery;
 use crate::admin::client::Client;
+use crate::event::schema::schema;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Print events as they happen, until interrupted.
-    Follow,
+    Follow {
+        /// Only events that meet this: FIELD=VALUE, FIELD!=VALUE, FIELD<NUMBER or FIELD>NUMBER.
+        ///
+        /// VALUE may be a network or begin or end with `*`; `event` is the kind of event. Given several
+        /// times, an event must meet all. As `--filter event=firewall --filter src_ip=192.0.2.0/24`.
+        #[arg(long = "filter", value_name = "CONDITION")]
+        filters: Vec<String>,
+        /// Print records as a destination would get them: json, rfc5424, rfc3164, cef, splunk or bigip.
+        #[arg(long, conflicts_with = "json")]
+        format: Option<String>,
+    },
+    /// Print the schema of events: kinds, fields, types.
+    Schema,
 }
 
-pub(super) fn events(command: &Command, socket: &Path, out: Output) -> Result<(), CliError> {
+pub(super) fn events(command: Command, socket: &Path, out: Output) -> Result<(), CliError> {
     match command {
-        Command::Follow => runtime()?.block_on(follow(socket, out)),
+        Command::Follow { filters, format } => {
+            runtime()?.block_on(follow(socket, out, EventQuery { filters, format }))
+        }
+        Command::Schema => {
+            let text = serde_json::to_string_pretty(&schema()).map_err(CliError::Json)?;
+            Output::print(&(text + "\n"))
+        }
     }
 }
 
-async fn follow(socket: &Path, out: Output) -> Result<(), CliError> {
-    let mut stream = Client::new(socket).events().await?;
+async fn follow(socket: &Path, out: Output, query: EventQuery) -> Result<(), CliError> {
+    let client = Client::new(socket);
+    let mut stream = if query == EventQuery::default() {
+        client.events().await?
+    } else {
+        client.query_events(&query).await?
+    };
     // Without a handler of our own Ctrl-C would end us as killed; to stop watching is no failure.
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
@@ -38,7 +63,9 @@ async fn follow(socket: &Path, out: Output) -> Result<(), CliError> {
         let Some(line) = line else {
             return Err(CliError::StreamEnded);
         };
-        let text = if out.is_json() {
+        let text = if query.format.is_some() {
+            escape::line(&line).into_owned()
+        } else if out.is_json() {
             escape::json(&line).into_owned()
         } else {
             human(&line)

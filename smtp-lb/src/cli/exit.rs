@@ -67,7 +67,9 @@ impl Exit {
             Self::AlreadyRunning => "A daemon is running on this control socket already.",
             Self::LogFile => "A log file cannot be opened.",
             Self::Xdp => "XDP cannot be had as the configuration demands.",
-            Self::ProbeFailed => "A monitor was tested, and its probe failed.",
+            Self::ProbeFailed => {
+                "A monitor or a log destination was tested, and its probe failed or records did not arrive."
+            }
             Self::File => "A capture cannot be read or written.",
             Self::Internal => "A failure of the system or a fault of smtp-lb itself.",
         }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -68,11 +67,7 @@ impl Bus {
 
     /// Emits something that happens now.
     pub fn tell(&self, kind: Kind) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let time_ns = now.map_or(0, |since| {
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-        });
-        let event = Event { time_ns, kind };
+        let event = Event::now(kind);
         self.recent.note(&event);
         self.emit(event);
     }

@@ -12,6 +12,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use super::EventError;
 use super::format::encoder::Encoder;
 use super::model::Event;
 use super::queue::Queue;
+use super::rate::Rate;
 use super::spool::Bounds;
 use super::status::{DestinationState, DestinationStatus, Lost};
 use super::timing::Timing;
@@ -41,6 +43,7 @@ pub(super) struct Destination {
     plan: DestinationPlan,
     desk: Arc<Desk>,
     task: Mutex<Option<JoinHandle<()>>>,
+    rate: Rate,
 }
 
 /// What the handle and the task share.
@@ -149,6 +152,7 @@ impl Ready {
             plan: self.plan,
             desk,
             task: Mutex::new(Some(task)),
+            rate: Rate::default(),
         })
     }
 }
@@ -205,6 +209,11 @@ impl Destination {
         self.desk.condition.stopped();
     }
 
+    /// Called once a second.
+    pub(super) fn note_rate(&self) {
+        self.rate.note(self.status().sent);
+    }
+
     pub(super) fn status(&self) -> DestinationStatus {
         let ledger = self.desk.queue.ledger();
         let shown = self.desk.gauge.as_ref().map(Gauge::read);
@@ -219,9 +228,11 @@ impl Destination {
             shutdown: ledger.lost.shutdown,
             ..shown.lost
         });
+        let on_disk_oldest = shown.as_ref().and_then(|shown| shown.disk.oldest_ns);
+        let oldest = on_disk_oldest.or_else(|| self.desk.queue.oldest());
         DestinationStatus {
             name: self.plan.name.clone(),
-            kind,
+            kind: kind.to_owned(),
             target,
             state,
             capacity: self.desk.queue.capacity(),
@@ -232,9 +243,19 @@ impl Destination {
             lost,
             failures,
             last_error,
+            rate: self.rate.read(),
+            lag_ms: oldest.map_or(0, |oldest| now_ns().saturating_sub(oldest) / 1_000_000),
             disk: shown.map(|shown| shown.disk),
         }
     }
+}
+
+/// Nanoseconds since the Unix epoch.
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    })
 }
 
 impl Drop for Destination {

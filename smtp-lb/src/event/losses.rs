@@ -12,19 +12,29 @@ use super::bus::Bus;
 use super::model::{Kind, SystemEvent};
 use super::publisher::Table;
 
-/// Time between two reports.
-const PERIOD: Duration = Duration::from_secs(10);
+/// Time between two reports, in ticks of a second.
+const PERIOD: u32 = 10;
+const TICK: Duration = Duration::from_secs(1);
 
 /// Reports until `stop`.
 pub(super) async fn watch(bus: Bus, tables: watch::Receiver<Arc<Table>>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval_at(Instant::now() + PERIOD, PERIOD);
+    let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut of_bus = 0;
+    let mut tick: u32 = 0;
     let mut of_destinations: HashMap<String, u64> = HashMap::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
+        }
+        let table = tables.borrow().clone();
+        for destination in &table.destinations {
+            destination.note_rate();
+        }
+        tick = tick.wrapping_add(1);
+        if !tick.is_multiple_of(PERIOD) {
+            continue;
         }
         if let Some(lost) = grown(&mut of_bus, bus.status().lost) {
             let detail = format!("{lost} events lost, the event bus was full");
@@ -33,7 +43,6 @@ pub(super) async fn watch(bus: Bus, tables: watch::Receiver<Arc<Table>>, stop: C
                 detail,
             }));
         }
-        let table = tables.borrow().clone();
         // Not told as an event: to a full destination that would be one more to lose, for ever.
         for destination in &table.destinations {
             let status = destination.status();

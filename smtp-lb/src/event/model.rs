@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -14,6 +15,18 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: Kind,
+}
+
+impl Event {
+    /// Something that happens now.
+    #[must_use]
+    pub fn now(kind: Kind) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let time_ns = since.map_or(0, |since| {
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        });
+        Self { time_ns, kind }
+    }
 }
 
 /// Kinds of events.

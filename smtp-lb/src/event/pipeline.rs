@@ -17,12 +17,16 @@ use super::bus::Bus;
 use super::destination::{Destination, Ready};
 use super::follow::{BEHIND, Follower};
 use super::losses;
-use super::model::Event;
+use super::model::{Event, Kind, SystemEvent};
 use super::publisher::{Counters, Publisher, Table};
 use super::routes::Routes;
-use super::status::{FollowerStatus, LogStatus};
+use super::status::{FollowerStatus, LogStatus, TestReport};
 use super::timing::Timing;
 use crate::tls::Profiles;
+
+/// Test records that are given at once, and the pause where there is no room.
+const TEST_BATCH: usize = 1000;
+const TEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// The running event pipeline. It ends by [`Pipeline::shutdown`]; dropped, its tasks go on.
 #[derive(Debug)]
@@ -153,6 +157,53 @@ impl Pipeline {
                 lost: self.missed.load(Ordering::Relaxed),
             },
             bus: self.bus.status(),
+        }
+    }
+
+    /// Hands `count` test records to one destination, past bus and profiles, and waits `within` for them to
+    /// be sent or lost. `None`: there is no such destination.
+    pub async fn test(&self, name: &str, count: usize, within: Duration) -> Option<TestReport> {
+        let table = Arc::clone(&self.tables.borrow());
+        let mut destinations = table.destinations.iter();
+        let destination = destinations.find(|destination| destination.plan().name == name)?;
+        let before = destination.status();
+        let started = Instant::now();
+        let capacity = before.capacity;
+        let mut given = 0;
+        let mut done = false;
+        loop {
+            let status = destination.status();
+            let settled = status.sent + status.lost.total() - (before.sent + before.lost.total());
+            let late = started.elapsed() >= within;
+            // With a queue on disk it is enough that they are there, if nothing is sent in time.
+            if given == count && (settled >= before.queued + given as u64 || late) {
+                done = settled >= before.queued + given as u64;
+            }
+            if done || late {
+                return Some(TestReport::new(
+                    given,
+                    done,
+                    &before,
+                    &status,
+                    started.elapsed(),
+                ));
+            }
+            let room =
+                capacity.saturating_sub(usize::try_from(status.in_memory()).unwrap_or(capacity));
+            let next = (count - given).min(room).min(TEST_BATCH);
+            if next > 0 {
+                let events = (given + 1..=given + next).map(|number| {
+                    let detail = format!("test record {number} of {count}");
+                    Arc::new(Event::now(Kind::System(SystemEvent {
+                        what: "log_test",
+                        detail,
+                    })))
+                });
+                destination.offer(&mut events.collect());
+                given += next;
+            } else {
+                tokio::time::sleep(TEST_PAUSE).await;
+            }
         }
     }
 

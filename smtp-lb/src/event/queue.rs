@@ -181,6 +181,14 @@ impl Queue {
         inner.lost.shutdown += count(left);
     }
 
+    /// Time of the oldest record that waits.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.lock()
+            .waiting
+            .front()
+            .map(|record| record.event.time_ns)
+    }
+
     pub(super) fn ledger(&self) -> Ledger {
         let inner = self.lock();
         Ledger {

@@ -1,9 +1,9 @@
 //! What the pipeline tells about itself.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// State and counters of the event pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
     /// The way in.
     pub bus: BusStatus,
@@ -16,7 +16,7 @@ pub struct LogStatus {
 }
 
 /// The bus: `emitted = accepted + lost`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BusStatus {
     /// Events that fit.
     pub capacity: usize,
@@ -29,7 +29,7 @@ pub struct BusStatus {
 }
 
 /// The publisher: `accepted = published + filtered + unrouted + queued`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublisherStatus {
     /// Events offered to the destinations of their profile.
     pub published: u64,
@@ -40,7 +40,7 @@ pub struct PublisherStatus {
 }
 
 /// Those who follow live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowerStatus {
     /// How many now.
     pub count: usize,
@@ -49,12 +49,12 @@ pub struct FollowerStatus {
 }
 
 /// A destination: `carried + offered = sent + lost + queued`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationStatus {
     /// Its name.
     pub name: String,
-    /// `file`, `syslog-udp` or `syslog-tcp`.
-    pub kind: &'static str,
+    /// `file`, `syslog-udp`, `syslog-tcp`, `syslog-tls`, `hec` or `journald`.
+    pub kind: String,
     /// Path or address.
     pub target: String,
     /// How it does.
@@ -77,12 +77,16 @@ pub struct DestinationStatus {
     pub failures: u64,
     /// The newest failure, control characters escaped.
     pub last_error: Option<String>,
+    /// Records sent in a second, over the last ten.
+    pub rate: u64,
+    /// Age of the oldest record that waits, in milliseconds.
+    pub lag_ms: u64,
     /// Its queue on disk.
     pub disk: Option<DiskStatus>,
 }
 
 /// A queue on disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskStatus {
     /// Octets that it may take.
     pub size: u64,
@@ -99,7 +103,7 @@ pub struct DiskStatus {
 }
 
 /// Records given up, by cause.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// The queue was full.
     pub overflow: u64,
@@ -122,7 +126,7 @@ impl Lost {
 }
 
 /// How a destination does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DestinationState {
     /// Not yet open.
@@ -133,4 +137,56 @@ pub enum DestinationState {
     Retrying,
     /// Ended.
     Stopped,
+}
+
+impl DestinationStatus {
+    /// Records that wait in memory.
+    pub(super) fn in_memory(&self) -> u64 {
+        self.queued - self.disk.map_or(0, |disk| disk.queued).min(self.queued)
+    }
+}
+
+/// What became of test records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// Records given to the destination.
+    pub given: usize,
+    /// Were they, and all that waited before them, sent or lost in time?
+    pub settled: bool,
+    /// Records sent meanwhile.
+    pub sent: u64,
+    /// Records lost meanwhile.
+    pub lost: u64,
+    /// Records that wait still.
+    pub queued: u64,
+    /// Those of them that are on disk.
+    pub on_disk: u64,
+    /// Milliseconds that it took.
+    pub millis: u64,
+    /// How the destination does.
+    pub state: DestinationState,
+    /// Its newest failure.
+    pub last_error: Option<String>,
+}
+
+impl TestReport {
+    pub(super) fn new(
+        given: usize,
+        settled: bool,
+        before: &DestinationStatus,
+        after: &DestinationStatus,
+        took: std::time::Duration,
+    ) -> Self {
+        Self {
+            given,
+            settled,
+            sent: after.sent.saturating_sub(before.sent),
+            lost: after.lost.total().saturating_sub(before.lost.total()),
+            queued: after.queued,
+            on_disk: after.disk.map_or(0, |disk| disk.queued),
+            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            state: after.state,
+            last_error: after.last_error.clone(),
+        }
+    }
 }

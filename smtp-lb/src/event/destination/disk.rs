@@ -4,7 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
@@ -18,7 +18,7 @@ use super::super::queue::{Done, Numbered, Taken};
 use super::super::spool::{Batch, Bounds, Ledger, Spool};
 use super::super::status::{DiskStatus, Lost};
 use super::worker::{Sink, told};
-use super::{Desk, Timing};
+use super::{Desk, Timing, now_ns};
 use crate::chance;
 
 /// Records that go to disk together.
@@ -213,7 +213,7 @@ impl Shared {
                 what = self.desk.queue.take(&mut taken, FILL) => what,
                 _ = ticks.tick() => {
                     let looked = self.blocking(|spool| {
-                        spool.expire(now()).and_then(|()| spool.sync())
+                        spool.expire(now_ns()).and_then(|()| spool.sync())
                     });
                     if let Err(error) = looked.await.flatten() {
                         self.desk.condition.failed(&self.desk.name, &error);
@@ -386,7 +386,7 @@ impl Sender<'_> {
         let mut batch = std::mem::take(&mut self.batch);
         batch.clear();
         let read = self.shared.blocking(move |spool| {
-            let read = spool.read(&mut batch, READ, now());
+            let read = spool.read(&mut batch, READ, now_ns());
             (batch, read)
         });
         let (batch, read) = read.await?;
@@ -450,11 +450,4 @@ impl Sender<'_> {
         self.outgoing.clear();
         self.outgoing.take_done();
     }
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    })
 }

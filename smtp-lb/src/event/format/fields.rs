@@ -42,6 +42,12 @@ pub(crate) fn name(kind: &Kind) -> &'static str {
     }
 }
 
+/// Does any event have a field of that name?
+pub(crate) fn is_known(name: &str) -> bool {
+    let mut kinds = super::super::schema::KINDS.iter();
+    kinds.any(|kind| kind.fields.iter().any(|field| field.name == name))
+}
+
 /// Gives each field with its name to `visit`, in the model's order.
 pub(crate) fn each<'a>(kind: &'a Kind, mut visit: impl FnMut(&'static str, Value<'a>)) {
     match kind {
