@@ -106,7 +106,10 @@ fn start(dir: &Path) -> Child {
 
 fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-lb"));
-    command.arg("--socket").arg(dir.join("admin.sock")).args(args);
+    command
+        .arg("--socket")
+        .arg(dir.join("admin.sock"))
+        .args(args);
     command
 }
 
@@ -128,7 +131,11 @@ fn what_was_accepted_survives_fifty_kills() {
     let dir = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    std::fs::write(dir.path().join("smtp-lb.toml"), config(dir.path(), &address)).unwrap();
+    std::fs::write(
+        dir.path().join("smtp-lb.toml"),
+        config(dir.path(), &address),
+    )
+    .unwrap();
     let collector = collect(listener);
 
     let mut accepted = 0;
@@ -154,7 +161,10 @@ fn what_was_accepted_survives_fifty_kills() {
         let said = status(dir.path()).unwrap();
         if said["queued"] == 0 && said["state"] == "up" {
             let told = said["sent"].as_u64().unwrap();
-            assert_eq!(said["carried"].as_u64().unwrap() + said["offered"].as_u64().unwrap(), told);
+            assert_eq!(
+                said["carried"].as_u64().unwrap() + said["offered"].as_u64().unwrap(),
+                told
+            );
             break said;
         }
         assert!(started.elapsed() < PATIENCE, "{said}");
@@ -165,9 +175,16 @@ fn what_was_accepted_survives_fifty_kills() {
     let collector = collector.lock().unwrap();
     let newest = last["disk"]["sequence"].as_u64().unwrap();
     assert!(accepted > 0 && newest >= accepted, "{newest} {accepted}");
-    let missing: Vec<_> = (1..=newest).filter(|number| !collector.numbers.contains(number)).take(10).collect();
+    let missing: Vec<_> = (1..=newest)
+        .filter(|number| !collector.numbers.contains(number))
+        .take(10)
+        .collect();
     assert!(missing.is_empty(), "of {newest}, not there: {missing:?}");
-    assert_eq!(collector.numbers.len() as u64, newest, "none that nobody accepted");
+    assert_eq!(
+        collector.numbers.len() as u64,
+        newest,
+        "none that nobody accepted"
+    );
     println!(
         "{newest} records, {} of them more than once, {} torn",
         collector.records - newest,

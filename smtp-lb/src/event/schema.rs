@@ -143,14 +143,14 @@ pub const KINDS: &[KindSchema] = &[
 
 /// Fields of every record.
 const COMMON: &[FieldSchema] = &[
-            field(
-                "time",
-                Text,
-                "RFC 3339, nanoseconds, UTC; syslog has it in its header",
-            ),
-            field("event", Name, "kind of event; in RFC 5424 the MSGID"),
-            optional("sequence_id", Number, "number in the destination, from 1"),
-        ];
+    field(
+        "time",
+        Text,
+        "RFC 3339, nanoseconds, UTC; syslog has it in its header",
+    ),
+    field("event", Name, "kind of event; in RFC 5424 the MSGID"),
+    optional("sequence_id", Number, "number in the destination, from 1"),
+];
 
 /// The whole schema, as it is printed.
 #[derive(Debug, Serialize)]
