@@ -6,6 +6,7 @@ mod capture;
 mod cause;
 mod control;
 mod error;
+mod feedback;
 mod log;
 mod members;
 mod monitors;

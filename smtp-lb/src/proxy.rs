@@ -12,6 +12,7 @@ mod deadline;
 mod direction;
 mod draining;
 mod error;
+mod feedback;
 mod filter;
 mod gateway;
 mod identity;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 pub use error::{ProxyError, ReloadWarning};
+pub use feedback::{Feedback, Unheard};
 pub use filter::{AcceptFilter, AllowAll};
 pub use gateway::GatewayStatus;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -53,6 +55,7 @@ use crate::event::Bus;
 use crate::pool::Pools;
 use crate::tls::Profiles;
 use draining::Draining;
+use feedback::Reporter;
 use gateway::Learner;
 use listener::{Door, Sockets};
 use server::VirtualServer;
@@ -62,6 +65,7 @@ use worker::Worker;
 /// The running data plane.
 pub struct Proxy {
     filter: Arc<dyn AcceptFilter>,
+    feedback: Reporter,
     workers: Mutex<Vec<Worker>>,
     sessions: TaskTracker,
     draining: Arc<Draining>,
@@ -94,6 +98,7 @@ impl Proxy {
         pools: &Pools,
         profiles: &Profiles,
         filter: Arc<dyn AcceptFilter>,
+        feedback: Arc<dyn Feedback>,
         bus: Bus,
     ) -> Result<Self, ProxyError> {
         open_files::raise_limit(plan);
@@ -102,6 +107,7 @@ impl Proxy {
             .collect::<Result<Vec<_>, _>>()?;
         let proxy = Self {
             filter,
+            feedback: Reporter(feedback),
             workers: Mutex::new(workers),
             sessions: TaskTracker::new(),
             draining: Arc::default(),
@@ -125,7 +131,12 @@ impl Proxy {
         let workers = self.workers();
         let state = self.state();
         self.registry.sweep();
-        let common = (&self.sessions, &self.draining, &self.registry);
+        let common = (
+            &self.sessions,
+            &self.draining,
+            &self.registry,
+            &self.feedback,
+        );
         let servers: Vec<_> = plan
             .virtual_servers
             .iter()

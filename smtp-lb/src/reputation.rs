@@ -2,10 +2,12 @@
 //!
 //! Pure parts: [`parse`] (octets to networks), `merge` (feeds to disjoint intervals), [`sets`]
 //! (who holds an interval), [`image`] (intervals to lines), [`ledger`] (counters of sets to those of
-//! feeds). `look` takes one look at a source, `fetch` by HTTPS; `added` keeps entries for a time;
-//! [`service`] is all of it while the daemon runs.
+//! feeds). `look` takes one look at a source, `fetch` by HTTPS, `kept` has the last
+//! good copy on disk; `added` keeps entries for a time, `feedback` knows when what sessions report is
+//! enough for one; [`service`] is all of it while the daemon runs.
 
 mod added;
+mod feedback;
 mod fetch;
 pub mod image;
 mod kept;

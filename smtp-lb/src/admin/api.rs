@@ -19,7 +19,7 @@ pub use crate::proxy::{GatewayStatus, HeaderStatus};
 /// `/v1/reputation` and what is under it.
 pub use crate::reputation::status::{
     AddRequest, AddedEntry, AddedList, AddressQuestion, AddressStatus, FeedState, FeedStatus,
-    RefreshRequest, Refreshed, RemoveRequest, ReputationStatus,
+    Origin, RefreshRequest, Refreshed, RemoveRequest, ReputationStatus,
 };
 
 /// `GET /v1/status`.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 
 use super::administration::Orders;
+use super::feedback::Listed;
 use super::names::Names;
 use super::picture::word;
 use super::{AppError, Configuration, Current, Running, rings, targets};
@@ -67,8 +68,8 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         .as_ref()
         .map(|folder| folder.path().join("reputation"));
     let reputation = Service::start(&plan, &firewall, &bus, folder, listed);
-    let (reader, health, proxy) =
-        behind(&plan, &pools, &profiles, &firewall, &bus).inspect_err(|_| {
+    let (reader, health, proxy) = behind(&plan, &pools, &profiles, (&firewall, &reputation), &bus)
+        .inspect_err(|_| {
             // A first start that fails leaves no filter behind; one that was there stays in force.
             if fresh && let Err(error) = firewall::detach(pins) {
                 tracing::error!("cannot detach the firewall again: {error}");
@@ -111,7 +112,7 @@ fn behind(
     plan: &Plan,
     pools: &Pools,
     profiles: &Arc<Profiles>,
-    firewall: &Firewall,
+    (firewall, reputation): (&Firewall, &Service),
     bus: &Bus,
 ) -> Result<(Reader, Health, Proxy), AppError> {
     let reader = rings::read(firewall, bus.clone())?;
@@ -120,7 +121,8 @@ fn behind(
         None => Arc::new(AllowAll),
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
-    let proxy = Proxy::start(plan, pools, profiles, filter, bus.clone())?;
+    let feedback = Arc::new(Listed(reputation.clone()));
+    let proxy = Proxy::start(plan, pools, profiles, filter, feedback, bus.clone())?;
     let health = Health::start(targets(plan, pools, profiles), bus.clone());
     Ok((reader, health, proxy))
 }

@@ -29,8 +29,8 @@ pub use monitor::{
     MonitorMessagePlan, MonitorPlan, MonitorTlsPlan, Setting, SmtpMonitorPlan,
 };
 pub use reputation::{
-    CategoryAction, CategoryPlan, FeedFormat, FeedPlan, FeedSource, MAX_CATEGORIES, ReputationId,
-    ReputationPlan, ReputationPolicyPlan,
+    CategoryAction, CategoryPlan, FeedFormat, FeedPlan, FeedSource, FeedbackPlan, MAX_CATEGORIES,
+    Offence, ReputationId, ReputationPlan, ReputationPolicyPlan,
 };
 pub use schedule::SchedulePlan;
 pub use tls::{

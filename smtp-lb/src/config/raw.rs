@@ -28,7 +28,7 @@ pub(crate) use self::monitor::{
     Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,
 };
 pub(crate) use self::reputation::{
-    CategoryAction, Feed, FeedFormat, FeedList, Reputation, ReputationPolicy,
+    CategoryAction, Feed, FeedFormat, FeedList, Feedback, Offence, Reputation, ReputationPolicy,
 };
 pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
 pub(crate) use self::server::{

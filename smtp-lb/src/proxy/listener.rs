@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::server::VirtualServer;
 use super::worker::Worker;
 use super::{AcceptFilter, ProxyError, bind, peer, session, socket};
+use crate::config::plan::Offence;
 
 /// First and longest pause after the kernel refused an accept for want of files or memory.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -135,6 +136,11 @@ impl Door {
         }
         let peers = server.peers.as_ref();
         if peers.is_some_and(|peers| !peer::is_trusted(peers, address)) {
+            let offence = Offence::ProxyHeader;
+            server
+                .feedback
+                .0
+                .report(address.ip(), offence, &server.name);
             return server.counters.headers.untrusted.add(1);
         }
         let Some(place) = server.admit(address, local) else {

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::counters::Counters;
 use super::draining::Draining;
+use super::feedback::Reporter;
 use super::gateway::Gateway;
 use super::identity::ClientTls;
 use super::snat::{Registry, Source};
@@ -44,6 +45,7 @@ pub(super) struct VirtualServer {
     /// All that must have ended before the daemon does.
     pub(super) tasks: TaskTracker,
     pub(super) draining: Arc<Draining>,
+    pub(super) feedback: Reporter,
 }
 
 impl VirtualServer {
@@ -54,7 +56,7 @@ impl VirtualServer {
         pools: &Pools,
         profiles: &Profiles,
         before: Option<&Arc<Self>>,
-        (tasks, draining, registry): (&TaskTracker, &Arc<Draining>, &Registry),
+        (tasks, draining, registry, feedback): (&TaskTracker, &Arc<Draining>, &Registry, &Reporter),
     ) -> Self {
         let pool = pools.get(plan.pool);
         let gateway_before =
@@ -82,6 +84,7 @@ impl VirtualServer {
             counters: before.map_or_else(Arc::default, |before| Arc::clone(&before.counters)),
             tasks: tasks.clone(),
             draining: Arc::clone(draining),
+            feedback: feedback.clone(),
         }
     }
 

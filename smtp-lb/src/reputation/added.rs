@@ -19,6 +19,7 @@ use smtp_lb_common::added::{ADDED, Entry, Key, LENGTHS, REASON, pack_lengths};
 use smtp_lb_common::image::word;
 use thiserror::Error;
 
+pub(super) use self::key::network_of_client;
 use self::key::{key_of, network_of};
 use super::ranges::Ranges;
 use super::status::{AddedEntry, AddedStatus, Origin};

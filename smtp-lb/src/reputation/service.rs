@@ -5,6 +5,7 @@ mod answers;
 mod compile;
 mod entries;
 mod feed;
+mod offences;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use smtp_lb_common::abi::Tally;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use self::feed::Feed;
@@ -63,7 +65,8 @@ struct Inner {
     /// One change of feeds and image after the other.
     turns: Mutex<()>,
     added: Added,
-    sweeping: Mutex<Option<AbortHandle>>,
+    offences: mpsc::Sender<offences::Report>,
+    tasks: Mutex<Vec<AbortHandle>>,
 }
 
 /// What changes.
@@ -74,6 +77,8 @@ struct State {
     allow: Arc<Tagged>,
     /// Sources that no added entry may hold.
     trusted: Arc<Ranges>,
+    /// Peers whose PROXY headers are believed, whom the proxy may not list.
+    peers: Arc<Ranges>,
     names: Names,
     /// Names of all numbers that may be counted still.
     known: Sets,
@@ -92,6 +97,7 @@ impl Service {
         folder: Option<PathBuf>,
         before: Names,
     ) -> Self {
+        let (offences, reports) = mpsc::channel(offences::QUEUE);
         let inner = Arc::new(Inner {
             firewall: Arc::clone(firewall),
             bus: bus.clone(),
@@ -102,18 +108,24 @@ impl Service {
                 feeds: Vec::new(),
                 allow: Arc::default(),
                 trusted: Arc::default(),
+                peers: Arc::default(),
                 known: before.sets.clone(),
                 names: before,
                 image: ImageStatus::default(),
             }),
             turns: Mutex::default(),
             added: Added::default(),
-            sweeping: Mutex::default(),
+            offences,
+            tasks: Mutex::default(),
         });
         inner.begin_added(plan);
         inner.replace(plan);
-        let sweeping = inner.runtime.spawn(entries::sweep(Arc::clone(&inner)));
-        *inner.sweeping() = Some(sweeping.abort_handle());
+        let sweep = inner.runtime.spawn(entries::sweep(Arc::clone(&inner)));
+        let look = offences::look(Arc::clone(&inner), reports);
+        let look = inner.runtime.spawn(look);
+        inner
+            .tasks()
+            .extend([sweep, look].map(|task| task.abort_handle()));
         Self { inner }
     }
 
@@ -125,9 +137,7 @@ impl Service {
 
     /// Ends all looks, and keeps what was added. What is in force stays. Blocks.
     pub fn shutdown(&self) {
-        if let Some(task) = self.inner.sweeping().take() {
-            task.abort();
-        }
+        self.inner.tasks().drain(..).for_each(|task| task.abort());
         self.inner.state().feeds.iter().for_each(Feed::stop);
         self.inner.save_added();
     }
@@ -166,8 +176,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sweeping(&self) -> MutexGuard<'_, Option<AbortHandle>> {
-        self.sweeping.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tasks(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn replace(self: &Arc<Self>, plan: &Arc<Plan>) {
@@ -200,6 +210,7 @@ impl Inner {
             state.take_over(planned, fresh);
             state.allow = Arc::new(allow);
             state.trusted = Arc::new(trusted);
+            state.peers = Arc::new(peers(plan));
             state.name_categories();
         }
         if reputation.is_used() {
@@ -294,6 +305,20 @@ fn trust(plan: &Plan) -> (Tagged, Ranges) {
     allow.merge();
     trusted.merge();
     (allow, trusted)
+}
+
+/// Peers in front of any virtual server.
+fn peers(plan: &Plan) -> Ranges {
+    let mut peers = Ranges::default();
+    let believed = plan
+        .virtual_servers
+        .iter()
+        .filter_map(|server| server.accept_proxy.as_ref());
+    for network in believed.flat_map(|it| &it.from) {
+        peers.add(network.network(), network.broadcast());
+    }
+    peers.merge();
+    peers
 }
 
 /// How the lines of a feed are taken.

@@ -14,6 +14,7 @@ use smtp_lb_tests::wait::{LONG, until};
 use crate::host::{Files, Host, packets, send, sinks, with};
 use crate::over_both;
 
+mod feedback;
 mod https;
 
 /// Addresses that nobody here has, one to a line.

@@ -1,5 +1,7 @@
 //! `[reputation]`, its feeds and policies.
 
+mod feedback;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -70,6 +72,7 @@ pub(super) fn compile(check: &mut Check<'_>, raw: &raw::Reputation) -> Checked<R
         .policy
         .iter()
         .map(|policy| named(check, &mut categories, policy)));
+    let feedback = feedback::compile(check, &mut categories, &raw.feedback);
     let policies = all(raw
         .policy
         .iter()
@@ -90,6 +93,7 @@ pub(super) fn compile(check: &mut Check<'_>, raw: &raw::Reputation) -> Checked<R
     });
     Ok(ReputationPlan {
         policies: policies.collect(),
+        feedback: feedback?,
         allow: allow?,
         feeds: feeds?,
         categories: categories.0,

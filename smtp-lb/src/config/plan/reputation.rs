@@ -1,5 +1,6 @@
 //! IP reputation.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,45 @@ pub struct ReputationPlan {
     pub feeds: Vec<FeedPlan>,
     /// What is done with each category.
     pub policies: Vec<ReputationPolicyPlan>,
+    /// What clients are listed for by smtp-lb itself.
+    pub feedback: Vec<FeedbackPlan>,
+}
+
+/// `[[reputation.feedback]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedbackPlan {
+    /// What they did: one of these. No other table has it.
+    pub on: Vec<Offence>,
+    /// Number of the category that they are listed in.
+    pub category: usize,
+    /// How long they are listed.
+    pub duration: Duration,
+    /// How often they must do it; at least 1.
+    pub after: u32,
+    /// Within what time.
+    pub within: Duration,
+}
+
+/// What a client can be listed for. Checks of SMTP sessions (early talkers, harvesting) will be
+/// variants of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offence {
+    /// It connected where a PROXY header is asked for, and is none of the peers that are believed.
+    ProxyHeader,
+    /// What it sent where a TLS handshake belongs is no TLS.
+    TlsGarbage,
+    /// It was closed for too many bad or junk commands.
+    CommandFlood,
+}
+
+impl fmt::Display for Offence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ProxyHeader => "no trusted PROXY header",
+            Self::TlsGarbage => "no TLS where it belongs",
+            Self::CommandFlood => "too many bad commands",
+        })
+    }
 }
 
 /// `[[reputation.feed]]`.
@@ -147,6 +187,10 @@ impl ReputationPlan {
             if let Some(category) = &mut feed.category {
                 *category = used.get(*category).and_then(number).unwrap_or(*category);
             }
+        }
+        for feedback in &mut self.feedback {
+            let kept = used.get(feedback.category).and_then(number);
+            feedback.category = kept.unwrap_or(feedback.category);
         }
         for policy in &mut self.policies {
             let accept = CategoryPlan {

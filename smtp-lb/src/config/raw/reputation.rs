@@ -19,6 +19,42 @@ pub(crate) struct Reputation {
     /// What is done with each category, for `[firewall]` and virtual servers to name.
     #[serde(default)]
     pub policy: Vec<ReputationPolicy>,
+    /// What clients are listed for by smtp-lb itself.
+    #[serde(default)]
+    pub feedback: Vec<Feedback>,
+}
+
+/// Lists clients that broke a rule, for a time. Trusted ones are never listed: of the failsafe
+/// list, of `allow`, of a feed's allow entries, and peers that `accept_proxy` believes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Feedback {
+    /// What they did: one of these.
+    #[serde(default)]
+    #[schemars(required)]
+    pub on: Vec<At<Offence>>,
+    /// Category that they are listed in.
+    #[schemars(required, extend("examples" = ["abuse"]))]
+    pub category: Option<At<String>>,
+    /// How long they are listed, `"1s"` to `"30d"`. Default: `"1h"`.
+    pub duration: Option<At<DurationText>>,
+    /// How often they must do it. Default: 3.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub after: Option<At<u32>>,
+    /// Within what time, `"1s"` to `"1d"`. Default: `"10m"`.
+    pub within: Option<At<DurationText>>,
+}
+
+/// What a client can be listed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Offence {
+    /// It connected where a PROXY header is asked for, and is none of the peers that are believed.
+    ProxyHeader,
+    /// What it sent where a TLS handshake belongs is no TLS.
+    TlsGarbage,
+    /// It was closed for too many bad or junk commands.
+    CommandFlood,
 }
 
 /// A feed of listed networks.

@@ -16,6 +16,7 @@ use super::ending::Ending;
 use super::legs::{Legs, Open};
 use super::machine::{Act, Count, Machine, MemberGone, Output, World};
 use super::{Gateway, spare};
+use crate::config::plan::Offence;
 use crate::pool::Pool;
 use crate::proxy::clock;
 use crate::proxy::deadline::Alarm;
@@ -320,6 +321,9 @@ impl Session {
     async fn perform(&mut self, act: Act, timer: Pin<&mut Sleep>) -> ControlFlow<()> {
         match act {
             Act::Count(count) => {
+                if count == Count::TooManyBad {
+                    self.place.report(Offence::CommandFlood);
+                }
                 if let Some(gateway) = &self.place.gateway {
                     gateway.counts.add(count);
                 }

@@ -20,6 +20,7 @@ async fn a_port_in_use_is_named_and_nothing_starts() {
         &pools,
         &Profiles::default(),
         Arc::new(AllowAll),
+        Arc::new(Unheard),
         Bus::null(),
     )
     .err()
@@ -45,6 +46,7 @@ async fn a_second_daemon_does_not_share_the_port() {
         &first.pools,
         &Profiles::default(),
         Arc::new(AllowAll),
+        Arc::new(Unheard),
         Bus::null(),
     )
     .err();
@@ -60,6 +62,7 @@ async fn an_address_of_another_host_is_named() {
         &pools,
         &Profiles::default(),
         Arc::new(AllowAll),
+        Arc::new(Unheard),
         Bus::null(),
     )
     .err();

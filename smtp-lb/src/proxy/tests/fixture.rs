@@ -1,13 +1,13 @@
 //! A proxy with a plan of its own, and members that do as told.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::super::*;
-use crate::config::plan::{LimitsPlan, Mode, PoolId, Snat, VirtualServerPlan};
+use crate::config::plan::{LimitsPlan, Mode, Offence, PoolId, Snat, VirtualServerPlan};
 use crate::pool::tests::{member, plan, pool};
 
 /// Long enough never to be reached by a test that passes.
@@ -53,6 +53,24 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
 pub(super) struct Fixture {
     pub(super) proxy: Proxy,
     pub(super) pools: Pools,
+    pub(super) heard: Arc<Heard>,
+}
+
+/// What was said of clients.
+#[derive(Default)]
+pub(super) struct Heard(Mutex<Vec<(IpAddr, Offence)>>);
+
+impl Heard {
+    pub(super) fn all(&self) -> Vec<(IpAddr, Offence)> {
+        self.0.lock().expect("whole").clone()
+    }
+}
+
+impl Feedback for Heard {
+    fn report(&self, client: IpAddr, offence: Offence, server: &str) {
+        assert_eq!(server, "vs");
+        self.0.lock().expect("whole").push((client, offence));
+    }
 }
 
 impl Fixture {
@@ -70,9 +88,15 @@ impl Fixture {
         filter: impl AcceptFilter + 'static,
     ) -> Self {
         let pools = Pools::from_plan(plan, None);
-        let proxy =
-            Proxy::start(plan, &pools, profiles, Arc::new(filter), Bus::null()).expect("start");
-        Self { proxy, pools }
+        let heard = Arc::<Heard>::default();
+        let feedback = Arc::clone(&heard) as Arc<dyn Feedback>;
+        let filter = Arc::new(filter);
+        let proxy = Proxy::start(plan, &pools, profiles, filter, feedback, Bus::null());
+        Self {
+            proxy: proxy.expect("start"),
+            pools,
+            heard,
+        }
     }
 
     pub(super) fn status(&self) -> VirtualServerStatus {

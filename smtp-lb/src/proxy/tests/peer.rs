@@ -1,6 +1,6 @@
 //! Connections that begin with a PROXY header.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::super::*;
 use super::fixture::*;
-use crate::config::plan::{AcceptProxyPlan, ProxyVersion};
+use crate::config::plan::{AcceptProxyPlan, Offence, ProxyVersion};
 use crate::proxy_protocol::{self, Addresses, Header};
 
 fn plan_from(from: &str, timeout: Duration, members: &[SocketAddr]) -> Plan {
@@ -74,6 +74,8 @@ async fn peers_that_are_not_trusted_are_closed_whatever_they_say() {
     let status = fixture.status();
     assert_eq!(status.headers.expect("headers").untrusted, 3);
     assert_eq!((status.total, status.active), (0, 0));
+    let client: IpAddr = "127.0.0.1".parse().expect("address");
+    assert_eq!(fixture.heard.all(), [(client, Offence::ProxyHeader); 3]);
 }
 
 #[tokio::test]
@@ -119,6 +121,11 @@ async fn what_is_no_header_is_closed_and_counted_by_cause() {
         }
     );
     fixture.until(|vs| vs.active == 0).await;
+    assert_eq!(
+        fixture.heard.all(),
+        [],
+        "nothing is said of a peer that is believed"
+    );
 }
 
 /// Refuses one address, wherever it connects to.

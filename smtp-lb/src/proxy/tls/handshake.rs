@@ -15,7 +15,7 @@ use super::channel::Channel;
 use super::linger;
 use super::member::MemberTls;
 use super::sni;
-use crate::config::plan::ProxyVersion;
+use crate::config::plan::{Offence, ProxyVersion};
 use crate::proxy::server::{Place, VirtualServer};
 use crate::smtp::show;
 
@@ -55,6 +55,9 @@ pub(in crate::proxy) async fn with_client(
     match error.kind() {
         // An alert was sent.
         io::ErrorKind::InvalidData => {
+            if is_garbage(error) {
+                server.report(Offence::TlsGarbage);
+            }
             client.forsake();
             linger::close(client, timer).await;
         }
@@ -62,6 +65,12 @@ pub(in crate::proxy) async fn with_client(
         _ => {}
     }
     outcome
+}
+
+/// Whether what came is no TLS at all.
+fn is_garbage(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|it| it.downcast_ref());
+    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// Shakes hands with the member at `index` of the pool.

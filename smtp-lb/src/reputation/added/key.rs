@@ -6,6 +6,13 @@ use ipnet::IpNet;
 use smtp_lb_common::added::{Key, key};
 use smtp_lb_common::packet::{mapped, split};
 
+/// The network of a client that the proxy speaks of: its /64, of IPv4 itself alone.
+pub(in crate::reputation) fn network_of_client(client: IpAddr) -> IpNet {
+    let client = client.to_canonical();
+    let length = if client.is_ipv4() { 32 } else { 64 };
+    IpNet::new(client, length).map_or_else(|_| client.into(), |network| network.trunc())
+}
+
 pub(super) fn key_of(network: IpNet) -> Key {
     let length = u32::from(network.prefix_len());
     match network.network() {
@@ -43,6 +50,17 @@ mod tests {
         ] {
             let network: IpNet = text.parse().unwrap();
             assert_eq!(network_of(&key_of(network)), network);
+        }
+    }
+    #[test]
+    fn clients_are_listed_by_what_is_theirs() {
+        for (client, network) in [
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::7", "2001:db8::/64"),
+        ] {
+            let found = network_of_client(client.parse().unwrap());
+            assert_eq!(found.to_string(), network);
         }
     }
 }

@@ -60,10 +60,11 @@ impl Inner {
         origin: Origin,
         reason: &str,
     ) -> Result<(), AddError> {
-        let (number, trusted, sources) = {
+        let (number, trusted, peers, sources) = {
             let state = self.state();
             let number = state.plan.reputation.category(category);
-            (number, Arc::clone(&state.trusted), state.sources())
+            let trusted = Arc::clone(&state.trusted);
+            (number, trusted, Arc::clone(&state.peers), state.sources())
         };
         let Some(number) = number.and_then(|at| u32::try_from(at).ok()) else {
             self.added.refuse();
@@ -74,6 +75,7 @@ impl Inner {
         let trusted: Vec<&Ranges> = allowed
             .map(|(_, ranges)| ranges)
             .chain([&*trusted])
+            .chain((origin == Origin::Proxy).then_some(&*peers))
             .collect();
         let new = New {
             network,

@@ -130,3 +130,37 @@ fn a_feed_without_a_category_and_a_category_twice() {
         )],
     );
 }
+
+#[test]
+fn feedback_is_written_once_and_for_something() {
+    let table = "[[reputation.feedback]]\ncategory = \"abuse\"\n";
+    says(
+        &feed(table),
+        &[(
+            line("\n"),
+            "\"abuse\"",
+            "nothing leads into this category",
+            "add `on = [\"tls-garbage\"]` with what clients are listed for",
+        )],
+    );
+    let twice = format!("{table}on = [\"tls-garbage\"]\n{table}on = [\"tls-garbage\"]");
+    says(
+        &feed(&twice),
+        &[(
+            line("\n\n\n\n\n"),
+            "\"tls-garbage\"",
+            "clients are listed for this already",
+            "write it once, in one table",
+        )],
+    );
+    let long = format!("{table}on = [\"tls-garbage\"]\nduration = \"31d\"");
+    says(
+        &feed(&long),
+        &[(
+            line("\n\n\n"),
+            "\"31d\"",
+            "`31d` is out of bounds",
+            "write a duration from `\"1s\"` to `\"30d\"`",
+        )],
+    );
+}

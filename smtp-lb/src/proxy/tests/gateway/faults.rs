@@ -2,6 +2,7 @@
 
 use super::member::Manner;
 use super::*;
+use crate::config::plan::Offence;
 use crate::proxy::tests::tls::peer;
 
 const LINE: &[u8] = b"the quick brown fox jumps over the lazy dog, again and again\r\n";
@@ -228,4 +229,28 @@ fn a_member_that_takes_nothing_is_the_one_who_is_late() {
     client.quit();
     let counted = counts(&fixture);
     assert_eq!((counted.member_timeouts, counted.client_timeouts), (1, 0));
+}
+
+#[test]
+fn who_is_closed_for_too_many_bad_commands_is_told_of() {
+    let good = Manner::of("good").start();
+    let plan = gateway_plan(Mode::Plain, &[&good]);
+    let most = plan.virtual_servers[0]
+        .gateway
+        .as_ref()
+        .expect("a gateway")
+        .bad_commands;
+    let fixture = start(&plan);
+    let mut client = Client::connect(&fixture);
+    client.ehlo();
+    for _ in 1..most {
+        assert_eq!(&client.say("NONSENSE")[..1], "5");
+    }
+    assert_eq!(fixture.heard.all(), []);
+    assert_eq!(&client.say("NONSENSE")[..3], "421");
+    drop(client);
+    ended_well(&fixture);
+    let offences: Vec<Offence> = fixture.heard.all().iter().map(|it| it.1).collect();
+    assert_eq!(offences, [Offence::CommandFlood]);
+    assert_eq!(counts(&fixture).too_many_bad, 1);
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use super::peer::{Peer, echo, member};
 use super::*;
-use crate::config::plan::WhenDown;
+use crate::config::plan::{Offence, WhenDown};
 
 /// Handshake record with a `ClientHello` of TLS 1.1: no `supported_versions`, one old suite.
 const HELLO_TLS_1_1: [u8; 50] = {
@@ -57,6 +57,9 @@ fn foreign_talk_gets_an_alert_and_an_orderly_end() {
     let status = fixture.status();
     assert_eq!((status.handshake_failures, status.no_member), (3, 0));
     assert!(peers.try_recv().is_err(), "no member hears of it");
+    // An old client is no scanner.
+    let offences: Vec<Offence> = fixture.heard.all().iter().map(|it| it.1).collect();
+    assert_eq!(offences, [Offence::TlsGarbage; 2]);
 }
 
 #[test]
