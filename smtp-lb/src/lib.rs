@@ -16,6 +16,7 @@ pub mod firewall;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
+mod icmp;
 mod netlink;
 pub mod pcap;
 pub mod pool;

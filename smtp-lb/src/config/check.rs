@@ -5,6 +5,7 @@
 
 mod address_list;
 mod client_tls;
+mod collectors;
 mod disk;
 mod doubt;
 mod firewall;

@@ -21,8 +21,8 @@ pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
 pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
 pub use log::{
-    DestinationKind, DestinationPlan, DiskPlan, FieldList, Format, Framing, LogPlan,
-    LogProfilePlan, Overflow, PublisherPlan, Transport,
+    CollectorPlan, CollectorsPlan, DestinationKind, DestinationPlan, DiskPlan, FieldList, Format,
+    Framing, LogPlan, LogProfilePlan, Overflow, PublisherPlan, RotatePlan, Transport, WatchPlan,
 };
 pub use monitor::{
     ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,

@@ -1,8 +1,12 @@
 //! A destination: a queue, a task, and what is known of how it does.
 
+mod collectors;
 mod condition;
+mod dial;
 mod disk;
 mod file;
+mod hec;
+mod journald;
 mod secure;
 mod tcp;
 mod udp;
@@ -29,9 +33,12 @@ use super::spool::Bounds;
 use super::status::{DestinationState, DestinationStatus, Lost};
 use super::timing::Timing;
 use crate::tls::Profiles;
+use collectors::Collectors;
 use condition::Condition;
 use disk::Gauge;
 use file::File;
+use hec::Hec;
+use journald::Journald;
 use secure::Secure;
 use tcp::Tcp;
 use udp::Udp;
@@ -42,6 +49,7 @@ use udp::Udp;
 pub(super) struct Destination {
     plan: DestinationPlan,
     desk: Arc<Desk>,
+    collectors: Option<Arc<Collectors>>,
     task: Mutex<Option<JoinHandle<()>>>,
     rate: Rate,
 }
@@ -63,6 +71,7 @@ pub(super) struct Ready {
     timing: Timing,
     encoder: Encoder,
     sink: AnySink,
+    collectors: Option<Arc<Collectors>>,
 }
 
 #[derive(Debug)]
@@ -70,6 +79,8 @@ enum AnySink {
     File(File),
     Udp(Udp),
     Tcp(Tcp),
+    Hec(Box<Hec>),
+    Journald(Journald),
 }
 
 impl Ready {
@@ -80,35 +91,49 @@ impl Ready {
         timing: Timing,
         profiles: &Arc<ArcSwap<Profiles>>,
     ) -> Result<Self, EventError> {
-        let facility = match &plan.kind {
-            DestinationKind::File { .. } => 0,
-            DestinationKind::Syslog { facility, .. } => *facility,
-        };
-        let sink = match &plan.kind {
-            DestinationKind::File { path } => {
-                let opened = File::open(path.clone());
-                AnySink::File(opened.map_err(|source| EventError::OpenFile {
+        let (sink, facility, collectors) = match &plan.kind {
+            DestinationKind::File { path, rotate } => {
+                let opened = File::open(path.clone(), *rotate);
+                let file = opened.map_err(|source| EventError::OpenFile {
                     name: plan.name.clone(),
                     path: path.clone(),
                     source,
-                })?)
+                })?;
+                (AnySink::File(file), 0, None)
             }
             DestinationKind::Syslog {
-                address,
-                host,
+                collectors,
                 transport,
+                facility,
                 source,
-                ..
-            } => match transport {
-                Transport::Udp => AnySink::Udp(Udp::new(*address, *source)),
-                Transport::Tcp(framing) => {
-                    AnySink::Tcp(Tcp::new(*address, *source, *framing, timing, None))
-                }
-                Transport::Tls(framing, profile) => {
-                    let secure = Secure::new(profiles, *profile, host.as_deref());
-                    AnySink::Tcp(Tcp::new(*address, *source, *framing, timing, Some(secure)))
-                }
-            },
+            } => {
+                let shared = Collectors::new(collectors);
+                let to = Arc::clone(&shared);
+                let tcp = |framing, secure| Tcp::new(to, *source, framing, timing, secure);
+                let sink = match transport {
+                    Transport::Udp => AnySink::Udp(Udp::new(Arc::clone(&shared), *source)),
+                    Transport::Tcp(framing) => AnySink::Tcp(tcp(*framing, None)),
+                    Transport::Tls(framing, profile) => {
+                        AnySink::Tcp(tcp(*framing, Some(Secure::new(profiles, *profile))))
+                    }
+                };
+                (sink, *facility, Some(shared))
+            }
+            DestinationKind::Hec {
+                collectors,
+                tls,
+                token,
+                acknowledge,
+            } => {
+                let shared = Collectors::new(collectors);
+                let secure = tls.map(|profile| Secure::new(profiles, profile));
+                let with = (token.clone(), *acknowledge);
+                let hec = Hec::new(Arc::clone(&shared), secure, with, timing);
+                (AnySink::Hec(Box::new(hec)), 0, Some(shared))
+            }
+            DestinationKind::Journald { path } => {
+                (AnySink::Journald(Journald::new(path.clone())), 0, None)
+            }
         };
         if let Some(disk) = &plan.disk {
             make_folder(&disk.folder).map_err(|source| EventError::MakeQueue {
@@ -122,6 +147,7 @@ impl Ready {
             timing,
             encoder: Encoder::of_this_host(plan.format.clone(), facility),
             sink,
+            collectors,
         })
     }
 
@@ -142,15 +168,21 @@ impl Ready {
             },
             confirm: disk.confirm,
         });
+        if let Some(collectors) = &self.collectors {
+            collectors.watch(desk.queue.token());
+        }
         let work = (self.encoder, Arc::clone(&desk), self.timing, place);
         let task = match self.sink {
             AnySink::File(sink) => run(sink, work),
             AnySink::Udp(sink) => run(sink, work),
             AnySink::Tcp(sink) => run(sink, work),
+            AnySink::Hec(sink) => run(*sink, work),
+            AnySink::Journald(sink) => run(sink, work),
         };
         Arc::new(Destination {
             plan: self.plan,
             desk,
+            collectors: self.collectors,
             task: Mutex::new(Some(task)),
             rate: Rate::default(),
         })
@@ -218,7 +250,11 @@ impl Destination {
         let ledger = self.desk.queue.ledger();
         let shown = self.desk.gauge.as_ref().map(Gauge::read);
         let (state, failures, last_error) = self.desk.condition.read();
-        let (kind, target) = describe(&self.plan.kind);
+        let (kind, file) = describe(&self.plan.kind);
+        let target = self
+            .collectors
+            .as_ref()
+            .map_or(file, |collectors| collectors.shown());
         // What the queue in memory calls sent is on disk.
         let (carried, sent, on_disk) = shown.as_ref().map_or((0, ledger.sent, 0), |shown| {
             (shown.carried, shown.sent, shown.disk.queued)
@@ -264,18 +300,19 @@ impl Drop for Destination {
     }
 }
 
+/// The kind, and the target where that is a path.
 fn describe(kind: &DestinationKind) -> (&'static str, String) {
     match kind {
-        DestinationKind::File { path } => ("file", path.display().to_string()),
-        DestinationKind::Syslog {
-            address, transport, ..
-        } => {
+        DestinationKind::File { path, .. } => ("file", path.display().to_string()),
+        DestinationKind::Journald { path } => ("journald", path.display().to_string()),
+        DestinationKind::Hec { .. } => ("hec", String::new()),
+        DestinationKind::Syslog { transport, .. } => {
             let kind = match transport {
                 Transport::Udp => "syslog-udp",
                 Transport::Tcp(_) => "syslog-tcp",
                 Transport::Tls(..) => "syslog-tls",
             };
-            (kind, address.to_string())
+            (kind, String::new())
         }
     }
 }

@@ -5,6 +5,7 @@ mod cef;
 pub mod encoder;
 mod escape;
 pub(crate) mod fields;
+mod journal;
 pub mod json;
 pub(crate) mod message;
 mod pairs;

@@ -29,6 +29,15 @@ impl Outgoing {
         self.past == self.ends.len()
     }
 
+    /// Does what is still to be written begin with a record's beginning?
+    pub(super) fn is_whole(&self) -> bool {
+        let end = self
+            .past
+            .checked_sub(1)
+            .and_then(|last| self.ends.get(last));
+        self.written == end.copied().unwrap_or(0)
+    }
+
     /// All octets still to be written.
     pub(super) fn rest(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()

@@ -168,6 +168,11 @@ impl Queue {
         self.closing.is_cancelled()
     }
 
+    /// Cancelled when it is closed.
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.closing
+    }
+
     pub(super) async fn closing(&self) {
         self.closing.cancelled().await;
     }

@@ -37,10 +37,13 @@ pub(super) fn compile(
     let streams = matches!(
         raw.transport.as_deref(),
         Some(raw::Transport::Tcp | raw::Transport::Tls)
+    ) || matches!(
+        raw.kind.as_deref(),
+        Some(raw::DestinationKind::Hec | raw::DestinationKind::Forward)
     );
     let confirm = match &disk.confirm {
         Some(written) if !streams => {
-            let message = "`confirm` means something with `transport = \"tcp\"` or `\"tls\"` only";
+            let message = "`confirm` means something over TCP, TLS and HTTP only";
             Err(check.error(written, message, "leave `confirm` out"))
         }
         _ => confirm,

@@ -56,9 +56,15 @@ fn profiles(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
                 if smtp.tls.is_some_and(|tls| tls.profile == id))
         });
         let told = plan.log.destinations.iter().any(|destination| {
-            matches!(&destination.kind, DestinationKind::Syslog {
-                transport: Transport::Tls(_, profile), ..
-            } if Some(*profile) == id)
+            let profile = match &destination.kind {
+                DestinationKind::Syslog {
+                    transport: Transport::Tls(_, profile),
+                    ..
+                } => Some(*profile),
+                DestinationKind::Hec { tls, .. } => *tls,
+                _ => None,
+            };
+            profile.is_some() && profile == id
         });
         if !probed && !told && !servers.iter().any(|server| server.server_tls == id) {
             unused(check, "server_tls", profile.name.as_ref());

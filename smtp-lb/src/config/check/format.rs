@@ -15,10 +15,17 @@ pub(super) fn compile(
     kind: raw::DestinationKind,
 ) -> Checked<Format> {
     let default = match kind {
-        raw::DestinationKind::File => raw::Format::Json,
-        raw::DestinationKind::Syslog => raw::Format::Rfc5424,
+        raw::DestinationKind::File | raw::DestinationKind::Hec => raw::Format::Json,
+        raw::DestinationKind::Journald => return journal(check, raw),
+        raw::DestinationKind::Syslog | raw::DestinationKind::Forward => raw::Format::Rfc5424,
     };
     let written = raw.format.as_deref().copied().unwrap_or(default);
+    if let (raw::DestinationKind::Hec, Some(format)) = (kind, &raw.format)
+        && written != raw::Format::Json
+    {
+        let message = "Splunk's HTTP event collector takes JSON";
+        return Err(check.error(format, message, "leave `format` out"));
+    }
     if written == raw::Format::Bigip {
         return list(check, raw).map(Format::BigIp);
     }
@@ -35,6 +42,15 @@ pub(super) fn compile(
         raw::Format::Json => Format::Json,
         raw::Format::Bigip => Format::BigIp(FieldList::default()),
     })
+}
+
+/// The journal has a format of its own.
+fn journal(check: &mut Check<'_>, raw: &raw::Destination) -> Checked<Format> {
+    let Some(written) = &raw.format else {
+        return Ok(Format::Journal);
+    };
+    let message = "the journal has a format of its own";
+    Err(check.error(written, message, "leave `format` out"))
 }
 
 fn list(check: &mut Check<'_>, raw: &raw::Destination) -> Checked<FieldList> {

@@ -21,6 +21,7 @@ pub(super) struct Sections {
     pub schedules: Names,
     pub reputation: Names,
     pub destinations: Names,
+    pub log_pools: Names,
     pub publishers: Names,
     pub profiles: Names,
 }
@@ -78,6 +79,7 @@ impl Sections {
                 "reputation.policy",
                 raw.reputation.policy.iter().map(|it| &it.name),
             ),
+            log_pools: Names::of(check, "log.pool", log.pool.iter().map(|it| &it.name)),
             destinations: Names::of(
                 check,
                 "log.destination",

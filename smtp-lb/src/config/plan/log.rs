@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{DestinationId, ProfileId, PublisherId, ServerTlsId};
+use super::{DestinationId, ProfileId, PublisherId, Secret, ServerTlsId};
 
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub enum Format {
     Cef,
     /// One JSON object a line.
     Json,
+    /// Fields of the systemd journal.
+    Journal,
 }
 
 /// `fields` and `delimiter` of a destination.
@@ -145,13 +147,13 @@ pub enum DestinationKind {
     File {
         /// Appended to; made if missing.
         path: PathBuf,
+        /// When it is put aside.
+        rotate: Option<RotatePlan>,
     },
     /// To a remote collector.
     Syslog {
-        /// Collector.
-        address: SocketAddr,
-        /// The host name it was written with, for TLS to name and verify.
-        host: Option<String>,
+        /// Who shares the records.
+        collectors: CollectorsPlan,
         /// How records travel.
         transport: Transport,
         /// Facility, 0 to 23 (RFC 5424, table 1).
@@ -159,6 +161,76 @@ pub enum DestinationKind {
         /// Source address to send from, if the operator chose one.
         source: Option<IpAddr>,
     },
+    /// To Splunk's HTTP event collector.
+    Hec {
+        /// Who shares the records.
+        collectors: CollectorsPlan,
+        /// HTTPS; `None`: in the clear.
+        tls: Option<ServerTlsId>,
+        /// Its token.
+        token: Secret,
+        /// Is what it took asked for until it is indexed?
+        acknowledge: bool,
+    },
+    /// To the systemd journal.
+    Journald {
+        /// Its socket.
+        path: PathBuf,
+    },
+}
+
+/// Collectors that share the records of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorsPlan {
+    /// At least one.
+    pub members: Vec<CollectorPlan>,
+    /// How they are watched; `None`: only what fails tells.
+    pub watch: Option<WatchPlan>,
+    /// Time over which one that came up gets its full share.
+    pub slow_ramp: Option<Duration>,
+}
+
+impl CollectorsPlan {
+    /// One collector, that nobody watches.
+    #[must_use]
+    pub fn one(address: SocketAddr, host: Option<String>) -> Self {
+        Self {
+            members: vec![CollectorPlan { address, host }],
+            watch: None,
+            slow_ramp: None,
+        }
+    }
+}
+
+/// A collector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorPlan {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The host name it was written with, for TLS to name and verify.
+    pub host: Option<String>,
+}
+
+/// How collectors are watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatchPlan {
+    /// By an echo request; else by a connection.
+    pub icmp: bool,
+    /// Between two looks.
+    pub interval: Duration,
+    /// Without an answer for so long it is down.
+    pub timeout: Duration,
+}
+
+/// When a log file is put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotatePlan {
+    /// At this size.
+    pub size: u64,
+    /// After this time.
+    pub age: Option<Duration>,
+    /// Files that are kept, at least 1.
+    pub keep: u32,
 }
 
 /// Transport of a syslog destination.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scalar::{At, DurationText};
+use super::scalar::{At, DurationText, SecretText};
 
 /// Where events go.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -14,6 +14,9 @@ pub(crate) struct Log {
     pub bus_capacity: Option<At<usize>>,
     /// Name of the profile of health, system and administration events.
     pub system_profile: Option<At<String>>,
+    /// Collectors that share the records of a destination.
+    #[serde(default)]
+    pub pool: Vec<LogPool>,
     /// Where records go.
     #[serde(default)]
     pub destination: Vec<Destination>,
@@ -32,7 +35,7 @@ pub(crate) struct Destination {
     /// Unique name.
     #[schemars(required)]
     pub name: Option<At<String>>,
-    /// A file or a remote syslog server.
+    /// What it is.
     #[serde(rename = "type")]
     #[schemars(required)]
     pub kind: Option<At<DestinationKind>>,
@@ -49,12 +52,25 @@ pub(crate) struct Destination {
     /// File appended to, one record a line. Only and always with type `"file"`.
     #[schemars(extend("examples" = ["/var/log/smtp-lb/events.json"]))]
     pub path: Option<At<String>>,
-    /// Collector, `"address:port"` or `"host:port"`. Only and always with type `"syslog"`.
+    /// When the file is put aside and begun anew. Only with type `"file"`. Default: never.
+    pub rotate: Option<At<Rotate>>,
+    /// Collector, `"address:port"` or `"host:port"`. Only with types `"syslog"` and `"hec"`, which need it or
+    /// `pool`.
     #[schemars(extend("examples" = ["10.9.0.2:514"]))]
     pub address: Option<At<String>>,
+    /// Name of a `[[log.pool]]`, in place of `address`.
+    pub pool: Option<At<String>>,
+    /// Name of the destination by whose way records go, in this one's format. Only and always with type
+    /// `"forward"`.
+    pub forward_to: Option<At<String>>,
+    /// Token of Splunk's HTTP event collector, by `file:PATH` or `env:NAME`. Only and always with type `"hec"`.
+    #[schemars(extend("examples" = ["file:/etc/smtp-lb/hec.token"]))]
+    pub token: Option<At<SecretText>>,
+    /// Ask the collector whether it has indexed what it took. Only with type `"hec"`. Default: true.
+    pub acknowledge: Option<At<bool>>,
     /// Only with type `"syslog"`. Default: `"udp"`.
     pub transport: Option<At<Transport>>,
-    /// Name of the server TLS profile. Only and always with transport `"tls"`.
+    /// Name of the server TLS profile. Always with transport `"tls"`; with type `"hec"`: HTTPS.
     pub server_tls: Option<At<String>>,
     /// What tells one record of a stream from the next. Only with transport `"tcp"` or `"tls"`. Default:
     /// `"octet-counting"` for `rfc5424`, `rfc3164` and `cef`, `"newline"` for the others.
@@ -83,7 +99,8 @@ pub(crate) struct Disk {
     /// Records that have waited longer are given up, or `"none"`. Default: `"7d"`.
     pub age: Option<At<DurationText>>,
     /// Longest time until a collector is asked, by closing the connection, whether it has all that it was
-    /// sent, or `"none"`. Only with transport `"tcp"` or `"tls"`. Default: `"10s"`.
+    /// sent, or `"none"`. Only with transports `"tcp"` and `"tls"`, and with type `"hec"`, where it is asked
+    /// over HTTP. Default: `"10s"`.
     pub confirm: Option<At<DurationText>>,
 }
 
@@ -97,7 +114,7 @@ pub(crate) enum Overflow {
     Newest,
 }
 
-/// A file or a remote syslog server.
+/// What a destination is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DestinationKind {
@@ -105,6 +122,57 @@ pub(crate) enum DestinationKind {
     File,
     /// To a remote collector.
     Syslog,
+    /// To Splunk's HTTP event collector.
+    Hec,
+    /// To the systemd journal of this host.
+    Journald,
+    /// In another format by the way of another destination.
+    Forward,
+}
+
+/// When a log file is put aside.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotate {
+    /// At this size. Default: `"100MiB"`.
+    pub size: Option<At<String>>,
+    /// After this time, or `"none"`. Default: `"none"`.
+    pub age: Option<At<DurationText>>,
+    /// Files that are kept, as `.1` (the newest) and so on. Default: 7.
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep: Option<At<u32>>,
+}
+
+/// Collectors that share the records of a destination.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogPool {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Collectors, `"address:port"` or `"host:port"`.
+    #[schemars(required, length(min = 1), extend("examples" = [["10.9.0.2:514", "10.9.0.3:514"]]))]
+    pub members: Option<At<Vec<At<String>>>>,
+    /// How it is found out whether one is there. Default: `"icmp"`.
+    pub monitor: Option<At<PoolMonitor>>,
+    /// Time between two looks. Default: `"30s"`.
+    pub interval: Option<At<DurationText>>,
+    /// A collector that has not answered for so long is down. Default: thrice `interval` and a second, `"91s"`.
+    pub timeout: Option<At<DurationText>>,
+    /// Time over which one that came up gets its full share, or `"none"`. Default: `"5m"`.
+    pub slow_ramp: Option<At<DurationText>>,
+}
+
+/// How it is found out whether a collector is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PoolMonitor {
+    /// An answer to an echo request.
+    Icmp,
+    /// A connection to its port.
+    Tcp,
+    /// By what fails.
+    None,
 }
 
 /// How records are written.

@@ -199,8 +199,10 @@ fn references_become_positions() {
     assert_eq!(
         plan.log.destinations[1].kind,
         DestinationKind::Syslog {
-            address: "[2001:db8::41]:514".parse().unwrap(),
-            host: Some("two.example.org".to_owned()),
+            collectors: CollectorsPlan::one(
+                "[2001:db8::41]:514".parse().unwrap(),
+                Some("two.example.org".to_owned())
+            ),
             transport: Transport::Tcp(Framing::OctetCounting),
             facility: 23,
             source: Some("2001:db8::9".parse().unwrap()),
@@ -215,7 +217,7 @@ fn formats_and_framing_of_destinations() {
         let destination = read(&text).unwrap().plan.log.destinations.remove(0);
         let transport = match destination.kind {
             DestinationKind::Syslog { transport, .. } => Some(transport),
-            DestinationKind::File { .. } => None,
+            _ => None,
         };
         (destination.format, transport)
     };

@@ -11,20 +11,26 @@ use tokio::task::spawn_blocking;
 
 use super::super::outgoing::Outgoing;
 use super::worker::Sink;
+use crate::config::plan::RotatePlan;
 
 /// Appends to a file. Whether the path still leads to it is asked before every batch, so that a
 /// log that was rotated away is followed without a signal.
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
+    rotate: Option<RotatePlan>,
     opened: Option<fs::File>,
 }
 
 impl File {
     /// Opens it, and makes it if missing, readable by owner and group.
-    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+    pub(super) fn open(path: PathBuf, rotate: Option<RotatePlan>) -> io::Result<Self> {
         let opened = Some(append(&path)?);
-        Ok(Self { path, opened })
+        Ok(Self {
+            path,
+            rotate,
+            opened,
+        })
     }
 }
 
@@ -45,11 +51,15 @@ impl Sink for File {
         let Some(mut file) = self.opened.take() else {
             return Err(io::ErrorKind::NotConnected.into());
         };
-        let path = self.path.clone();
+        let (path, rotate) = (self.path.clone(), self.rotate);
         let mut records = std::mem::take(out);
         // A disk may stall; only a thread made for that waits for it.
         let (file, records, written) = spawn_blocking(move || {
             let written = follow(&path, &mut file, &mut records)
+                .and_then(|()| match rotate {
+                    Some(rotate) if records.is_whole() => put_aside(&path, &mut file, rotate),
+                    _ => Ok(()),
+                })
                 .and_then(|()| write_all(&mut file, &mut records));
             (file, records, written)
         })
@@ -78,6 +88,33 @@ fn follow(path: &Path, file: &mut fs::File, out: &mut Outgoing) -> io::Result<()
             Ok(())
         }
     }
+}
+
+/// Puts the file aside if it is due, and begins it anew. A crash between two renames leaves a gap in the
+/// numbers of files, and no record lost.
+fn put_aside(path: &Path, file: &mut fs::File, rotate: RotatePlan) -> io::Result<()> {
+    let here = file.metadata()?;
+    // A file system that keeps no time of birth has none that is too old.
+    let age = here.created().ok().and_then(|born| born.elapsed().ok());
+    let late = age.zip(rotate.age).is_some_and(|(age, most)| age >= most);
+    if !here.is_file() || here.len() == 0 || (here.len() < rotate.size && !late) {
+        return Ok(());
+    }
+    for number in (1..rotate.keep).rev() {
+        match fs::rename(numbered(path, number), numbered(path, number + 1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fs::rename(path, numbered(path, 1))?;
+    *file = append(path)?;
+    Ok(())
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
 }
 
 fn write_all(file: &mut fs::File, out: &mut Outgoing) -> io::Result<()> {

@@ -1,7 +1,6 @@
 //! TLS towards a collector (RFC 5425).
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,40 +10,34 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::config::plan::ServerTlsId;
+use crate::config::plan::{CollectorPlan, ServerTlsId};
 use crate::tls::Profiles;
 
-/// How to shake hands with one collector. Profiles are asked for each time: they are replaced by a
+/// How to shake hands with collectors. Profiles are asked for each time: they are replaced by a
 /// reload, which a destination that stays the same does not notice.
 #[derive(Debug)]
 pub(super) struct Secure {
     profiles: Arc<ArcSwap<Profiles>>,
     profile: ServerTlsId,
-    host: Option<String>,
 }
 
 impl Secure {
-    pub(super) fn new(
-        profiles: &Arc<ArcSwap<Profiles>>,
-        profile: ServerTlsId,
-        host: Option<&str>,
-    ) -> Self {
+    pub(super) fn new(profiles: &Arc<ArcSwap<Profiles>>, profile: ServerTlsId) -> Self {
         Self {
             profiles: Arc::clone(profiles),
             profile,
-            host: host.map(str::to_owned),
         }
     }
 
     pub(super) async fn handshake(
         &self,
         stream: TcpStream,
-        address: SocketAddr,
+        collector: &CollectorPlan,
         limit: Duration,
     ) -> io::Result<TlsStream<TcpStream>> {
         let profiles = self.profiles.load_full();
         let profile = profiles.server(self.profile);
-        let name = profile.server_name(self.host.as_deref(), address.ip());
+        let name = profile.server_name(collector.host.as_deref(), collector.address.ip());
         let shaken = TlsConnector::from(profile.config()).connect(name, stream);
         let late = |_| io::Error::new(ErrorKind::TimedOut, "TLS handshake timed out");
         timeout(limit, shaken).await.map_err(late)?

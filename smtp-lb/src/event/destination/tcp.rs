@@ -3,26 +3,27 @@
 
 use std::future::pending;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustix::net::RecvFlags;
-use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
 use super::super::outgoing::Outgoing;
 use super::Timing;
+use super::collectors::Collectors;
+use super::dial::dial;
 use super::secure::Secure;
 use super::worker::Sink;
 use crate::config::plan::Framing;
 
-/// Octets that the kernel may hold beyond what is on its way. They are lost with the collector
-/// although counted as sent, so they are few; left alone the kernel takes megabytes.
-const UNSENT: u32 = 128 * 1024;
+/// Time that a connection to one of several collectors is used before the next has its turn.
+const TURN: Duration = Duration::from_secs(10);
 
 /// For a collector to read to the end of a connection and to close it.
 const CONFIRM: Duration = Duration::from_mins(1);
@@ -30,7 +31,11 @@ const CONFIRM: Duration = Duration::from_mins(1);
 /// A connection to a collector, made again when it breaks.
 #[derive(Debug)]
 pub(super) struct Tcp {
-    address: SocketAddr,
+    collectors: Arc<Collectors>,
+    /// Which of them it is.
+    place: usize,
+    /// Since when.
+    since: Instant,
     source: Option<IpAddr>,
     framing: Framing,
     timing: Timing,
@@ -46,14 +51,16 @@ enum Link {
 
 impl Tcp {
     pub(super) fn new(
-        address: SocketAddr,
+        collectors: Arc<Collectors>,
         source: Option<IpAddr>,
         framing: Framing,
         timing: Timing,
         secure: Option<Secure>,
     ) -> Self {
         Self {
-            address,
+            collectors,
+            place: 0,
+            since: Instant::now(),
             source,
             framing,
             timing,
@@ -62,30 +69,23 @@ impl Tcp {
         }
     }
 
-    async fn connect(&self) -> io::Result<Link> {
-        let socket = match self.address {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }?;
-        if let Some(source) = self.source {
-            socket.bind(SocketAddr::new(source, 0))?;
-        }
-        socket.set_keepalive(true)?;
-        socket.set_nodelay(true)?;
-        {
-            let options = SockRef::from(&socket);
-            options.set_tcp_user_timeout(Some(self.timing.write))?;
-            options.set_tcp_notsent_lowat(UNSENT)?;
-        }
-        let connected = timeout(self.timing.connect, socket.connect(self.address)).await;
-        let stream =
-            connected.map_err(|_| io::Error::new(ErrorKind::TimedOut, "connect timed out"))??;
+    async fn connect(&mut self) -> io::Result<Link> {
+        self.place = self.collectors.next(Instant::now());
+        let Some(collector) = self.collectors.member(self.place) else {
+            return Err(ErrorKind::NotFound.into());
+        };
+        let stream = dial(collector.address, self.source, self.timing).await?;
         let Some(secure) = &self.secure else {
             return Ok(Link::Plain(stream));
         };
         let limit = self.timing.connect;
-        let stream = secure.handshake(stream, self.address, limit).await?;
+        let stream = secure.handshake(stream, collector, limit).await?;
         Ok(Link::Secure(Box::new(stream)))
+    }
+
+    fn lost(&mut self) {
+        self.link = None;
+        self.collectors.failed(self.place, Instant::now());
     }
 
     async fn write_some(&mut self, out: &mut Outgoing) -> io::Result<()> {
@@ -215,15 +215,28 @@ impl Sink for Tcp {
 
     async fn open(&mut self) -> io::Result<()> {
         if self.link.is_none() {
-            self.link = Some(self.connect().await?);
+            match self.connect().await {
+                Ok(link) => self.link = Some(link),
+                Err(error) => {
+                    self.lost();
+                    return Err(error);
+                }
+            }
+            self.since = Instant::now();
         }
         Ok(())
     }
 
     async fn write(&mut self, out: &mut Outgoing) -> io::Result<()> {
+        if self.collectors.is_many() && self.since.elapsed() >= TURN && out.is_whole() {
+            if let Some(mut link) = self.link.take() {
+                let _ = timeout(self.timing.write, link.shutdown()).await;
+            }
+            self.open().await?;
+        }
         let written = self.write_some(out).await;
         if written.is_err() {
-            self.link = None;
+            self.lost();
             out.rewind();
         }
         written
@@ -234,7 +247,7 @@ impl Sink for Tcp {
             return pending().await;
         };
         let error = link.broken().await;
-        self.link = None;
+        self.lost();
         error
     }
 
@@ -244,9 +257,18 @@ impl Sink for Tcp {
 
     async fn confirm(&mut self) -> io::Result<()> {
         let link = self.link.take().ok_or(ErrorKind::NotConnected)?;
-        timeout(CONFIRM, link.finish())
-            .await
-            .map_err(|_| io::Error::new(ErrorKind::TimedOut, "no end of the connection in time"))?
+        let finished = timeout(CONFIRM, link.finish()).await;
+        let late = |_| {
+            Err(io::Error::new(
+                ErrorKind::TimedOut,
+                "no end of the connection in time",
+            ))
+        };
+        let finished = finished.unwrap_or_else(late);
+        if finished.is_err() {
+            self.lost();
+        }
+        finished
     }
 
     async fn close(mut self) {

@@ -3,11 +3,14 @@
 mod collector;
 mod disk;
 mod file;
+mod hec;
+mod journald;
+mod pool;
 mod tcp;
 mod udp;
 
 use super::*;
-use crate::config::plan::{DestinationKind, Format, Framing, Overflow};
+use crate::config::plan::{CollectorsPlan, DestinationKind, Format, Framing, Overflow};
 use crate::event::format::samples;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -41,8 +44,7 @@ pub(in crate::event) fn syslog(
     DestinationPlan {
         name: format!("collector-{address}"),
         kind: DestinationKind::Syslog {
-            address,
-            host: None,
+            collectors: CollectorsPlan::one(address, None),
             transport,
             facility: 16,
             source: None,

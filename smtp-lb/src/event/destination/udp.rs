@@ -3,28 +3,70 @@
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
 use super::super::outgoing::Outgoing;
+use super::collectors::Collectors;
 use super::worker::Sink;
 
-/// A connected socket, so that the collector's host can say that nobody listens.
+/// Datagrams that one of several collectors has before the next has its turn.
+const TURN: usize = 32;
+
+/// Connected sockets, so that the collector's host can say that nobody listens.
 #[derive(Debug)]
 pub(super) struct Udp {
-    address: SocketAddr,
+    collectors: Arc<Collectors>,
     source: Option<IpAddr>,
-    socket: Option<UdpSocket>,
+    /// One for each collector.
+    sockets: Vec<Option<UdpSocket>>,
+    /// Whose turn it is.
+    place: usize,
+    /// Datagrams that it had of it.
+    sent: usize,
 }
 
 impl Udp {
-    pub(super) fn new(address: SocketAddr, source: Option<IpAddr>) -> Self {
+    pub(super) fn new(collectors: Arc<Collectors>, source: Option<IpAddr>) -> Self {
         Self {
-            address,
+            collectors,
             source,
-            socket: None,
+            sockets: Vec::new(),
+            place: 0,
+            sent: 0,
         }
+    }
+
+    fn socket(&mut self) -> Option<&mut Option<UdpSocket>> {
+        if self.sockets.len() <= self.place {
+            self.sockets.resize_with(self.place + 1, || None);
+        }
+        self.sockets.get_mut(self.place)
+    }
+
+    /// Goes on to whose turn it is.
+    async fn turn(&mut self) -> io::Result<()> {
+        self.sent = 0;
+        self.place = self.collectors.next(Instant::now());
+        let Some(address) = self.collectors.address(self.place) else {
+            return Err(ErrorKind::NotFound.into());
+        };
+        if self.socket().is_none_or(|socket| socket.is_none()) {
+            let any = match address {
+                SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+                SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+            };
+            let source = SocketAddr::new(self.source.unwrap_or(any), 0);
+            let socket = UdpSocket::bind(source).await?;
+            socket.connect(address).await?;
+            if let Some(place) = self.socket() {
+                *place = Some(socket);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -32,26 +74,21 @@ impl Sink for Udp {
     fn frame(&mut self, _: u64, _: &mut Vec<u8>, _: usize) {}
 
     async fn open(&mut self) -> io::Result<()> {
-        if self.socket.is_none() {
-            let any = match self.address {
-                SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-                SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-            };
-            let source = SocketAddr::new(self.source.unwrap_or(any), 0);
-            let socket = UdpSocket::bind(source).await?;
-            socket.connect(self.address).await?;
-            self.socket = Some(socket);
-        }
-        Ok(())
+        self.turn().await
     }
 
     /// One datagram. An error is often about an earlier one, which is gone and was counted as
     /// sent; this one is kept and tried again.
     async fn write(&mut self, out: &mut Outgoing) -> io::Result<()> {
-        let socket = self.socket.as_ref().ok_or(ErrorKind::NotConnected)?;
         if out.is_empty() {
             return Ok(());
         }
+        if self.collectors.is_many() && self.sent >= TURN {
+            self.turn().await?;
+        }
+        self.sent += 1;
+        let socket = self.socket().and_then(|socket| socket.as_ref());
+        let socket = socket.ok_or(ErrorKind::NotConnected)?;
         match socket.send(out.record()).await {
             Ok(_) => {
                 out.advance(out.record().len());
@@ -62,7 +99,10 @@ impl Sink for Udp {
                 Ok(())
             }
             Err(error) => {
-                self.socket = None;
+                if let Some(place) = self.socket() {
+                    *place = None;
+                }
+                self.collectors.failed(self.place, Instant::now());
                 Err(error)
             }
         }

@@ -2,7 +2,7 @@
 
 use super::super::model::{Event, Kind};
 use super::fields::Value;
-use super::{bigip, cef, json, rfc3164, rfc5424, splunk};
+use super::{bigip, cef, journal, json, rfc3164, rfc5424, splunk};
 use crate::config::plan::Format;
 
 /// Octets of a record at most; each part's bound below keeps it so.
@@ -117,6 +117,7 @@ impl Encoder {
             Format::Splunk => splunk::encode(origin, sequence, event, out),
             Format::Cef => cef::encode(origin, sequence, event, out),
             Format::BigIp(list) => bigip::encode(list, origin, sequence, event, out),
+            Format::Journal => journal::encode(origin, sequence, event, out),
             Format::Json => json::numbered(sequence, event, out),
         }
     }

@@ -16,6 +16,7 @@ fn file(name: &str, folder: &Path) -> DestinationPlan {
         name: name.to_owned(),
         kind: DestinationKind::File {
             path: folder.join(name),
+            rotate: None,
         },
         format: Format::Json,
         queue: 100_000,

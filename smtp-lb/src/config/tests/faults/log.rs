@@ -35,7 +35,7 @@ fn queues_on_disk() {
             (
                 6,
                 "\"10s\"",
-                "`confirm` means something with `transport = \"tcp\"` or `\"tls\"` only",
+                "`confirm` means something over TCP, TLS and HTTP only",
                 "leave `confirm` out",
             ),
             (
@@ -57,5 +57,112 @@ fn queues_on_disk() {
                 "did you mean `size`?",
             ),
         ],
+    );
+}
+
+#[test]
+fn collectors() {
+    says(
+        r#"
+        [[log.pool]]
+        name = "siem"
+        members = ["10.0.0.1:514", "10.0.0.300:514"]
+        interval = "2m"
+        [[log.destination]]
+        name = "a"
+        type = "syslog"
+        address = "10.0.0.1:514"
+        pool = "siem"
+        token = "hunter2"
+        [[log.destination]]
+        name = "b"
+        type = "hec"
+        address = "10.0.0.1:8088"
+        format = "cef"
+        [[log.destination]]
+        name = "c"
+        type = "hec"
+        token = "hunter2"
+        [[log.destination]]
+        name = "d"
+        type = "forward"
+        forward_to = "c"
+        [[log.destination]]
+        name = "e"
+        type = "journald"
+        format = "json"
+        [[log.destination]]
+        name = "f"
+        type = "forward"
+        "#,
+        &[
+            (
+                4,
+                "\"10.0.0.300:514\"",
+                "`10.0.0.300` is not an address",
+                "an IPv4 address is four numbers from 0 to 255, as `192.0.2.1`",
+            ),
+            (
+                10,
+                "\"siem\"",
+                "a destination has an `address` or a `pool`, not both",
+                "leave one of them out",
+            ),
+            (
+                11,
+                "\"hunter2\"",
+                "`token` means nothing to a destination of type `syslog`",
+                "leave `token` out",
+            ),
+            (
+                14,
+                "\"hec\"",
+                "a destination of type `hec` needs `token`",
+                "add `token = \"file:/etc/smtp-lb/hec.token\"`",
+            ),
+            (
+                16,
+                "\"cef\"",
+                "Splunk's HTTP event collector takes JSON",
+                "leave `format` out",
+            ),
+            (
+                19,
+                "\"hec\"",
+                "a destination of type `hec` needs `address`",
+                "add `address = \"splunk.example.org:8088\"`",
+            ),
+            (
+                28,
+                "\"json\"",
+                "the journal has a format of its own",
+                "leave `format` out",
+            ),
+            (
+                31,
+                "\"forward\"",
+                "a destination of type `forward` needs `forward_to`",
+                "add `forward_to = \"NAME\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_timeout_below_the_interval() {
+    says(
+        r#"
+        [[log.pool]]
+        name = "siem"
+        members = ["10.0.0.1:514"]
+        interval = "2m"
+        timeout = "91s"
+        "#,
+        &[(
+            6,
+            "\"91s\"",
+            "a collector would be down before it is asked again",
+            "write a `timeout` above `interval`",
+        )],
     );
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::plan::RotatePlan;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
@@ -9,6 +10,7 @@ fn plan(path: &Path) -> DestinationPlan {
         name: "log".to_owned(),
         kind: DestinationKind::File {
             path: path.to_owned(),
+            rotate: None,
         },
         format: Format::Json,
         queue: 10_000,
@@ -168,4 +170,43 @@ async fn a_pipe_without_a_reader_is_an_error() {
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
     let error = Ready::prepare(&plan(&path), QUICK, &Arc::default()).unwrap_err();
     assert!(matches!(error, EventError::OpenFile { .. }));
+}
+
+/// At its size the file is put aside and begun anew, and only so many are kept.
+#[tokio::test]
+async fn is_put_aside_at_its_size() {
+    let (folder, path) = folder();
+    let mut plan = plan(&path);
+    plan.kind = DestinationKind::File {
+        path: path.clone(),
+        rotate: Some(RotatePlan {
+            size: 1000,
+            age: None,
+            keep: 3,
+        }),
+    };
+    let destination = start(&plan);
+    for number in 0..60 {
+        offer(&destination, number * 10..(number + 1) * 10);
+        until_sent(&destination, (number as u64 + 1) * 10).await;
+    }
+    let status = finish(&destination).await;
+    assert_eq!((status.sent, status.failures), (600, 0));
+    let mut kept = Vec::new();
+    for name in [
+        "events.jsonl.3",
+        "events.jsonl.2",
+        "events.jsonl.1",
+        "events.jsonl",
+    ] {
+        kept.extend(read(&folder.path().join(name)));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+    let first = kept[0];
+    assert!(first > 400, "{first}");
+    assert_eq!(
+        kept,
+        (first..600).collect::<Vec<_>>(),
+        "none lost between files"
+    );
 }

@@ -111,7 +111,13 @@ async fn a_close_while_idle_loses_nothing() {
 async fn nothing_is_written_into_a_closed_connection() {
     let address = lonely_address();
     let listener = listen(address);
-    let mut tcp = Tcp::new(address, None, Framing::OctetCounting, QUICK, None);
+    let mut tcp = Tcp::new(
+        Collectors::new(&CollectorsPlan::one(address, None)),
+        None,
+        Framing::OctetCounting,
+        QUICK,
+        None,
+    );
     tcp.open().await.unwrap();
     drop(accept(&listener).await);
     let mut outgoing = Outgoing::default();

@@ -52,7 +52,10 @@ async fn keeps_records_while_nobody_listens() {
 #[tokio::test]
 async fn a_datagram_too_large_is_given_up_and_the_next_goes() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let mut udp = Udp::new(socket.local_addr().unwrap(), None);
+    let mut udp = Udp::new(
+        Collectors::new(&CollectorsPlan::one(socket.local_addr().unwrap(), None)),
+        None,
+    );
     let mut outgoing = Outgoing::default();
     outgoing.push(|bytes| bytes.resize(70_000, b'x'));
     outgoing.push(|bytes| bytes.extend_from_slice(b"next"));
