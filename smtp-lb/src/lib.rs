@@ -30,4 +30,5 @@ pub mod shutdown;
 pub mod smtp;
 pub mod spf;
 pub mod state;
+pub mod store;
 pub mod tls;

@@ -24,6 +24,7 @@ pub mod mmdb;
 pub mod netns;
 pub mod postfix;
 pub mod process;
+pub mod redis;
 pub mod rsyslog;
 pub mod site;
 pub mod smtp_client;

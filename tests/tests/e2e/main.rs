@@ -30,6 +30,7 @@ mod reload;
 mod replies;
 mod rules;
 mod scenarios;
+mod store;
 mod userspace;
 mod vlan;
 
