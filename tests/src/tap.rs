@@ -33,13 +33,18 @@ impl Tap {
     /// Segments from this address since the last call.
     #[must_use]
     pub fn heard(&self, from: IpAddr) -> usize {
+        let sources = self.sources();
+        sources.into_iter().filter(|source| *source == from).count()
+    }
+
+    /// Whom segments since the last call were from, one for each.
+    #[must_use]
+    pub fn sources(&self) -> Vec<IpAddr> {
         let mut buffer = [MaybeUninit::uninit(); 128];
-        let mut count = 0;
+        let mut sources = Vec::new();
         while let Ok((_, address)) = self.0.recv_from(&mut buffer) {
-            if address.as_socket().map(|address| address.ip()) == Some(from) {
-                count += 1;
-            }
+            sources.extend(address.as_socket().map(|address| address.ip()));
         }
-        count
+        sources
     }
 }

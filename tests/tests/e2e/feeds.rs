@@ -16,6 +16,7 @@ use crate::over_both;
 
 mod feedback;
 mod https;
+mod swaps;
 
 /// Addresses that nobody here has, one to a line.
 fn filler(count: u8) -> String {
