@@ -4,6 +4,7 @@
 //! the picking of a source stand beside them. Turns are interleaved: every case once a round.
 
 mod case;
+mod load;
 mod prefixes;
 mod report;
 mod subject;
@@ -31,6 +32,9 @@ pub(crate) struct Options {
     /// Where the report goes.
     #[arg(long, default_value = "bench/firewall.md")]
     out: PathBuf,
+    /// Loads one feed, and prints what that took: for the bench itself.
+    #[arg(long, hide = true)]
+    load: Option<load::Which>,
     /// Two short rounds, printed and not written.
     #[arg(long)]
     quick: bool,
@@ -39,6 +43,9 @@ pub(crate) struct Options {
 /// Measures the packet filter.
 pub(crate) fn run(options: &Options) -> Result<()> {
     interrupt::catch()?;
+    if let Some(which) = options.load {
+        return load::child(which, &options.object);
+    }
     let object = std::fs::read(&options.object).with_context(|| {
         format!(
             "{}: `cargo xtask bench firewall` builds it",
@@ -64,7 +71,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             times.push(subject.turn(packets)?);
         }
     }
-    let report = report::render(&cases, &times, rounds, packets)?;
+    let loads = load::all(&options.object)?;
+    let report = report::render(&cases, &times, &loads, rounds, packets)?;
     println!("{report}");
     if !options.quick {
         std::fs::write(&options.out, report)?;

@@ -8,6 +8,7 @@ use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::lookup::{class_v4, class_v6};
+use smtp_lb_common::reputation::standing;
 
 use crate::frame::XdpFrame;
 use crate::kernel::{self, random_source};
@@ -60,6 +61,20 @@ fn bench_image_v4(_: XdpContext) -> u32 {
 fn bench_image_v6(_: XdpContext) -> u32 {
     let found = kernel::image().zip(random_source());
     verdict(found.and_then(|(image, [high, low])| class_v6(&image, high, low)))
+}
+
+/// Who lists a random IPv4 source.
+#[xdp(frags)]
+fn bench_listed_v4(_: XdpContext) -> u32 {
+    let found = kernel::reputation().zip(random_source());
+    verdict(found.map(|(image, source)| standing(&image, false, source).set))
+}
+
+/// Who lists a random IPv6 source.
+#[xdp(frags)]
+fn bench_listed_v6(_: XdpContext) -> u32 {
+    let found = kernel::reputation().zip(random_source());
+    verdict(found.map(|(image, source)| standing(&image, true, source).set))
 }
 
 /// An `LPM_TRIE`'s look-up of a random IPv4 source.

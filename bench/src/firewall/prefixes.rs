@@ -4,11 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::case::Family;
+use super::case::{Family, Feed};
 
 /// Lengths as blocklists have them, IPv4 and IPv6.
 const LENGTHS_V4: [u8; 8] = [32, 32, 32, 32, 24, 24, 22, 20];
 const LENGTHS_V6: [u8; 8] = [128, 64, 64, 64, 56, 48, 48, 40];
+
+/// Where every sequence begins.
+pub(crate) const SEED: u64 = 7;
 
 /// `SplitMix64`: not for secrets, the same sequence for the same seed.
 pub(crate) struct Random(pub(crate) u64);
@@ -39,16 +42,30 @@ impl Random {
 
 /// `count` random networks.
 pub(crate) fn networks(family: Family, count: u32, random: &mut Random) -> Vec<IpNet> {
-    (0..count)
-        .filter_map(|_| {
-            let lengths = match family {
-                Family::V4 => LENGTHS_V4,
-                Family::V6 => LENGTHS_V6,
-            };
-            let length = lengths[random.below(lengths.len())];
-            Some(IpNet::new(random.address(family), length).ok()?.trunc())
-        })
-        .collect()
+    (0..count).filter_map(|_| network(family, random)).collect()
+}
+
+fn network(family: Family, random: &mut Random) -> Option<IpNet> {
+    let lengths = match family {
+        Family::V4 => LENGTHS_V4,
+        Family::V6 => LENGTHS_V6,
+    };
+    let length = lengths[random.below(lengths.len())];
+    Some(IpNet::new(random.address(family), length).ok()?.trunc())
+}
+
+/// The networks of a feed, the same in every run, IPv4 first. Those of a family are those that
+/// [`networks`] gives of as many.
+pub(crate) fn of_feed(feed: Feed) -> impl Iterator<Item = IpNet> {
+    let (mut v4, mut v6) = (Random(SEED), Random(SEED));
+    let first = (0..feed.v4).filter_map(move |_| {
+        if feed.hosts {
+            Some(v4.address(Family::V4).into())
+        } else {
+            network(Family::V4, &mut v4)
+        }
+    });
+    first.chain((0..feed.v6).filter_map(move |_| network(Family::V6, &mut v6)))
 }
 
 /// A source: within one of `networks`, or anywhere.

@@ -4,17 +4,21 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
-use super::case::{Case, Family, MANY};
+use super::case::{Case, Family, Feed, MANY};
+use super::load::{Load, Which};
 use crate::compare::statistics::{Summary, ratios};
 use crate::machine::Machine;
 
 /// To reach, trie by image.
 const TARGET: f64 = 4.0;
+/// The same of reputation.
+const TARGET_LISTED: f64 = 5.0;
 
 /// All cases with their medians and spread, then the comparison.
 pub(crate) fn render(
     cases: &[Case],
     times: &[Vec<f64>],
+    loads: &[(Which, String, Vec<Load>)],
     rounds: usize,
     packets: u32,
 ) -> Result<String> {
@@ -46,35 +50,73 @@ pub(crate) fn render(
         at.map(|at| times[at].as_slice()).context("no such case")
     };
     let pick = of(Case::Pick)?;
+    let mut pairs = Vec::new();
     for family in [Family::V4, Family::V6] {
         for member in [true, false] {
-            let image = of(Case::Image(family, MANY, member))?;
-            let trie = of(Case::Trie(family, MANY, member))?;
-            let net = |all: &[f64]| -> Vec<f64> {
-                all.iter().zip(pick).map(|(all, pick)| all - pick).collect()
-            };
-            let gross = Summary::of(&ratios(trie, image)).context("no rounds")?;
-            let less = Summary::of(&ratios(&net(trie), &net(image))).context("no rounds")?;
-            let met = if gross.median >= TARGET {
-                "met"
-            } else {
-                "missed"
-            };
-            writeln!(
-                text,
-                "| {} | {:.1} ({:.1} to {:.1}) | {:.1} ({:.1} to {:.1}) | {TARGET:.1} | {met} |",
-                Case::Image(family, MANY, member)
-                    .to_string()
-                    .trim_start_matches("look-up, ")
-                    .trim_end_matches(": image"),
-                gross.median,
-                gross.min,
-                gross.max,
-                less.median,
-                less.min,
-                less.max
-            )?;
+            let image = Case::Image(family, MANY, member);
+            pairs.push((image, Case::Trie(family, MANY, member), TARGET));
         }
+    }
+    for (family, count) in [(Family::V4, Feed::LARGE.v4), (Family::V6, Feed::LARGE.v6)] {
+        for member in [true, false] {
+            let image = Case::Listed(family, Feed::LARGE, member);
+            pairs.push((image, Case::Trie(family, count, member), TARGET_LISTED));
+        }
+    }
+    for (case, trie, target) in pairs {
+        let (image, trie) = (of(case)?, of(trie)?);
+        let net = |all: &[f64]| -> Vec<f64> {
+            all.iter().zip(pick).map(|(all, pick)| all - pick).collect()
+        };
+        let gross = Summary::of(&ratios(trie, image)).context("no rounds")?;
+        let less = Summary::of(&ratios(&net(trie), &net(image))).context("no rounds")?;
+        let met = if gross.median >= target {
+            "met"
+        } else {
+            "missed"
+        };
+        writeln!(
+            text,
+            "| {} | {:.1} ({:.1} to {:.1}) | {:.1} ({:.1} to {:.1}) | {target:.1} | {met} |",
+            case.to_string()
+                .trim_start_matches("look-up, ")
+                .trim_end_matches(": image"),
+            gross.median,
+            gross.min,
+            gross.max,
+            less.median,
+            less.min,
+            less.max
+        )?;
+    }
+    text += "\n## Loading a feed\n\n\
+             Plain CIDR lists, each loaded by a process of its own, medians. Memory is the peak of the whole \
+             process, and beside it the image in the kernel; while one takes the place of another \
+             there are two of those.\n\n\
+             | feed | text, MB | read and parsed, s | from parsed to in force, s | process, MB | image, MB | \
+             to reach | |\n|---|---|---|---|---|---|---|---|\n";
+    for (which, name, loads) in loads {
+        let median = |of: fn(&Load) -> f64| -> Result<f64> {
+            let all: Vec<f64> = loads.iter().map(of).collect();
+            Ok(Summary::of(&all).context("no loads")?.median)
+        };
+        let (time, memory) = which.targets();
+        let (enforce, peak, image) = (
+            median(|it| it.enforce)?,
+            median(|it| it.peak)?,
+            median(|it| it.image)?,
+        );
+        let met = if enforce < time && peak + image <= memory {
+            "met"
+        } else {
+            "missed"
+        };
+        writeln!(
+            text,
+            "| {name} | {:.0} | {:.2} | {enforce:.2} | {peak:.0} | {image:.0} | {time:.0} s, {memory:.0} MB | {met} |",
+            median(|it| it.text as f64 / 1e6)?,
+            median(|it| it.parse)?,
+        )?;
     }
     Ok(text)
 }

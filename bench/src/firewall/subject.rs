@@ -13,7 +13,8 @@ use smtp_lb::firewall::{ExplainRequest, Now, Ring, Slots, Stand, compile, frame}
 use smtp_lb_common::packet::{mapped, split};
 
 use super::case::{Case, Family, Rules, Way};
-use super::prefixes::{Random, networks, source};
+use super::load;
+use super::prefixes::{Random, SEED, networks, of_feed, source};
 
 /// Random sources in the table: a power of two, as in the object.
 const SOURCES: u32 = 1 << 17;
@@ -45,11 +46,20 @@ impl Subject {
             std::process::id()
         ));
         let mut stand = Stand::load_program(Some(object), case.program(), &pins)?;
-        let mut random = Random(7);
-        let count = match case.rules() {
-            Rules::Rules(count) | Rules::Prefixes(count) => count,
+        let mut random = Random(SEED);
+        let networks = match case.rules() {
+            Rules::Each(count) | Rules::Prefixes(count) => {
+                networks(case.family(), count, &mut random)
+            }
+            Rules::Feed(feed) => {
+                let compiled = load::compiled(feed)?;
+                stand.reputation(&compiled.lines)?;
+                let wanted = |net: &IpNet| net.addr().is_ipv4() == (case.family() == Family::V4);
+                // Others than those of the feed.
+                random = Random(SEED + 1);
+                of_feed(feed).filter(wanted).collect()
+            }
         };
-        let networks = networks(case.family(), count, &mut random);
         let mut plan = parse("bench", &configuration(case, &networks), &Nobody)
             .map_err(|errors| anyhow::anyhow!("{errors}"))?
             .plan;
@@ -78,8 +88,10 @@ impl Subject {
         let drops = match case {
             Case::Empty => false,
             Case::Pick => true,
-            Case::Filter(_, _, way) => *way != Way::Accept,
-            Case::Image(_, _, member) | Case::Trie(_, _, member) => *member,
+            Case::Filter(_, _, way) => !matches!(way, Way::Accept | Way::Listed(false)),
+            Case::Image(_, _, member) | Case::Listed(_, _, member) | Case::Trie(_, _, member) => {
+                *member
+            }
         };
         let mut as_expected = 0;
         for _ in 0..200 {
@@ -125,8 +137,14 @@ fn configuration(case: &Case, networks: &[IpNet]) -> String {
          event_burst = 1000000\n[[firewall.policy]]\nname = \"p\"\n",
     );
     let groups: Vec<&[IpNet]> = match case.rules() {
-        Rules::Rules(_) => networks.chunks(1).collect(),
+        Rules::Each(_) => networks.chunks(1).collect(),
         Rules::Prefixes(_) => vec![networks],
+        Rules::Feed(_) => {
+            text = text.replace("\"firewall\"", "\"adc\"\nreputation = \"all\"");
+            text += "[[reputation.policy]]\nname = \"all\"\nlog = false\n\
+                     category = [{ name = \"bad\", action = \"drop\" }]\n";
+            Vec::new()
+        }
     };
     for (number, group) in groups.iter().enumerate() {
         let mut list: Vec<String> = group.iter().map(|net| format!("\"{net}\"")).collect();
