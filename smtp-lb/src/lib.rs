@@ -26,6 +26,7 @@ pub mod reload;
 pub mod reputation;
 pub mod routing;
 pub(crate) mod secret;
+pub mod security;
 pub mod shutdown;
 pub mod smtp;
 pub mod spf;

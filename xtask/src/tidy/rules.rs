@@ -147,6 +147,23 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
     },
     Layer {
+        rule: 2,
+        why: "what security checks decide gets time as an argument",
+        files: &["smtp-lb/src/security.rs", "smtp-lb/src/security/"],
+        except: &[],
+        never: &[
+            "crate::admin",
+            "crate::app",
+            "crate::cli",
+            "crate::firewall",
+            "crate::proxy",
+            "crate::reload",
+            "tokio",
+            "Instant::now",
+            "SystemTime::now",
+        ],
+    },
+    Layer {
         rule: 4,
         why: "the store remembers for whoever asks, and knows nobody",
         files: &["smtp-lb/src/store.rs", "smtp-lb/src/store/"],
