@@ -7,6 +7,7 @@
 pub mod bpffs;
 pub mod certs;
 pub mod clients;
+pub mod connect_proxy;
 pub mod corpus;
 pub mod daemon;
 pub mod digest;

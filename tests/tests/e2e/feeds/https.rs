@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use smtp_lb::admin::api::FeedState;
 use smtp_lb_tests::certs::Certs;
+use smtp_lb_tests::connect_proxy::ConnectProxy;
 use smtp_lb_tests::https_server::{HttpsServer, Page};
 use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::wait::LONG;
@@ -178,4 +179,23 @@ fn a_feed_with_a_key_is_only_taken_with_its_signature() {
     });
     assert_eq!(refused.state, FeedState::Failed);
     assert!(!gets_in(&setting.site, FAMILY));
+}
+
+#[test]
+fn a_feed_is_fetched_by_a_proxy() {
+    let setting = Setting::new();
+    let listen = SocketAddr::new(FAMILY.mx1(), 3128);
+    let proxy = ConnectProxy::start(&setting.site.mx1, listen).unwrap();
+    setting.server().put_file(&path("far"), filler(9));
+    let files = Files::new();
+    let more = format!("proxy = \"{listen}\"");
+    let config = text(&files, FAMILY, &setting.feed("far", &more));
+    let host = Host::start_with(&setting.site, files, &config);
+    await_feed(&host, "far", "good", |it| it.state == FeedState::Good);
+    assert_eq!(proxy.asked()[0], format!("{}:443", FAMILY.syslog()));
+    proxy.refuse();
+    let failed = await_feed(&host, "far", "failed", |it| it.state == FeedState::Failed);
+    let error = failed.last_error.unwrap();
+    assert!(error.contains("HTTP/1.1 403 Forbidden"), "{error}");
+    assert_eq!(failed.lines, 9);
 }
