@@ -90,10 +90,10 @@ pub(crate) fn render(
         )?;
     }
     text += "\n## Loading a feed\n\n\
-             Plain CIDR lists, each loaded by a process of its own, medians. Memory is the peak of the whole \
-             process, and beside it the image in the kernel; while one takes the place of another \
-             there are two of those.\n\n\
-             | feed | text, MB | read and parsed, s | from parsed to in force, s | process, MB | image, MB | \
+             Plain CIDR lists, each loaded by a process of its own, medians. Memory is the peak of the \
+             whole process, the image included that it writes into the kernel's memory; the image \
+             that it takes the place of is beside it there until then.\n\n\
+             | feed | text, MB | read and parsed, s | from parsed to in force, s | peak, MB | of that image, MB | \
              to reach | |\n|---|---|---|---|---|---|---|---|\n";
     for (which, name, loads) in loads {
         let median = |of: fn(&Load) -> f64| -> Result<f64> {
@@ -106,7 +106,7 @@ pub(crate) fn render(
             median(|it| it.peak)?,
             median(|it| it.image)?,
         );
-        let met = if enforce < time && peak + image <= memory {
+        let met = if enforce < time && peak <= memory {
             "met"
         } else {
             "missed"

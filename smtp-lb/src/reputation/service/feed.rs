@@ -17,6 +17,9 @@ use crate::reputation::parse::{Parsed, Rules};
 use crate::reputation::ranges::{Ranges, Tagged};
 use crate::reputation::status::{FeedState, FeedStatus};
 
+/// Pause after a look that failed; doubled with each, up to the interval.
+const AGAIN: Duration = Duration::from_secs(30);
+
 pub(super) struct Feed {
     pub(super) plan: FeedPlan,
     pub(super) rules: Rules,
@@ -212,10 +215,12 @@ async fn follow(
     at_once: bool,
 ) {
     let mut waits = !at_once;
+    let mut failures = 0;
     loop {
         if waits {
             // A tenth less up to a tenth more, so that not all of us come at once.
-            let pause = interval * 9 / 10 + chance::share(interval / 5, chance::draw());
+            let pause = pause(interval, failures);
+            let pause = pause * 9 / 10 + chance::share(pause / 5, chance::draw());
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = wake.notified() => {}
@@ -249,6 +254,28 @@ async fn follow(
             }
             Err(error) => Err(told(&error)),
         };
+        failures = if result.is_ok() { 0 } else { failures + 1 };
         inner.looked(&name, result);
+    }
+}
+
+/// Time until the next look: after a failure not the whole interval, which may be days.
+fn pause(interval: Duration, failures: u32) -> Duration {
+    match failures {
+        0 => interval,
+        more => interval.min(AGAIN.saturating_mul(1 << (more - 1).min(16))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_failed_is_asked_again_soon_and_then_ever_later() {
+        let hour = Duration::from_hours(1);
+        let pauses = [0, 1, 2, 3, 7, 8, 1000].map(|failures| pause(hour, failures).as_secs());
+        assert_eq!(pauses, [3600, 30, 60, 120, 1920, 3600, 3600]);
+        assert_eq!(pause(Duration::from_secs(1), 5), Duration::from_secs(1));
     }
 }
