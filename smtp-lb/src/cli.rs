@@ -5,6 +5,7 @@ mod capture;
 mod change;
 mod check;
 mod client;
+mod dns;
 mod error;
 mod escape;
 mod events;
@@ -78,6 +79,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Member(command) => member::member(command, socket, out),
         Command::Events(command) => events::events(command, socket, out),
         Command::Log(command) => log::log(command, socket, out),
+        Command::Dns(command) => dns::dns(&command, out),
         Command::Spf(command) => spf::spf(&command, out),
         Command::Completions(args) => generate::completions(&args),
         Command::Man => generate::man(),

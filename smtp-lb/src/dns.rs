@@ -14,7 +14,7 @@ mod table;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use questions::{QuestionCounts, QuestionError, QuestionSettings, Questions};
+pub use questions::{QuestionCounts, QuestionError, QuestionSettings, Questions, system_servers};
 pub use schedule::{LEAST, LONGEST};
 pub use system::Resolver;
 pub use table::{Noted, Shown, Table};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, events, firewall, generate, log, member, monitor, pool, reputation, routing, run, spf,
+    check, dns, events, firewall, generate, log, member, monitor, pool, reputation, routing, run,
+    spf,
 };
 
 /// SMTP load balancer with an XDP firewall.
@@ -71,6 +72,9 @@ pub(super) enum Command {
     /// Follow events.
     #[command(subcommand)]
     Events(events::Command),
+    /// Test name servers.
+    #[command(subcommand)]
+    Dns(dns::Command),
     /// Ask what SPF says of a sender.
     #[command(subcommand)]
     Spf(spf::Command),

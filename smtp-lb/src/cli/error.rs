@@ -64,6 +64,8 @@ pub(super) enum CliError {
     Json(#[source] serde_json::Error),
     #[error(transparent)]
     Dns(#[from] DnsError),
+    #[error("none of {0} name servers answers")]
+    NoNameServer(usize),
     #[error("cannot set up a runtime")]
     Runtime(#[source] io::Error),
 }
@@ -81,7 +83,9 @@ impl CliError {
             Self::File { .. } | Self::Capture { .. } => Exit::File,
             Self::NotAgreed | Self::NoPool(_) => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
-            Self::ProbeFailed { .. } | Self::NotDelivered => Exit::ProbeFailed,
+            Self::ProbeFailed { .. } | Self::NotDelivered | Self::NoNameServer(_) => {
+                Exit::ProbeFailed
+            }
             Self::Input(_) | Self::Output(_) | Self::Json(_) | Self::Dns(_) | Self::Runtime(_) => {
                 Exit::Internal
             }

@@ -68,7 +68,7 @@ impl Exit {
             Self::LogFile => "A log file cannot be opened.",
             Self::Xdp => "XDP cannot be had as the configuration demands.",
             Self::ProbeFailed => {
-                "A monitor or a log destination was tested, and its probe failed or records did not arrive."
+                "A monitor, a log destination or name servers were tested, and the probe failed, records did not arrive or none answered."
             }
             Self::File => "A capture cannot be read or written.",
             Self::Internal => "A failure of the system or a fault of smtp-lb itself.",

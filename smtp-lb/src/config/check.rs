@@ -7,6 +7,7 @@ mod address_list;
 mod client_tls;
 mod collectors;
 mod disk;
+mod dns;
 mod doubt;
 mod firewall;
 mod format;
@@ -67,6 +68,7 @@ pub(crate) fn compile(
 
     let general = general::general(check, &raw.general);
     let admin = general::admin(check, &raw.admin);
+    let dns = dns::compile(check, &raw.dns);
     let monitors = all(raw
         .monitor
         .iter()
@@ -93,6 +95,7 @@ pub(crate) fn compile(
     let plan = Plan {
         general: general?,
         admin: admin?,
+        dns: dns?,
         virtual_servers: virtual_servers?,
         pools: pools?,
         snat_pools: snat_pools?,

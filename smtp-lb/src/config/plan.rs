@@ -3,6 +3,7 @@
 //! Components read this and nothing else. Cross references are indices into the plan's
 //! own lists, so a plan is a tree that can be shared behind one `Arc`.
 
+mod dns;
 mod gateway;
 mod host;
 mod log;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use dns::DnsPlan;
 pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
 pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
@@ -81,6 +83,8 @@ pub struct Plan {
     pub general: GeneralPlan,
     /// The control socket.
     pub admin: AdminPlan,
+    /// Who is asked what security checks ask of DNS.
+    pub dns: DnsPlan,
     /// Listeners and what they lead to.
     pub virtual_servers: Vec<VirtualServerPlan>,
     /// Groups of mail servers.

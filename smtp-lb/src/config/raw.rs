@@ -4,6 +4,7 @@
 //! against that schema: what `smtp-lb schema` prints is what is enforced. Keys that must be written
 //! are `Option`s marked `required`: what is missing is told by `shape`, and the rest still read.
 
+mod dns;
 mod firewall;
 mod gateway;
 mod log;
@@ -16,6 +17,7 @@ mod tls;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::dns::Dns;
 pub(crate) use self::firewall::{
     Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Order, Rule, RuleState,
     Schedule,
@@ -52,6 +54,9 @@ pub(crate) struct Config {
     /// The control socket.
     #[serde(default)]
     pub admin: Admin,
+    /// Who is asked what security checks ask of DNS.
+    #[serde(default)]
+    pub dns: Dns,
     /// Listeners and what they lead to.
     #[serde(default)]
     pub virtual_server: Vec<VirtualServer>,

@@ -1,5 +1,6 @@
 //! The whole way from text to plan or diagnostics.
 
+mod dns;
 mod examples;
 mod faults;
 mod plan;

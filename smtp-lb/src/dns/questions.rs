@@ -255,6 +255,20 @@ impl Questions {
     }
 }
 
+/// The name servers of `/etc/resolv.conf`.
+///
+/// # Errors
+/// It cannot be made use of.
+pub fn system_servers() -> Result<Vec<SocketAddr>, DnsError> {
+    let read = hickory_resolver::system_conf::read_system_conf();
+    let (config, _) = read.map_err(|error| DnsError::System(error.to_string()))?;
+    let servers = config.name_servers().iter().map(|server| {
+        let port = server.connections.first().map_or(53, |it| it.port);
+        SocketAddr::new(server.ip, port)
+    });
+    Ok(servers.collect())
+}
+
 fn builder(
     servers: &[SocketAddr],
 ) -> Result<ResolverBuilder<TokioRuntimeProvider>, hickory_resolver::net::NetError> {

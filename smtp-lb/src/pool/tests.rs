@@ -21,6 +21,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             socket: PathBuf::new(),
             mode: 0o600,
         },
+        dns: crate::config::plan::DnsPlan::default(),
         virtual_servers: vec![],
         client_tls: vec![],
         snat_pools: vec![],

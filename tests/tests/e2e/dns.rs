@@ -160,6 +160,56 @@ fn silence_is_a_timeout_and_the_next_server_answers() {
 }
 
 #[test]
+fn name_servers_are_tested_one_by_one() {
+    let knot = knot();
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let folder = smtp_lb_tests::folder::temporary("dns").unwrap();
+    let file = folder.path().join("smtp-lb.toml");
+    let test = |servers: &[SocketAddr], name: &str| {
+        let servers: Vec<String> = servers.iter().map(|it| format!("\"{it}\"")).collect();
+        let text = format!(
+            "[dns]\nservers = [{}]\ntimeout = \"300ms\"\n\
+             [[virtual_server]]\nname = \"mx\"\nlisten = [\"127.0.0.1:2525\"]\npool = \"p\"\n\
+             [[pool]]\nname = \"p\"\nmembers = [\"127.0.0.1:26\"]\n",
+            servers.join(", ")
+        );
+        std::fs::write(&file, text).unwrap();
+        let output = Command::new(binary().unwrap())
+            .args(["dns", "test", "--json", name, "--config"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let asked: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), asked, errors)
+    };
+    let silent = silent
+        .local_addr()
+        .map(|address| (address, silent))
+        .unwrap();
+    let (code, asked, errors) = test(&[silent.0, knot.address()], "a.good.test");
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(asked[0]["answers"], false);
+    assert_eq!(asked[0]["answer"], "no answer in time");
+    assert_eq!(asked[1]["answers"], true);
+    assert_eq!(asked[1]["answer"], "192.0.2.1");
+    // That there is no such name is an answer; that the server fails is none.
+    let (code, asked, _) = test(&[knot.address()], "no.good.test");
+    assert_eq!(
+        (code, asked[0]["answer"].as_str()),
+        (Some(0), Some("no such name"))
+    );
+    for (servers, name) in [(silent.0, "a.good.test"), (knot.address(), "a.broken.test")] {
+        let (code, _, errors) = test(&[servers], name);
+        assert_eq!(code, Some(13), "{errors}");
+        assert!(
+            errors.contains("none of 1 name servers answers"),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
 fn spf_is_checked_from_the_command_line() {
     let knot = knot();
     let server = knot.address().to_string();

@@ -18,6 +18,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
             grace: Duration::from_secs(1),
             state_path: "/nonexistent".into(),
         },
+        dns: smtp_lb::config::plan::DnsPlan::default(),
         admin: AdminPlan {
             socket: PathBuf::from("/nonexistent"),
             mode: 0o600,
