@@ -6,7 +6,7 @@
 //! where it is lost:
 //!
 //! - `emitted = accepted + lost` on the bus,
-//! - `accepted = published + filtered + unrouted + queued` at the publisher,
+//! - `accepted = published + filtered + suppressed + unrouted + queued` at the publisher,
 //! - `carried + offered = sent + lost + queued` at each destination; `carried` is what its queue on disk
 //!   held at the start.
 
@@ -16,6 +16,7 @@ mod destination;
 mod filter;
 mod follow;
 pub mod format;
+mod limits;
 mod losses;
 pub mod model;
 mod outgoing;

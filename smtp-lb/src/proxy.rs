@@ -29,6 +29,7 @@ mod session;
 mod snat;
 mod socket;
 mod status;
+mod story;
 mod tls;
 mod worker;
 
@@ -70,6 +71,7 @@ pub struct Proxy {
     sessions: TaskTracker,
     draining: Arc<Draining>,
     registry: Registry,
+    bus: Bus,
     state: Mutex<State>,
 }
 
@@ -111,7 +113,8 @@ impl Proxy {
             workers: Mutex::new(workers),
             sessions: TaskTracker::new(),
             draining: Arc::default(),
-            registry: Registry::new(bus),
+            registry: Registry::new(bus.clone()),
+            bus,
             state: Mutex::default(),
         };
         let prepared = proxy.prepare(plan, pools, profiles)?;
@@ -136,6 +139,7 @@ impl Proxy {
             &self.draining,
             &self.registry,
             &self.feedback,
+            &self.bus,
         );
         let servers: Vec<_> = plan
             .virtual_servers

@@ -9,10 +9,11 @@ use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use hyper::Method;
 use hyper::body::{Bytes, Frame};
 use tokio::sync::mpsc;
 
@@ -50,6 +51,7 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::NotFound)
         .layer(DefaultBodyLimit::max(body_limit))
+        .layer(from_fn_with_state(Arc::clone(&control), record::<C>))
         .layer(from_fn(move |request, next| {
             bounded(timeout, request, next)
         }))
@@ -59,6 +61,41 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
 /// Bound of requests that carry a configuration file: JSON writes an octet with two at most.
 fn file_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(usize::try_from(2 * MAX_FILE).unwrap_or(usize::MAX))
+}
+
+/// Tells of what changes the daemon, and who did it.
+async fn record<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let operation = operation(request.method(), request.uri().path());
+    let peer = request.extensions().get::<Peer>().copied();
+    let answer = next.run(request).await;
+    if let Some(operation) = operation {
+        let done = answer.status().is_success();
+        control.administered(peer.unwrap_or_default(), operation, done);
+    }
+    answer
+}
+
+/// What a request is called, if it changes anything.
+fn operation(method: &Method, path: &str) -> Option<&'static str> {
+    let operation = match path {
+        "/v1/reload" => "reload",
+        "/v1/firewall/apply" => "firewall apply",
+        "/v1/firewall/confirm" => "firewall confirm",
+        "/v1/firewall/rollback" => "firewall rollback",
+        "/v1/firewall/capture" => "firewall capture",
+        "/v1/monitor/resume" => "monitor resume",
+        "/v1/members" => "member set",
+        "/v1/reputation/refresh" => "reputation refresh",
+        "/v1/reputation/add" => "reputation add",
+        "/v1/reputation/remove" => "reputation remove",
+        "/v1/log/test" => "log test",
+        _ => return None,
+    };
+    (*method == Method::POST).then_some(operation)
 }
 
 /// Bounds the time until the head of the answer; a body that streams may go on.

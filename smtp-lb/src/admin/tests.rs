@@ -176,12 +176,15 @@ impl Control for Fake {
             publisher: PublisherStatus {
                 published: 2,
                 filtered: 0,
+                suppressed: 0,
                 unrouted: 0,
             },
             followers: FollowerStatus { count: 0, lost: 0 },
             destinations: vec![],
         }
     }
+
+    fn administered(&self, _: Peer, _: &'static str, _: bool) {}
 
     async fn test_log(&self, _: &LogTest) -> Result<TestReport, Refusal> {
         Err(Refusal::NotFound)

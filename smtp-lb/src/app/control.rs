@@ -15,6 +15,7 @@ use crate::admin::api::{
 };
 use crate::admin::api::{EventQuery, LogReport, LogTest, TestReport};
 use crate::admin::{Control, Part, Refusal};
+use crate::event::model::{AdministrationEvent, Kind};
 use crate::reload::reload;
 
 /// For the server, which shares the daemon with the signals.
@@ -140,6 +141,14 @@ impl Control for Shared {
 
     fn follow(&self, query: &EventQuery) -> Result<mpsc::Receiver<Bytes>, Refusal> {
         log::follow(&self.0, query)
+    }
+
+    fn administered(&self, peer: Peer, operation: &'static str, done: bool) {
+        self.0.bus.tell(Kind::Administration(AdministrationEvent {
+            operation,
+            by: peer.to_string(),
+            result: if done { "done" } else { "refused" },
+        }));
     }
 
     fn log(&self) -> LogReport {

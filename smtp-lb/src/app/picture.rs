@@ -266,6 +266,7 @@ pub(super) fn log(status: event::LogStatus) -> LogStatus {
         unasked: status
             .publisher
             .filtered
+            .saturating_add(status.publisher.suppressed)
             .saturating_add(status.publisher.unrouted),
         destinations: status.destinations.into_iter().map(destination).collect(),
     }

@@ -63,7 +63,7 @@ pub(super) fn log(command: Command, socket: &Path, out: Output) -> Result<(), Cl
 fn text(report: &LogReport) -> String {
     let (bus, publisher) = (&report.bus, &report.publisher);
     let mut text = format!(
-        "bus: accepted {}, lost {}, waiting {} of {}\nprofiles: told {}, not asked for {}, of no profile {}\n\
+        "bus: accepted {}, lost {}, waiting {} of {}\nprofiles: told {}, not asked for {}, held back {}, of no profile {}\n\
          followers: {}, missed {}\n",
         bus.accepted,
         bus.lost,
@@ -71,6 +71,7 @@ fn text(report: &LogReport) -> String {
         bus.capacity,
         publisher.published,
         publisher.filtered,
+        publisher.suppressed,
         publisher.unrouted,
         report.followers.count,
         report.followers.lost,

@@ -24,7 +24,8 @@ pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
 pub use log::{
     CollectorPlan, CollectorsPlan, DestinationKind, DestinationPlan, DiskPlan, FieldList, Format,
-    Framing, LogPlan, LogProfilePlan, Overflow, PublisherPlan, RotatePlan, Transport, WatchPlan,
+    Framing, LogPlan, LogProfilePlan, Overflow, PublisherPlan, RotatePlan, Sessions, Transport,
+    WatchPlan,
 };
 pub use monitor::{
     ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,

@@ -25,7 +25,7 @@ pub(crate) use self::firewall::{
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
 pub(crate) use self::log::{
     Destination, DestinationKind, Format, Framing, Log, LogPool, Overflow, PoolMonitor, Rotate,
-    Transport,
+    Sessions, Transport,
 };
 pub(crate) use self::monitor::{
     Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,

@@ -93,7 +93,7 @@ impl Bus {
 
 fn bounded(mut event: Event) -> Event {
     let text = match &mut event.kind {
-        Kind::Firewall(_) => return event,
+        Kind::Firewall(_) | Kind::Session(_) | Kind::Administration(_) => return event,
         Kind::Health(health) => &mut health.reason,
         Kind::Member(member) => &mut member.reason,
         Kind::System(system) => &mut system.detail,

@@ -39,8 +39,62 @@ pub enum Kind {
     Health(HealthEvent),
     /// An operator, or a change of addresses, did something to a member.
     Member(MemberEvent),
+    /// A client's session began or ended.
+    Session(SessionEvent),
+    /// Somebody changed something over the control socket.
+    Administration(AdministrationEvent),
     /// The daemon itself: start, stop, reload, losses.
     System(SystemEvent),
+}
+
+/// A client's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionEvent {
+    /// `open` or `close`.
+    pub change: &'static str,
+    /// The same at both ends of it: 16 hexadecimal digits.
+    pub session: String,
+    /// Virtual server.
+    pub virtual_server: Arc<str>,
+    /// Client.
+    pub src_ip: IpAddr,
+    /// Its port.
+    pub src_port: u16,
+    /// What it connected to.
+    pub dest_ip: IpAddr,
+    /// And the port.
+    pub dest_port: u16,
+    /// At a close only.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub end: Option<SessionEnd>,
+}
+
+/// What is known when a session has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionEnd {
+    /// The last member that it had, empty: none.
+    pub member: Arc<str>,
+    /// Version of the client's TLS, empty: none, or not ended by us.
+    pub tls: &'static str,
+    /// Octets from the client.
+    pub bytes_in: u64,
+    /// Octets to the client.
+    pub bytes_out: u64,
+    /// How long it lasted.
+    pub duration_ms: u64,
+    /// `closed`, `reset`, `timeout`, `cut`, `no_member`, `handshake_failed` or `panic`.
+    pub result: &'static str,
+}
+
+/// What an operator did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdministrationEvent {
+    /// As `reload`, `firewall apply`, `member set`.
+    pub operation: &'static str,
+    /// Who, as `uid 0, pid 4711`.
+    pub by: String,
+    /// `done` or `refused`.
+    pub result: &'static str,
 }
 
 /// A packet and its verdict. Field names follow AFM's.

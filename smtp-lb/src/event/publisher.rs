@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::plan::LogPlan;
+use crate::config::plan::{LogPlan, Sessions};
 
 use super::destination::Destination;
-use super::model::{Event, Kind};
+use super::limits::{Bounds, Class, Limiter, PERIOD};
+use super::model::{Event, Kind, SystemEvent};
 use super::routes::Routes;
 use super::status::PublisherStatus;
 
 /// Events taken off the bus at once.
 const BATCH: usize = 256;
+/// Time between two looks at what was left out.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Who is told what: one configuration's profiles, compiled.
 #[derive(Debug)]
@@ -26,16 +31,20 @@ pub(super) struct Table {
 
 #[derive(Debug)]
 struct Profile {
+    name: String,
     accept: bool,
     drop: bool,
+    reputation: bool,
+    sessions: Sessions,
+    bounds: Bounds,
     destinations: Vec<usize>,
 }
 
 /// What becomes of an event.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice<'a> {
-    /// Offered to these of the table's destinations.
-    Publish(&'a [usize]),
+    /// Offered to these of the table's destinations, unless the profile's bounds are passed.
+    Publish(usize, Class, &'a [usize]),
     /// Its profile does not ask for it.
     Filtered,
     /// It has no profile.
@@ -55,8 +64,16 @@ impl Table {
             members
         };
         let profiles = log.profiles.iter().map(|profile| Profile {
+            name: profile.name.clone(),
             accept: profile.accept,
             drop: profile.drop,
+            reputation: profile.reputation,
+            sessions: profile.sessions,
+            bounds: Bounds {
+                sample: profile.sample,
+                rate: profile.rate,
+                class_rate: profile.class_rate,
+            },
             destinations: members(profile.publisher.0),
         });
         Self {
@@ -67,20 +84,67 @@ impl Table {
     }
 
     fn choose(&self, event: &Event) -> Choice<'_> {
-        let profile = self.routes.profile(event);
-        let Some(profile) = profile.and_then(|id| self.profiles.get(id.0)) else {
+        let id = self.routes.profile(event);
+        let Some((id, profile)) = id.and_then(|id| Some((id.0, self.profiles.get(id.0)?))) else {
             return Choice::Unrouted;
         };
-        let asked = match &event.kind {
-            Kind::Firewall(packet) if packet.action == "accept" => profile.accept,
-            Kind::Firewall(_) => profile.drop,
-            Kind::Health(_) | Kind::Member(_) | Kind::System(_) => true,
+        let (class, asked) = match &event.kind {
+            Kind::Firewall(packet) if packet.reason == "reputation" => {
+                (Class::Reputation, profile.reputation)
+            }
+            Kind::Firewall(packet) if packet.action == "accept" => (Class::Accept, profile.accept),
+            Kind::Firewall(_) => (Class::Drop, profile.drop),
+            Kind::Session(session) => {
+                let asked = match profile.sessions {
+                    Sessions::None => false,
+                    Sessions::Close => session.end.is_some(),
+                    Sessions::All => true,
+                };
+                (Class::Session, asked)
+            }
+            Kind::Health(_) | Kind::Member(_) | Kind::Administration(_) | Kind::System(_) => {
+                (Class::Other, true)
+            }
         };
         if asked {
-            Choice::Publish(&profile.destinations)
+            Choice::Publish(id, class, &profile.destinations)
         } else {
             Choice::Filtered
         }
+    }
+
+    /// The states of all profiles, anew.
+    fn limiters(&self) -> Vec<Limiter> {
+        let profiles = self.profiles.iter();
+        profiles
+            .map(|profile| Limiter::new(profile.bounds))
+            .collect()
+    }
+
+    /// Tells the destinations of each profile what it left out.
+    fn tell_left_out(&self, limiters: &mut [Limiter], now: Duration) {
+        for (profile, limiter) in self.profiles.iter().zip(limiters) {
+            let Some(left_out) = limiter.left_out(now) else {
+                continue;
+            };
+            let event = Arc::new(Event::now(Kind::System(SystemEvent {
+                what: "suppressed",
+                detail: format!("log profile {}: {left_out}", profile.name),
+            })));
+            for &destination in &profile.destinations {
+                if let Some(destination) = self.destinations.get(destination) {
+                    destination.offer(&mut vec![Arc::clone(&event)]);
+                }
+            }
+        }
+    }
+}
+
+/// What tells the ends of a session to belong together.
+fn key(event: &Event) -> Option<u64> {
+    match &event.kind {
+        Kind::Session(session) => u64::from_str_radix(&session.session, 16).ok(),
+        _ => None,
     }
 }
 
@@ -89,6 +153,7 @@ impl Table {
 pub(super) struct Counters {
     published: AtomicU64,
     filtered: AtomicU64,
+    suppressed: AtomicU64,
     unrouted: AtomicU64,
 }
 
@@ -97,6 +162,7 @@ impl Counters {
         PublisherStatus {
             published: self.published.load(Ordering::Relaxed),
             filtered: self.filtered.load(Ordering::Relaxed),
+            suppressed: self.suppressed.load(Ordering::Relaxed),
             unrouted: self.unrouted.load(Ordering::Relaxed),
         }
     }
@@ -116,30 +182,64 @@ impl Publisher {
     pub(super) async fn run(mut self) {
         let mut events = Vec::with_capacity(BATCH);
         let mut staged: Vec<Vec<Arc<Event>>> = Vec::new();
+        let mut table = self.tables.borrow().clone();
+        let mut limiters = table.limiters();
+        let began = Instant::now();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
+            let taken = tokio::select! {
                 biased;
-                () = self.stop.cancelled(), if !self.bus.is_closed() => self.bus.close(),
-                taken = self.bus.recv_many(&mut events, BATCH) => {
-                    if taken == 0 {
-                        return;
-                    }
-                    let table = self.tables.borrow().clone();
-                    self.publish(&table, &mut events, &mut staged);
+                () = self.stop.cancelled(), if !self.bus.is_closed() => {
+                    self.bus.close();
+                    continue;
                 }
+                _ = ticks.tick() => None,
+                taken = self.bus.recv_many(&mut events, BATCH) => Some(taken),
+            };
+            if taken == Some(0) {
+                // Whatever was left out until now.
+                table.tell_left_out(&mut limiters, began.elapsed() + PERIOD);
+                return;
             }
+            let newest = self.tables.borrow().clone();
+            if !Arc::ptr_eq(&newest, &table) {
+                table.tell_left_out(&mut limiters, began.elapsed() + PERIOD);
+                limiters = newest.limiters();
+                table = newest;
+            }
+            let now = began.elapsed();
+            if taken.is_none() {
+                table.tell_left_out(&mut limiters, now);
+                continue;
+            }
+            self.publish(&table, (&mut limiters, now), &mut events, &mut staged);
         }
     }
 
     /// Hands on a batch, taking each destination's lock once.
-    fn publish(&self, table: &Table, events: &mut Vec<Event>, staged: &mut Vec<Vec<Arc<Event>>>) {
+    fn publish(
+        &self,
+        table: &Table,
+        (limiters, now): (&mut [Limiter], Duration),
+        events: &mut Vec<Event>,
+        staged: &mut Vec<Vec<Arc<Event>>>,
+    ) {
         staged.resize_with(table.destinations.len(), Vec::new);
-        let (mut published, mut filtered, mut unrouted) = (0, 0, 0);
+        let (mut published, mut filtered, mut suppressed, mut unrouted) = (0, 0, 0, 0);
         let followed = self.followers.receiver_count() > 0;
         for event in events.drain(..) {
             let event = Arc::new(event);
             match table.choose(&event) {
-                Choice::Publish(destinations) => {
+                Choice::Publish(profile, class, destinations) => {
+                    let limiter = limiters.get_mut(profile);
+                    if limiter.is_some_and(|it| !it.admits(class, key(&event), now)) {
+                        suppressed += 1;
+                        if followed {
+                            let _ = self.followers.send(event);
+                        }
+                        continue;
+                    }
                     published += 1;
                     for &destination in destinations {
                         if let Some(records) = staged.get_mut(destination) {
@@ -161,6 +261,7 @@ impl Publisher {
         let counters = &self.counters;
         counters.published.fetch_add(published, Ordering::Relaxed);
         counters.filtered.fetch_add(filtered, Ordering::Relaxed);
+        counters.suppressed.fetch_add(suppressed, Ordering::Relaxed);
         counters.unrouted.fetch_add(unrouted, Ordering::Relaxed);
     }
 }
@@ -174,10 +275,9 @@ mod tests {
     #[test]
     fn profiles_filter_packets_only() {
         let profile = |accept, drop| LogProfilePlan {
-            name: "p".to_owned(),
-            publisher: PublisherId(0),
             accept,
             drop,
+            ..LogProfilePlan::of("p", PublisherId(0))
         };
         let log = LogPlan {
             destinations: Vec::new(),
@@ -192,19 +292,29 @@ mod tests {
         };
         let routes = Routes::of(&[("a", 0), ("d", 1), ("gone", 7)], None, Some(2));
         let table = Table::new(&log, routes, Vec::new());
-        let publish = || Choice::Publish(&[]);
         let cases = [
-            (samples::packet("accept", "a"), publish()),
-            (samples::packet("drop", "a"), Choice::Filtered),
-            (samples::packet("accept", "d"), Choice::Filtered),
-            (samples::packet("drop", "d"), publish()),
-            (samples::packet("drop", "gone"), Choice::Unrouted),
-            (samples::packet("drop", ""), Choice::Unrouted),
-            (samples::health(true, "x"), publish()),
-            (samples::system("started", "x"), publish()),
+            (samples::packet("accept", "a"), true),
+            (samples::packet("drop", "a"), false),
+            (samples::packet("accept", "d"), false),
+            (samples::packet("drop", "d"), true),
+            (samples::packet("drop", "gone"), false),
+            (samples::packet("drop", ""), false),
+            (samples::session("a"), false),
+            (samples::health(true, "x"), true),
+            (samples::administration(), true),
+            (samples::system("started", "x"), true),
         ];
+        assert_eq!(
+            table.choose(&samples::packet("drop", "gone")),
+            Choice::Unrouted
+        );
+        assert_eq!(
+            table.choose(&samples::packet("drop", "a")),
+            Choice::Filtered
+        );
         for (event, choice) in cases {
-            assert_eq!(table.choose(&event), choice, "{event:?}");
+            let told = matches!(table.choose(&event), Choice::Publish(..));
+            assert_eq!(told, choice, "{event:?}");
         }
     }
 }

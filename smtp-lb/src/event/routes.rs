@@ -36,7 +36,13 @@ impl Routes {
                 let own = self.servers.get(&*packet.virtual_server);
                 own.copied().or(self.host)
             }
-            Kind::Health(_) | Kind::Member(_) | Kind::System(_) => self.system,
+            Kind::Session(session) => {
+                let own = self.servers.get(&*session.virtual_server);
+                own.copied().or(self.host)
+            }
+            Kind::Health(_) | Kind::Member(_) | Kind::Administration(_) | Kind::System(_) => {
+                self.system
+            }
         }
     }
 
@@ -70,6 +76,9 @@ mod tests {
             (samples::packet("drop", "other"), Some(2)),
             (samples::packet("accept", ""), Some(2)),
             (samples::health(false, "x"), Some(3)),
+            (samples::session("mx"), Some(1)),
+            (samples::session("other"), Some(2)),
+            (samples::administration(), Some(3)),
             (samples::system("started", "x"), Some(3)),
         ];
         for (event, profile) in table {

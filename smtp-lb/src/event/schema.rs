@@ -132,6 +132,42 @@ pub const KINDS: &[KindSchema] = &[
         ],
     },
     KindSchema {
+        event: "session",
+        about: "a client's session began or ended, where the log profile asks for it",
+        fields: &[
+            field("change", Name, "open or close"),
+            field("session", Name, "the same at both ends"),
+            field("virtual_server", Name, "virtual server"),
+            field("src_ip", Address, "client"),
+            field("src_port", Number, "its port"),
+            field("dest_ip", Address, "what it connected to"),
+            field("dest_port", Number, "and the port"),
+            optional("member", Name, "at a close: the last member, empty: none"),
+            optional(
+                "tls",
+                Name,
+                "at a close: version of the client's TLS, empty: none that we end",
+            ),
+            optional("bytes_in", Number, "at a close: octets from the client"),
+            optional("bytes_out", Number, "at a close: octets to the client"),
+            optional("duration_ms", Number, "at a close: how long it lasted"),
+            optional(
+                "result",
+                Name,
+                "at a close: closed, reset, timeout, cut, no_member, handshake_failed or panic",
+            ),
+        ],
+    },
+    KindSchema {
+        event: "administration",
+        about: "somebody changed something over the control socket, or tried",
+        fields: &[
+            field("operation", Name, "as reload, firewall apply, member set"),
+            field("by", Name, "who"),
+            field("result", Name, "done or refused"),
+        ],
+    },
+    KindSchema {
         event: "system",
         about: "the daemon itself: start, stop, reload, losses",
         fields: &[

@@ -28,13 +28,16 @@ pub struct BusStatus {
     pub lost: u64,
 }
 
-/// The publisher: `accepted = published + filtered + unrouted + queued`.
+/// The publisher: `accepted = published + filtered + suppressed + unrouted + queued`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublisherStatus {
     /// Events offered to the destinations of their profile.
     pub published: u64,
     /// Events that their profile does not ask for.
     pub filtered: u64,
+    /// Events over the rate of their profile, or left out by its sampling.
+    #[serde(default)]
+    pub suppressed: u64,
     /// Events of no profile.
     pub unrouted: u64,
 }

@@ -13,6 +13,7 @@ use super::deadline::Deadline;
 use super::direction::Direction;
 use super::leg::Leg;
 use super::server::Place;
+use super::story::Outcome;
 use crate::pool::Lease;
 
 /// Bytes after which the counters are told, so that a long session shows while it lasts.
@@ -108,6 +109,7 @@ pub(super) struct Relay<C: Carrier> {
 impl<C: Carrier> Relay<C> {
     pub(super) fn new(carrier: C, lease: Lease, place: Place) -> Self {
         let limits = &place.limits;
+        place.is_at(lease.member().name());
         let now = clock::coarse();
         Self {
             carrier,
@@ -125,9 +127,18 @@ impl<C: Carrier> Relay<C> {
         let ended = unconstrained(poll_fn(|cx| self.poll(cx, timer.as_mut()))).await;
         match ended {
             Ok(()) => self.carrier.end_well(),
-            Err(Cut::Timeout) => self.place.counters.timeouts.add(1),
-            Err(Cut::Operator) => self.place.counters.cut.add(1),
-            Err(Cut::Fault) => self.place.counters.resets.add(1),
+            Err(Cut::Timeout) => {
+                self.place.counters.timeouts.add(1);
+                self.place.ends(Outcome::Timeout);
+            }
+            Err(Cut::Operator) => {
+                self.place.counters.cut.add(1);
+                self.place.ends(Outcome::Cut);
+            }
+            Err(Cut::Fault) => {
+                self.place.counters.resets.add(1);
+                self.place.ends(Outcome::Reset);
+            }
         }
     }
 
@@ -163,6 +174,7 @@ impl<C: Carrier> Relay<C> {
         let (bytes_in, bytes_out) = (self.bytes_in, self.bytes_out);
         self.place.counters.bytes_in.add(bytes_in);
         self.place.counters.bytes_out.add(bytes_out);
+        self.place.moved(bytes_in, bytes_out);
         self.lease.member().count_bytes(bytes_in, bytes_out);
         self.bytes_in = 0;
         self.bytes_out = 0;

@@ -11,11 +11,13 @@ use super::feedback::Reporter;
 use super::gateway::Gateway;
 use super::identity::ClientTls;
 use super::snat::{Registry, Source};
+use super::story::{Outcome, Story, Teller};
 use super::tls::MemberTls;
 use crate::chance;
 use crate::config::plan::{
     AcceptProxyPlan, LimitsPlan, Mode, Plan, ProxyVersion, VirtualServerPlan, WhenDown,
 };
+use crate::event::Bus;
 use crate::pool::{Pool, Pools, client_key};
 use crate::proxy_protocol::{Addresses, Header};
 use crate::tls::{Acceptor, Profiles};
@@ -46,7 +48,18 @@ pub(super) struct VirtualServer {
     pub(super) tasks: TaskTracker,
     pub(super) draining: Arc<Draining>,
     pub(super) feedback: Reporter,
+    /// Who hears of its sessions.
+    pub(super) teller: Option<Teller>,
 }
+
+/// What all virtual servers share.
+type Common<'a> = (
+    &'a TaskTracker,
+    &'a Arc<Draining>,
+    &'a Registry,
+    &'a Reporter,
+    &'a Bus,
+);
 
 impl VirtualServer {
     /// `plan` is one of those in `all`, from which pools and profiles were made.
@@ -56,7 +69,7 @@ impl VirtualServer {
         pools: &Pools,
         profiles: &Profiles,
         before: Option<&Arc<Self>>,
-        (tasks, draining, registry, feedback): (&TaskTracker, &Arc<Draining>, &Registry, &Reporter),
+        (tasks, draining, registry, feedback, bus): Common<'_>,
     ) -> Self {
         let pool = pools.get(plan.pool);
         let gateway_before =
@@ -85,6 +98,7 @@ impl VirtualServer {
             tasks: tasks.clone(),
             draining: Arc::clone(draining),
             feedback: feedback.clone(),
+            teller: Teller::of(plan, all, bus),
         }
     }
 
@@ -101,6 +115,7 @@ impl VirtualServer {
                 tls: OnceLock::new(),
                 id: OnceLock::new(),
                 said: None,
+                story: self.teller.as_ref().map(|teller| Box::new(teller.begin())),
             }))
         })
     }
@@ -122,6 +137,8 @@ struct Taken {
     id: OnceLock<Box<[u8]>>,
     /// By the peer in front.
     said: Option<Header>,
+    /// What is told of it.
+    story: Option<Box<Story>>,
 }
 
 impl Place {
@@ -175,6 +192,34 @@ impl Place {
         self.0.said.as_ref()
     }
 
+    /// The session begins; who the client is will not change any more.
+    pub(super) fn begins(&self) {
+        if let Some(story) = &self.0.story {
+            story.open(self.0.client, self.0.local);
+        }
+    }
+
+    /// Octets from and to the client.
+    pub(super) fn moved(&self, bytes_in: u64, bytes_out: u64) {
+        if let Some(story) = &self.0.story {
+            story.moved(bytes_in, bytes_out);
+        }
+    }
+
+    /// How the session ends, if it does not end in order.
+    pub(super) fn ends(&self, outcome: Outcome) {
+        if let Some(story) = &self.0.story {
+            story.ends(outcome);
+        }
+    }
+
+    /// The session has got to a member.
+    pub(super) fn is_at(&self, member: &str) {
+        if let Some(story) = &self.0.story {
+            story.is_at(member);
+        }
+    }
+
     /// What the session is known by to members, the same to all.
     pub(super) fn id(&self) -> &[u8] {
         let id = || format!("{:016x}{:016x}", chance::draw(), chance::draw());
@@ -193,5 +238,13 @@ impl std::ops::Deref for Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.counters.leave();
+        if let Some(story) = &self.0.story {
+            // A fault of our own drops its session while it unwinds.
+            if std::thread::panicking() {
+                story.ends(Outcome::Panic);
+            }
+            let tls = self.0.tls.get().and_then(|tls| tls.version.as_str());
+            story.close(self.0.client, self.0.local, tls.unwrap_or_default());
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::leg::Leg;
 use super::refusal;
 use super::relay::{Legs, Relay};
 use super::server::Place;
+use super::story::Outcome;
 use super::tls::{self, Channel};
 
 /// Serves one client. Never panics: what goes wrong within ends this session and is counted.
@@ -25,6 +26,7 @@ pub(super) async fn run(client: TcpStream, place: Place) {
 }
 
 async fn serve(client: TcpStream, place: Place) {
+    place.begins();
     if place.gateway.is_some() {
         return Box::pin(gateway::run(client, place)).await;
     }
@@ -39,6 +41,7 @@ async fn serve(client: TcpStream, place: Place) {
     let connected = Box::pin(connect::to_member(&place, timer.as_mut()));
     let Some((member, lease)) = connected.await else {
         let client = Channel::new(client);
+        place.ends(Outcome::NoMember);
         return Box::pin(refusal::no_member(client, &place, timer)).await;
     };
     let legs = Legs::new(client, member);

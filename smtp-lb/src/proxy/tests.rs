@@ -9,5 +9,6 @@ mod identity;
 mod limits;
 mod peer;
 mod relay;
+mod sessions;
 mod tls;
 mod when_down;

@@ -11,6 +11,7 @@ use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
     CollectorsPlan, DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogPlan,
     LogProfilePlan, Overflow, ProfileId, PublisherId, PublisherPlan, RotatePlan, ServerTlsId,
+    Sessions,
 };
 use crate::config::raw::{self, At};
 use crate::config::value;
@@ -81,6 +82,15 @@ pub(super) fn compile(
             publisher: PublisherId(publisher?),
             accept: raw.accept.unwrap_or(true),
             drop: raw.drop.unwrap_or(true),
+            reputation: raw.reputation.unwrap_or(true),
+            sessions: match raw.sessions.as_deref() {
+                Some(raw::Sessions::Close) => Sessions::Close,
+                Some(raw::Sessions::All) => Sessions::All,
+                None | Some(raw::Sessions::None) => Sessions::None,
+            },
+            sample: raw.sample.as_deref().copied().unwrap_or(1),
+            rate: raw.rate.as_deref().copied(),
+            class_rate: raw.class_rate.as_deref().copied(),
         })
     }));
     let system_profile = sections

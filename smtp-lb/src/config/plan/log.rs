@@ -273,4 +273,44 @@ pub struct LogProfilePlan {
     pub accept: bool,
     /// Firewall events of dropped packets.
     pub drop: bool,
+    /// Firewall events of packets that reputation decided.
+    pub reputation: bool,
+    /// Events of sessions.
+    pub sessions: Sessions,
+    /// One in so many accepted packets and sessions.
+    pub sample: u64,
+    /// Events a second, over all.
+    pub rate: Option<u32>,
+    /// Events a second, of each class.
+    pub class_rate: Option<u32>,
+}
+
+impl LogProfilePlan {
+    /// A profile of the defaults.
+    #[must_use]
+    pub fn of(name: &str, publisher: PublisherId) -> Self {
+        Self {
+            name: name.to_owned(),
+            publisher,
+            accept: true,
+            drop: true,
+            reputation: true,
+            sessions: Sessions::None,
+            sample: 1,
+            rate: None,
+            class_rate: None,
+        }
+    }
+}
+
+/// What is told of sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sessions {
+    /// Nothing.
+    #[default]
+    None,
+    /// Their ends.
+    Close,
+    /// Beginnings and ends.
+    All,
 }

@@ -271,4 +271,29 @@ pub(crate) struct Profile {
     pub accept: Option<bool>,
     /// Tell of dropped packets. Default: true.
     pub drop: Option<bool>,
+    /// Tell of packets that reputation decided. Default: true.
+    pub reputation: Option<bool>,
+    /// Tell of sessions: their ends, or beginnings, too. Default: `"none"`.
+    pub sessions: Option<At<Sessions>>,
+    /// Tell of one in so many accepted packets and sessions. Default: 1.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sample: Option<At<u64>>,
+    /// Events a second over all; what is above is counted, and told of every 10 s. Default: no bound.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub rate: Option<At<u32>>,
+    /// The same of each class: accepted, dropped, reputation, sessions, others. Default: no bound.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub class_rate: Option<At<u32>>,
+}
+
+/// What is told of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sessions {
+    /// Nothing.
+    None,
+    /// Their ends.
+    Close,
+    /// Beginnings and ends.
+    All,
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use super::super::model::{Event, FirewallEvent, Kind};
+use super::super::model::{Event, FirewallEvent, Kind, SessionEvent};
 use super::encoder::{MESSAGE, NAME, Origin, TEXT, severity};
 use super::escape::Escaped;
 use super::fields;
@@ -51,10 +51,34 @@ pub(super) fn encode(origin: &Origin, sequence: u32, event: &Event, out: &mut Ve
             custom(1, "pool", &member.pool, out);
             custom(2, "member", &member.member, out);
         }
+        Kind::Session(session) => self::session(session, out),
+        Kind::Administration(done) => {
+            pair("act", done.operation, NAME, out);
+            pair("suser", &done.by, NAME, out);
+            pair("outcome", done.result, NAME, out);
+        }
         Kind::System(system) => pair("reason", system.what, NAME, out),
     }
     if let Kind::System(_) = event.kind {
         pair("msg", Message(event), MESSAGE, out);
+    }
+}
+
+fn session(session: &SessionEvent, out: &mut Vec<u8>) {
+    pair("act", session.change, NAME, out);
+    address("src", 2, "Source IPv6 Address", session.src_ip, out);
+    address("dst", 3, "Destination IPv6 Address", session.dest_ip, out);
+    pair("spt", session.src_port, NAME, out);
+    pair("dpt", session.dest_port, NAME, out);
+    custom(1, "virtual_server", &session.virtual_server, out);
+    custom(2, "session", &session.session, out);
+    if let Some(end) = &session.end {
+        pair("outcome", end.result, NAME, out);
+        pair("in", end.bytes_in, NAME, out);
+        pair("out", end.bytes_out, NAME, out);
+        custom(3, "member", &end.member, out);
+        custom(4, "tls", end.tls, out);
+        let _ = write!(out, " cn1Label=duration_ms cn1={}", end.duration_ms);
     }
 }
 
@@ -139,6 +163,8 @@ impl fmt::Display for Title<'_> {
             Kind::Health(health) if health.up => f.write_str("member up"),
             Kind::Health(_) => f.write_str("member down"),
             Kind::Member(member) => write!(f, "member {}", member.change),
+            Kind::Session(session) => write!(f, "session {}", session.change),
+            Kind::Administration(done) => f.write_str(done.operation),
             Kind::System(system) => f.write_str(system.what),
         }
     }

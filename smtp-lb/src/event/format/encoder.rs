@@ -53,7 +53,11 @@ pub(super) fn severity(kind: &Kind) -> u8 {
                 3
             }
         }
-        Kind::Member(_) => 5,
+        Kind::Member(_) | Kind::Administration(_) => 5,
+        Kind::Session(session) => match &session.end {
+            Some(end) if end.result != "closed" => 5,
+            _ => 6,
+        },
         Kind::System(system) => {
             let trouble = ["failed", "lost", "low", "exhausted"];
             let trouble = trouble.iter().any(|end| system.what.ends_with(end));

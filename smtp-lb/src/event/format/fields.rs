@@ -4,7 +4,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::super::model::{FirewallEvent, HealthEvent, Kind, MemberEvent, SystemEvent};
+use super::super::model::{
+    FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEvent, SystemEvent,
+};
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(crate) fn name(kind: &Kind) -> &'static str {
         Kind::Firewall(_) => "firewall",
         Kind::Health(_) => "health",
         Kind::Member(_) => "member",
+        Kind::Session(_) => "session",
+        Kind::Administration(_) => "administration",
         Kind::System(_) => "system",
     }
 }
@@ -54,6 +58,12 @@ pub(crate) fn each<'a>(kind: &'a Kind, mut visit: impl FnMut(&'static str, Value
         Kind::Firewall(packet) => firewall(packet, &mut visit),
         Kind::Health(health) => self::health(health, &mut visit),
         Kind::Member(member) => self::member(member, &mut visit),
+        Kind::Session(session) => self::session(session, &mut visit),
+        Kind::Administration(done) => {
+            visit("operation", Value::Name(done.operation));
+            visit("by", Value::Name(&done.by));
+            visit("result", Value::Name(done.result));
+        }
         Kind::System(system) => self::system(system, &mut visit),
     }
 }
@@ -96,6 +106,24 @@ fn member<'a>(member: &'a MemberEvent, visit: &mut impl FnMut(&'static str, Valu
     visit("change", Value::Name(member.change));
     visit("reason", Value::Text(&member.reason));
     visit("by", Value::Name(&member.by));
+}
+
+fn session<'a>(session: &'a SessionEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {
+    visit("change", Value::Name(session.change));
+    visit("session", Value::Name(&session.session));
+    visit("virtual_server", Value::Name(&session.virtual_server));
+    visit("src_ip", Value::Address(session.src_ip));
+    visit("src_port", Value::Number(session.src_port.into()));
+    visit("dest_ip", Value::Address(session.dest_ip));
+    visit("dest_port", Value::Number(session.dest_port.into()));
+    if let Some(end) = &session.end {
+        visit("member", Value::Name(&end.member));
+        visit("tls", Value::Name(end.tls));
+        visit("bytes_in", Value::Number(end.bytes_in));
+        visit("bytes_out", Value::Number(end.bytes_out));
+        visit("duration_ms", Value::Number(end.duration_ms));
+        visit("result", Value::Name(end.result));
+    }
 }
 
 fn system<'a>(system: &'a SystemEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::super::model::{Event, FirewallEvent, Kind};
+use super::super::model::{Event, FirewallEvent, Kind, SessionEvent};
 
 /// Shows an event on one line. Text in it is as it came: whoever writes it to a terminal or a
 /// log escapes it.
@@ -40,9 +40,39 @@ impl fmt::Display for Message<'_> {
                     (reason, by) => write!(f, " by {by}: {reason}"),
                 }
             }
+            Kind::Session(session) => self::session(session, f),
+            Kind::Administration(done) => {
+                write!(f, "{} by {}: {}", done.operation, done.by, done.result)
+            }
             Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),
         }
     }
+}
+
+fn session(session: &SessionEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let client = SocketAddr::new(session.src_ip, session.src_port);
+    let local = SocketAddr::new(session.dest_ip, session.dest_port);
+    let (change, server) = (session.change, &session.virtual_server);
+    write!(
+        f,
+        "session {} {change} {client} -> {local} for virtual server {server}",
+        session.session
+    )?;
+    let Some(end) = &session.end else {
+        return Ok(());
+    };
+    if !end.member.is_empty() {
+        write!(f, " at member {}", end.member)?;
+    }
+    if !end.tls.is_empty() {
+        write!(f, " by {}", end.tls)?;
+    }
+    let (bytes_in, bytes_out) = (end.bytes_in, end.bytes_out);
+    write!(
+        f,
+        ": {}, {bytes_in} octets in, {bytes_out} out, {} ms",
+        end.result, end.duration_ms
+    )
 }
 
 fn firewall(packet: &FirewallEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {

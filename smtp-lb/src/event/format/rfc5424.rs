@@ -6,6 +6,8 @@
 //! | packet accepted | FIREWALL | informational (6) |
 //! | member down, up | HEALTH | error (3), notice (5) |
 //! | member changed by an operator or its name | MEMBER | notice (5) |
+//! | session | SESSION | informational (6); notice (5) if it did not end in order |
+//! | an operator's change | ADMINISTRATION | notice (5) |
 //! | the daemon itself | SYSTEM | notice (5); warning (4) for failures and losses |
 
 use std::fmt::Write as _;

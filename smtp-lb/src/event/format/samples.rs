@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::model::{Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SystemEvent};
+use super::super::model::{
+    AdministrationEvent, Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEnd,
+    SessionEvent, SystemEvent,
+};
 
 /// 2026-03-01T12:34:56.000000789Z.
 const TIME: u64 = 1_772_368_496_000_000_789;
@@ -52,6 +55,35 @@ pub(crate) fn member(change: &'static str) -> Event {
     }))
 }
 
+/// A session's end.
+pub(crate) fn session(server: &str) -> Event {
+    event(Kind::Session(SessionEvent {
+        change: "close",
+        session: "00000000deadbeef".to_owned(),
+        virtual_server: server.into(),
+        src_ip: [192, 0, 2, 7].into(),
+        src_port: 40_000,
+        dest_ip: [203, 0, 113, 25].into(),
+        dest_port: 465,
+        end: Some(SessionEnd {
+            member: "mx1".into(),
+            tls: "TLSv1_3",
+            bytes_in: 4711,
+            bytes_out: 815,
+            duration_ms: 1234,
+            result: "closed",
+        }),
+    }))
+}
+
+pub(crate) fn administration() -> Event {
+    event(Kind::Administration(AdministrationEvent {
+        operation: "firewall apply",
+        by: "uid 0, pid 4711".to_owned(),
+        result: "done",
+    }))
+}
+
 pub(crate) fn system(what: &'static str, detail: &str) -> Event {
     event(Kind::System(SystemEvent {
         what,
@@ -93,6 +125,9 @@ pub(crate) fn all() -> Vec<Event> {
         health(false, "greeting: 554 no"),
         health(false, NASTY),
         member("draining"),
+        session("mx"),
+        opened(),
+        administration(),
         system("started", "version 0.1.0"),
         system("reload_failed", NASTY),
         Event {
@@ -100,6 +135,18 @@ pub(crate) fn all() -> Vec<Event> {
             ..system("started", "")
         },
     ]
+}
+
+/// A session's beginning.
+fn opened() -> Event {
+    let mut event = session(NASTY);
+    if let Kind::Session(session) = &mut event.kind {
+        session.change = "open";
+        session.end = None;
+        session.src_ip = "2001:db8::7".parse().unwrap();
+        session.dest_ip = "2001:db8::25".parse().unwrap();
+    }
+    event
 }
 
 /// Names and texts of any length, of octets that grow when they are escaped.

@@ -34,12 +34,7 @@ fn log(destinations: Vec<DestinationPlan>) -> LogPlan {
             name: "all".to_owned(),
             destinations: ids,
         }],
-        profiles: vec![LogProfilePlan {
-            name: "all".to_owned(),
-            publisher: PublisherId(0),
-            accept: true,
-            drop: true,
-        }],
+        profiles: vec![LogProfilePlan::of("all", PublisherId(0))],
         system_profile: None,
         bus_capacity: 100_000,
     }
@@ -72,7 +67,8 @@ fn find<'a>(status: &'a LogStatus, name: &str) -> &'a DestinationStatus {
 fn check(status: &LogStatus, emitted: u64) {
     assert_eq!(status.bus.accepted + status.bus.lost, emitted);
     let publisher = status.publisher;
-    let taken = publisher.published + publisher.filtered + publisher.unrouted;
+    let taken =
+        publisher.published + publisher.filtered + publisher.suppressed + publisher.unrouted;
     assert_eq!(status.bus.accepted, taken + status.bus.queued as u64);
     for destination in &status.destinations {
         let accounted = destination.sent + destination.lost.total() + destination.queued;
@@ -272,5 +268,28 @@ async fn followers_see_all_and_the_slow_count_what_they_missed() {
     assert!(
         pipeline.follow().next().await.is_none(),
         "closed after the stop"
+    );
+}
+
+/// What a rate holds back is counted, and told to those who would have had it.
+#[tokio::test]
+async fn what_a_rate_holds_back_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = log(vec![file("a", folder.path())]);
+    log.profiles[0].rate = Some(10);
+    let (pipeline, bus) = start(&log, all());
+    emit(&bus, 1000);
+    let status = stop(&pipeline).await;
+    check(&status, 1000);
+    let told = status.publisher;
+    assert!(told.published >= 10 && told.published < 500, "{told:?}");
+    assert_eq!(told.published + told.suppressed, 1000);
+    let text = std::fs::read_to_string(folder.path().join("a")).unwrap();
+    assert_eq!(text.lines().count() as u64, told.published + 1);
+    let last = text.lines().last().unwrap();
+    let left_out = format!("log profile all: {} events left out", told.suppressed);
+    assert!(
+        last.contains("\"suppressed\"") && last.contains(&left_out),
+        "{last}"
     );
 }

@@ -22,6 +22,7 @@ use crate::proxy::clock;
 use crate::proxy::deadline::Alarm;
 use crate::proxy::leg::Leg;
 use crate::proxy::server::Place;
+use crate::proxy::story::Outcome;
 use crate::proxy::tls::{Channel, PLAIN, READ, handshake, linger};
 use crate::smtp::ehlo::Offer;
 
@@ -231,6 +232,7 @@ impl Session {
     fn lose_client(&mut self, error: &io::Error) {
         tracing::debug!(server = self.place.name, %error, "client lost");
         self.place.counters.resets.add(1);
+        self.place.ends(Outcome::Reset);
         self.out.to_client.clear();
         self.end_client(Presence::Lost);
     }
@@ -367,6 +369,9 @@ impl Session {
     async fn pick(&mut self, fresh: bool, timer: Pin<&mut Sleep>) {
         self.alarm.forget();
         if let Some((index, parked)) = self.legs.pick(&self.place, fresh, timer).await {
+            if let Some(open) = &self.legs.open {
+                self.place.is_at(open.claim.lease.member().name());
+            }
             self.tell(|machine, world, out| machine.member_connected(index, parked, world, out));
         } else {
             self.place.counters.no_member.add(1);
@@ -437,14 +442,11 @@ impl Session {
     }
 
     fn report(&mut self) {
-        self.place
-            .counters
-            .bytes_in
-            .add(std::mem::take(&mut self.bytes_in));
-        self.place
-            .counters
-            .bytes_out
-            .add(std::mem::take(&mut self.bytes_out));
+        let bytes_in = std::mem::take(&mut self.bytes_in);
+        let bytes_out = std::mem::take(&mut self.bytes_out);
+        self.place.counters.bytes_in.add(bytes_in);
+        self.place.counters.bytes_out.add(bytes_out);
+        self.place.moved(bytes_in, bytes_out);
     }
 }
 

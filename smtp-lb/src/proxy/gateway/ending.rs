@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::futures::OwnedNotified;
 
 use crate::proxy::clock;
-use crate::proxy::server::VirtualServer;
+use crate::proxy::server::Place;
+use crate::proxy::story::Outcome;
 
 /// The daemon stops, or the session has lasted too long. Said once.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Ending {
         &mut self,
         cx: &mut Context<'_>,
         draining: Pin<&mut OwnedNotified>,
-        server: &VirtualServer,
+        server: &Place,
     ) -> bool {
         if self.said {
             return false;
@@ -52,6 +53,7 @@ impl Ending {
         let too_old = self.end.is_some_and(|end| end <= clock::coarse());
         if too_old {
             server.counters.timeouts.add(1);
+            server.ends(Outcome::Timeout);
         }
         self.said = too_old || server.draining.has_begun();
         self.said

@@ -87,11 +87,20 @@ impl Fixture {
         profiles: &Profiles,
         filter: impl AcceptFilter + 'static,
     ) -> Self {
+        Self::telling(plan, profiles, filter, Bus::null())
+    }
+
+    pub(super) fn telling(
+        plan: &Plan,
+        profiles: &Profiles,
+        filter: impl AcceptFilter + 'static,
+        bus: Bus,
+    ) -> Self {
         let pools = Pools::from_plan(plan, None);
         let heard = Arc::<Heard>::default();
         let feedback = Arc::clone(&heard) as Arc<dyn Feedback>;
         let filter = Arc::new(filter);
-        let proxy = Proxy::start(plan, &pools, profiles, filter, feedback, Bus::null());
+        let proxy = Proxy::start(plan, &pools, profiles, filter, feedback, bus);
         Self {
             proxy: proxy.expect("start"),
             pools,

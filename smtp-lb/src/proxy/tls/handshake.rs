@@ -17,6 +17,7 @@ use super::member::MemberTls;
 use super::sni;
 use crate::config::plan::{Offence, ProxyVersion};
 use crate::proxy::server::{Place, VirtualServer};
+use crate::proxy::story::Outcome;
 use crate::smtp::show;
 
 /// Characters of a cause that are logged.
@@ -45,6 +46,7 @@ pub(in crate::proxy) async fn with_client(
         return outcome;
     };
     server.counters.handshake_failures.add(1);
+    server.ends(Outcome::HandshakeFailed);
     let peer = client.socket().peer_addr().ok();
     tracing::debug!(
         server = server.name,

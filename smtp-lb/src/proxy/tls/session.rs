@@ -15,6 +15,7 @@ use crate::proxy::leg::Leg;
 use crate::proxy::refusal;
 use crate::proxy::relay::Relay;
 use crate::proxy::server::Place;
+use crate::proxy::story::Outcome;
 
 /// Serves one client: its handshake, the member's, and what they have to say.
 pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
@@ -29,6 +30,7 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
         }
     }
     let Some((member, lease)) = member(&place, timer.as_mut()).await else {
+        place.ends(Outcome::NoMember);
         return refusal::no_member(client, &place, timer).await;
     };
     Relay::new(Channels::new(client, member), lease, place)
