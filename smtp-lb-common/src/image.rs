@@ -16,7 +16,7 @@
 //! Kernel and userspace read it through [`Image`]; only the compiler in userspace writes it.
 
 use crate::bucket::Rate;
-use crate::reason::Verdict;
+use crate::reason::{FIRST_RULE_SLOT, Verdict};
 
 /// 64 bytes: a cache line, and one map element.
 pub type Line = [u64; 8];
@@ -108,6 +108,8 @@ impl Context {
 pub const FLAG_DEFAULT_DROP: u32 = 1;
 /// Header flag: events are asked for what the default decides.
 pub const FLAG_LOG_DEFAULT: u32 = 2;
+/// Header flag, with [`FLAG_DEFAULT_DROP`]: it is rejected, if it may be.
+pub const FLAG_DEFAULT_REJECT: u32 = 8;
 /// Header flag: contexts have reputation profiles.
 pub const FLAG_REPUTATION: u32 = 4;
 
@@ -376,6 +378,9 @@ impl Server {
         (mixed >> 32) as u32 ^ mixed as u32
     }
 }
+
+/// Slot whose rate is that of answers, on each CPU: no verdict has it.
+pub const ANSWERS: u32 = FIRST_RULE_SLOT - 1;
 
 /// Rate of the events of `slot`.
 #[inline(always)]

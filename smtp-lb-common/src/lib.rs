@@ -13,6 +13,7 @@
 
 pub mod abi;
 pub mod added;
+pub mod answer;
 pub mod bucket;
 pub mod capture;
 pub mod event;

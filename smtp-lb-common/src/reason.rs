@@ -31,6 +31,7 @@ impl Verdict {
 
     /// The verdict of a shared-layout octet.
     #[must_use]
+    #[inline(always)]
     pub const fn from_u8(value: u8) -> Option<Self> {
         match value {
             0 => Some(Self::Accept),
@@ -121,8 +122,26 @@ impl Reason {
 
     /// The reason of a shared-layout octet.
     #[must_use]
-    pub fn from_u8(value: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| *reason as u8 == value)
+    #[inline(always)]
+    pub const fn from_u8(value: u8) -> Option<Self> {
+        Some(match value {
+            0 => Self::NonIp,
+            1 => Self::Arp,
+            2 => Self::Neighbor,
+            3 => Self::Malformed,
+            4 => Self::Unparsable,
+            5 => Self::TinyFragment,
+            6 => Self::LaterFragment,
+            7 => Self::Reply,
+            8 => Self::IcmpError,
+            9 => Self::Dhcp,
+            10 => Self::NoImage,
+            16 => Self::Failsafe,
+            17 => Self::Policy,
+            18 => Self::Default,
+            19 => Self::Reputation,
+            _ => return None,
+        })
     }
 
     /// Counter slot of a built-in reason with `verdict`; rules have slots of their own.
@@ -135,3 +154,23 @@ impl Reason {
 
 /// First slot of rules and defaults; those below belong to built-in reasons.
 pub const FIRST_RULE_SLOT: u32 = 32 * VERDICTS;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_are_read_back() {
+        for value in 0..=255 {
+            let known = Reason::ALL.into_iter().find(|it| *it as u8 == value);
+            assert_eq!(Reason::from_u8(value), known);
+            let known = Verdict::ALL.into_iter().find(|it| *it as u8 == value);
+            assert_eq!(Verdict::from_u8(value), known);
+        }
+        assert!(
+            Reason::ALL
+                .into_iter()
+                .all(|it| it.slot(Verdict::Reject) < FIRST_RULE_SLOT - 1)
+        );
+    }
+}

@@ -1,8 +1,10 @@
 //! The verdict: failsafe → reputation → policy of the context → default.
 
+use crate::answer;
 use crate::image::{
     AFTER_ROOTS, ANY_PROTOCOL, CELLS_PER_LINE, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP,
-    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Image, MAX_CHAIN, MAX_PROBES, Server, halves, word,
+    FLAG_DEFAULT_REJECT, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Image, MAX_CHAIN, MAX_PROBES,
+    Server, halves, word,
 };
 use crate::lookup::{class_v4, class_v6};
 use crate::packet::{
@@ -101,6 +103,54 @@ impl Decision {
         }
     }
 
+    /// The same, but dropped: a rejected packet that is not answered. The slot that counts those is
+    /// behind the one of the rejection.
+    #[must_use]
+    #[inline(always)]
+    pub const fn dropped(self) -> Self {
+        Self {
+            verdict: Verdict::Drop,
+            slot: self.slot.wrapping_add(1),
+            ..self
+        }
+    }
+
+    /// As words.
+    #[must_use]
+    #[inline(always)]
+    pub const fn pack(self) -> [u64; 3] {
+        [
+            word(self.slot, self.listed.slot),
+            word(self.listed.hit, self.listed.set),
+            (self.verdict as u64) << 16 | (self.reason as u64) << 8 | self.log as u64,
+        ]
+    }
+
+    /// The decision that [`Self::pack`] made words of.
+    #[must_use]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "fields of packed words")]
+    pub const fn unpack([slots, listed, rest]: [u64; 3]) -> Self {
+        let ((slot, beside), (hit, set)) = (halves(slots), halves(listed));
+        Self {
+            verdict: match Verdict::from_u8((rest >> 16) as u8) {
+                Some(verdict) => verdict,
+                None => Verdict::Drop,
+            },
+            reason: match Reason::from_u8((rest >> 8) as u8) {
+                Some(reason) => reason,
+                None => Reason::NoImage,
+            },
+            slot,
+            log: rest & 1 == 1,
+            listed: Listed {
+                hit,
+                set,
+                slot: beside,
+            },
+        }
+    }
+
     const fn built_in(verdict: Verdict, reason: Reason) -> Self {
         Self {
             verdict,
@@ -125,6 +175,15 @@ pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
         return Decision::built_in(without_packet(reason), reason);
     }
     match judge(image, host, frame, &parsed.packet) {
+        Ok(decision) if matches!(decision.verdict, Verdict::Reject) => {
+            // All that rejects is one from here on, for the verifier.
+            let decision = Decision::unpack(host.settle(decision.pack()));
+            if answer::may_be(frame, &parsed.packet) {
+                decision
+            } else {
+                decision.dropped()
+            }
+        }
         Ok(decision) => decision,
         Err(Damaged) => Decision::built_in(Verdict::Accept, Reason::NoImage),
     }
@@ -285,7 +344,7 @@ fn reputation<I: Image + ?Sized, H: Host>(
     } else {
         told = standing.mask & profile.reject;
         if told != 0 {
-            (found.decides, found.verdict) = (true, Verdict::Drop as u8);
+            (found.decides, found.verdict) = (true, Verdict::Reject as u8);
         } else {
             told = standing.mask & profile.log;
         }
@@ -343,7 +402,12 @@ fn by_policy<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
     if let Some(reason) = answers(host, frame, packet) {
         return Ok(Decision::built_in(Verdict::Accept, reason));
     }
-    Ok(by_default(header, context, packet, Verdict::Drop))
+    let verdict = if header.flags & FLAG_DEFAULT_REJECT == 0 {
+        Verdict::Drop
+    } else {
+        Verdict::Reject
+    };
+    Ok(by_default(header, context, packet, verdict))
 }
 
 #[inline(always)]
@@ -354,6 +418,11 @@ const fn by_default(
     verdict: Verdict,
 ) -> Decision {
     if matches!(packet.transport, Transport::Later) {
+        let verdict = match verdict {
+            Verdict::Accept => Verdict::Accept,
+            // Nobody answers a later fragment.
+            Verdict::Drop | Verdict::Reject => Verdict::Drop,
+        };
         return Decision::built_in(verdict, Reason::LaterFragment);
     }
     Decision {

@@ -1,14 +1,38 @@
-//! Reads of the frame. Audited: `unsafe` here is bounded by `data_end`, checked on every read.
+//! Reads and writes of the frame. Audited: `unsafe` here is bounded by `data_end`, checked on every read,
+//! or is a helper call that checks bounds itself.
 
 #![expect(unsafe_code, reason = "packet reads")]
 
-use core::ptr::{addr_of, read_unaligned, read_volatile};
+use core::ptr::{addr_of, from_ref, null_mut, read_unaligned, read_volatile};
 
-use aya_ebpf::helpers::bpf_xdp_get_buff_len;
+use aya_ebpf::btf_maps::PerCpuArray;
+use aya_ebpf::helpers::{
+    bpf_csum_diff, bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len,
+    bpf_xdp_load_bytes, bpf_xdp_store_bytes,
+};
+use aya_ebpf::macros::btf_map;
 use aya_ebpf::programs::XdpContext;
+use smtp_lb_common::answer::{HEAD, LINK, QUOTE_V6, fold};
 use smtp_lb_common::explain::{Answer, MAGIC};
 use smtp_lb_common::packet::{Frame, MAX_OFFSET};
 use smtp_lb_common::verdict::Decision;
+
+/// Octets that the helper for sums takes at once on older kernels.
+const PIECE: usize = 512;
+/// What is summed, filled up to whole words, and one word more.
+const QUOTED: usize = QUOTE_V6 + 8;
+
+/// Where headers of an answer are made: they are too much for the stack.
+#[repr(C)]
+pub(crate) struct Room {
+    pub(crate) head: [u8; HEAD],
+    pub(crate) link: [u8; LINK],
+}
+
+#[btf_map]
+static ROOM: PerCpuArray<Room, 1> = PerCpuArray::new();
+#[btf_map]
+static QUOTE: PerCpuArray<[u8; QUOTED], 1> = PerCpuArray::new();
 
 /// The frame of one program run.
 pub(crate) struct XdpFrame<'a> {
@@ -75,6 +99,87 @@ impl<'a> XdpFrame<'a> {
         }
         true
     }
+}
+
+impl XdpFrame<'_> {
+    /// Room for one answer.
+    #[inline(always)]
+    pub(crate) fn room() -> Option<&'static mut Room> {
+        // SAFETY: the element is this CPU's own, XDP does not preempt itself on a CPU, and a run asks
+        // once.
+        ROOM.get_ptr_mut(0).map(|room| unsafe { &mut *room })
+    }
+
+    /// Ones' complement sum, as a word in network order, of the `length` octets from `offset`; of
+    /// [`QUOTE_V6`] at the most, and of none at all there is none.
+    #[inline(always)]
+    pub(crate) fn sum(&self, offset: usize, length: usize) -> Option<u16> {
+        let room: *mut u8 = QUOTE.get_ptr_mut(0)?.cast();
+        // Of memory, so that LLVM cannot leave out what the verifier wants.
+        // SAFETY: the value is a local one.
+        let length = unsafe { read_volatile(&raw const length) };
+        if length == 0 || length > QUOTE_V6 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 22 and 1,232")]
+        let (offset, octets) = (offset as u32, length as u32);
+        // SAFETY: the element is this CPU's own and has room for a word behind `QUOTE_V6` octets; the
+        // context is valid for the whole run.
+        unsafe {
+            room.add(length & !3).cast::<u32>().write_volatile(0);
+            if bpf_xdp_load_bytes(self.ctx.ctx, offset, room.cast(), octets) != 0 {
+                return None;
+            }
+        }
+        let words = (length + 3) & !3;
+        let mut sum = piece(room, 0, words, 0)?;
+        if words > PIECE {
+            sum = piece(room, PIECE, words - PIECE, sum)?;
+        }
+        if words > 2 * PIECE {
+            sum = piece(room, 2 * PIECE, words - 2 * PIECE, sum)?;
+        }
+        Some(u16::from_be(fold(sum)))
+    }
+
+    /// Grows the frame by `front` octets before it, and cuts what is then `length` octets to `wanted`.
+    #[inline(always)]
+    pub(crate) fn resize(&self, front: usize, length: usize, wanted: usize) -> Option<()> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            reason = "lengths of a frame"
+        )]
+        let (front, rest) = (-(front as i32), wanted as i32 - length as i32);
+        // SAFETY: the context is valid for the whole run; no pointer into the frame outlives a read.
+        let refused = unsafe {
+            front != 0 && bpf_xdp_adjust_head(self.ctx.ctx, front) != 0
+                || rest != 0 && bpf_xdp_adjust_tail(self.ctx.ctx, rest) != 0
+        };
+        (!refused).then_some(())
+    }
+
+    /// Writes octets over those at `offset`.
+    #[inline(always)]
+    pub(crate) fn store<const N: usize>(&self, offset: usize, octets: &[u8; N]) -> Option<()> {
+        let from = from_ref(octets).cast_mut().cast();
+        #[expect(clippy::cast_possible_truncation, reason = "at most 22 and 60")]
+        let (offset, length) = (offset as u32, N as u32);
+        // SAFETY: the helper reads `N` octets of ours, and checks where they go.
+        let refused = unsafe { bpf_xdp_store_bytes(self.ctx.ctx, offset, from, length) != 0 };
+        (!refused).then_some(())
+    }
+}
+
+/// Adds up to [`PIECE`] octets of the `left` ones from `at` to a sum.
+#[inline(always)]
+fn piece(room: *mut u8, at: usize, left: usize, sum: u32) -> Option<u32> {
+    let length = if left < PIECE { left } else { PIECE };
+    #[expect(clippy::cast_possible_truncation, reason = "at most 512")]
+    let length = length as u32;
+    // SAFETY: the caller has so many octets there.
+    let sum = unsafe { bpf_csum_diff(null_mut(), 0, room.add(at).cast(), length, sum) };
+    u32::try_from(sum).ok()
 }
 
 #[cfg(feature = "bench")]

@@ -27,7 +27,7 @@ use smtp_lb_common::added::{self, ADDED as MOST_ADDED};
 use smtp_lb_common::capture::{Captured, Control, Head, SNAP};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::flat::{self, Flat};
-use smtp_lb_common::image::{Header, Image, Line, halves, rate};
+use smtp_lb_common::image::{ANSWERS, Header, Image, Line, halves, rate};
 use smtp_lb_common::packet::{Flow, Parsed};
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::reputation::{self, HITS as MOST_HITS, Standing};
@@ -81,17 +81,43 @@ static CAPTURE_LOST: PerCpuArray<u64, 1> = PerCpuArray::new();
 static SCRATCH: PerCpuArray<Flat, 1> = PerCpuArray::new();
 #[btf_map]
 static SETTLED: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
+#[btf_map]
+static DECIDED: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
+#[btf_map]
+static ANSWERED: PerCpuArray<u64, 1> = PerCpuArray::new();
 
-/// The same value, of which the verifier knows nothing (see [`smtp_lb_common::flat`]).
+/// Leaves what was parsed for [`settled`] (see [`smtp_lb_common::flat`]).
 #[inline(always)]
-pub(crate) fn settle(parsed: &Parsed) -> Option<Parsed> {
+pub(crate) fn settle(parsed: &Parsed) {
+    if let Some(scratch) = SCRATCH.get_ptr_mut(0) {
+        // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+        unsafe { scratch.write_volatile(flat::pack(parsed)) }
+    }
+}
+
+/// What was parsed in this run.
+#[inline(always)]
+pub(crate) fn settled() -> Option<Parsed> {
     let scratch = SCRATCH.get_ptr_mut(0)?;
-    // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
-    let flat = unsafe {
-        scratch.write_volatile(flat::pack(parsed));
-        scratch.read_volatile()
-    };
-    Some(flat::unpack(&flat))
+    // SAFETY: as above.
+    Some(flat::unpack(&unsafe { scratch.read_volatile() }))
+}
+
+/// Leaves a decision for [`decision`].
+#[inline(always)]
+pub(crate) fn decide(decision: &Decision) {
+    if let Some(kept) = DECIDED.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { kept.write_volatile(decision.pack()) }
+    }
+}
+
+/// What was decided in this run.
+#[inline(always)]
+pub(crate) fn decision() -> Option<Decision> {
+    let kept = DECIDED.get_ptr_mut(0)?;
+    // SAFETY: as above.
+    Some(Decision::unpack(unsafe { kept.read_volatile() }))
 }
 
 /// The image in force, held for one frame so that a swap cannot fall between two reads.
@@ -320,6 +346,40 @@ pub(crate) fn count(decision: &Decision, length: u32) {
 fn add(tally: &mut Tally, length: u32) {
     tally.packets += 1;
     tally.bytes += u64::from(length);
+}
+
+/// Takes one answer from this CPU's bucket, or counts that there was none.
+#[inline(always)]
+pub(crate) fn may_answer() -> bool {
+    let image = image();
+    let rate = image.as_ref().and_then(|image| {
+        let header = image.line(0).and_then(Header::unpack)?;
+        rate(image, &header, ANSWERS)
+    });
+    if let (Some(rate), Some(state)) = (rate, ANSWERED.get_ptr_mut(0)) {
+        // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU; the helper
+        // has no precondition.
+        unsafe {
+            if let Some(next) = rate.admit(*state, bpf_ktime_get_ns()) {
+                *state = next;
+                return true;
+            }
+        }
+    }
+    if let Some(totals) = TOTALS.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { (*totals).answers_limited += 1 }
+    }
+    false
+}
+
+/// Counts a rejection whose answer could not be made.
+#[inline(always)]
+pub(crate) fn answer_failed() {
+    if let Some(totals) = TOTALS.get_ptr_mut(0) {
+        // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
+        unsafe { (*totals).answers_failed += 1 }
+    }
 }
 
 /// Takes one event from the slot's bucket. CPUs that collide on it lose the event, not the rate.

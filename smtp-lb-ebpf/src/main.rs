@@ -14,17 +14,19 @@
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "as above")]
 
+mod answer;
 #[cfg(feature = "bench")]
 mod bench;
 mod frame;
 mod kernel;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use frame::XdpFrame;
 use kernel::Kernel;
-use smtp_lb_common::packet::{Parsed, parse};
+use smtp_lb_common::packet::parse;
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::verdict::{Decision, Listed, decide};
 
@@ -35,24 +37,55 @@ fn smtp_lb(ctx: XdpContext) -> u32 {
     filter(&ctx)
 }
 
+/// The steps are calls of their own, so that none has the stack of the others on top, and what one leaves
+/// for the next is in memory of which the verifier knows nothing.
 #[inline(always)]
 fn filter(ctx: &XdpContext) -> u32 {
-    let frame = XdpFrame::new(ctx);
-    let kernel = Kernel::new(ctx);
-    let Some(parsed) = kernel::settle(&parse(&frame)) else {
+    read(ctx.ctx);
+    judge(ctx.ctx);
+    let Some(decision) = kernel::decision() else {
         return XDP_PASS;
     };
-    let decision = match kernel::image() {
-        Some(image) => decide(&image, &kernel, &frame, &parsed),
-        None => NOT_LOADED,
+    let frame = XdpFrame::new(ctx);
+    if frame.explain(&decision) {
+        return XDP_DROP;
+    }
+    let verdict = match decision.verdict {
+        Verdict::Reject if !kernel::may_answer() => {
+            kernel::decide(&decision.dropped());
+            Verdict::Drop
+        }
+        verdict => verdict,
     };
-    if !frame.explain(&decision) {
-        account(&kernel, &frame, &parsed, &decision);
-    }
-    match decision.verdict {
+    let length = frame.length();
+    account(ctx.ctx, length);
+    match verdict {
         Verdict::Accept => XDP_PASS,
-        Verdict::Drop | Verdict::Reject => XDP_DROP,
+        Verdict::Drop => XDP_DROP,
+        Verdict::Reject => answer::reply(ctx.ctx, length),
     }
+}
+
+/// Parses the frame.
+#[inline(never)]
+fn read(ctx: *mut xdp_md) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    kernel::settle(&parse(&XdpFrame::new(&ctx)));
+    0
+}
+
+/// Decides what was parsed.
+#[inline(never)]
+fn judge(ctx: *mut xdp_md) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let Some(parsed) = kernel::settled() else {
+        return 0;
+    };
+    kernel::decide(&match kernel::image() {
+        Some(image) => decide(&image, &Kernel::new(&ctx), &XdpFrame::new(&ctx), &parsed),
+        None => NOT_LOADED,
+    });
+    0
 }
 
 const NOT_LOADED: Decision = Decision {
@@ -63,18 +96,24 @@ const NOT_LOADED: Decision = Decision {
     listed: Listed::NO,
 };
 
-/// Counts always, captures and tells if asked.
-#[inline(always)]
-fn account(kernel: &Kernel, frame: &XdpFrame, parsed: &Parsed, decision: &Decision) {
-    let length = frame.length();
-    kernel::count(decision, length);
-    kernel.capture(decision, length);
+/// Counts what was decided last; captures and tells of it if asked. A call of its own, because it needs
+/// much of the stack.
+#[inline(never)]
+fn account(ctx: *mut xdp_md, length: u32) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let kernel = Kernel::new(&ctx);
+    let (Some(parsed), Some(decision)) = (kernel::settled(), kernel::decision()) else {
+        return 0;
+    };
+    kernel::count(&decision, length);
+    kernel.capture(&decision, length);
     if decision.log {
-        kernel.tell(parsed, decision, length);
+        kernel.tell(&parsed, &decision, length);
     }
     if decision.listed.slot != 0 {
-        kernel.tell(parsed, &decision.beside(), length);
+        kernel.tell(&parsed, &decision.beside(), length);
     }
+    0
 }
 
 #[panic_handler]

@@ -30,7 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use smtp_lb_common::reason::{Reason, Verdict};
+use smtp_lb_common::reason::Reason;
+pub use smtp_lb_common::reason::Verdict;
 use thiserror::Error;
 
 pub use build_frame::{ExplainRequest, FrameError, frame};
@@ -310,7 +311,7 @@ impl Firewall {
 }
 
 /// Judges a connection by client and local address.
-pub type AcceptFilter = Arc<dyn Fn(SocketAddr, SocketAddr) -> bool + Send + Sync>;
+pub type AcceptFilter = Arc<dyn Fn(SocketAddr, SocketAddr) -> Verdict + Send + Sync>;
 
 // A panic under the lock leaves maps and links as the kernel has them.
 fn lock(loaded: &Mutex<Loaded>) -> MutexGuard<'_, Loaded> {

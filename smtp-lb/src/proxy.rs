@@ -42,7 +42,7 @@ use tokio_util::task::TaskTracker;
 
 pub use error::{ProxyError, ReloadWarning};
 pub use feedback::{Feedback, Unheard};
-pub use filter::{AcceptFilter, AllowAll};
+pub use filter::{AcceptFilter, Admission, AllowAll};
 pub use gateway::GatewayStatus;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use gateway::hostile;

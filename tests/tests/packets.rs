@@ -15,6 +15,7 @@ mod packets {
     mod oracle;
     mod plans;
     mod property;
+    mod reject;
     mod reload;
     mod replies;
     mod reputation;

@@ -17,10 +17,10 @@ use crate::admin::socket::Claim;
 use crate::config::plan::Plan;
 use crate::event::ring::Reader;
 use crate::event::{Bus, Pipeline, Routes};
-use crate::firewall::{self, Firewall, FirewallError};
+use crate::firewall::{self, Firewall, FirewallError, Verdict};
 use crate::health::Health;
 use crate::pool::Pools;
-use crate::proxy::{AcceptFilter, AllowAll, Proxy};
+use crate::proxy::{AcceptFilter, Admission, AllowAll, Proxy};
 use crate::reputation::{self, Service};
 use crate::state::Folder;
 use crate::tls::Profiles;
@@ -128,11 +128,15 @@ fn behind(
 }
 
 /// The firewall's verdict at accept, where the card does not give it.
-struct Userspace(Arc<dyn Fn(SocketAddr, SocketAddr) -> bool + Send + Sync>);
+struct Userspace(firewall::AcceptFilter);
 
 impl AcceptFilter for Userspace {
-    fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool {
-        (self.0)(client, local)
+    fn allows(&self, client: SocketAddr, local: SocketAddr) -> Admission {
+        match (self.0)(client, local) {
+            Verdict::Accept => Admission::Admitted,
+            Verdict::Drop => Admission::Closed,
+            Verdict::Reject => Admission::Reset,
+        }
     }
 }
 

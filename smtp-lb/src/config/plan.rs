@@ -335,6 +335,10 @@ pub struct MemberPlan {
 pub struct FirewallPlan {
     /// What happens to packets that no rule decides.
     pub mode: FirewallMode,
+    /// What becomes of packets that no rule decides: by the mode, accepted, or dropped or rejected.
+    pub default: Action,
+    /// Answers to rejected packets in a second, on each CPU. At least 1.
+    pub reject_rate: u32,
     /// Where verdicts are made.
     pub enforcement: Enforcement,
     /// Interfaces filtered; empty: none, the firewall is off in the card.
@@ -366,7 +370,7 @@ pub struct FirewallPlan {
 pub enum FirewallMode {
     /// Accept what no rule decides.
     Adc,
-    /// Drop what no rule decides, save replies to what the host itself began.
+    /// Drop or reject what no rule decides, save replies to what the host itself began.
     Firewall,
 }
 
@@ -423,4 +427,6 @@ pub enum Action {
     Accept,
     /// Take it away without a word.
     Drop,
+    /// Take it away, and tell the sender.
+    Reject,
 }

@@ -19,8 +19,8 @@ use serde::Deserialize;
 
 pub(crate) use self::dns::Dns;
 pub(crate) use self::firewall::{
-    Action, AddressList, Enforcement, Failsafe, Firewall, FirewallMode, Order, Rule, RuleState,
-    Schedule,
+    Action, AddressList, DefaultAction, Enforcement, Failsafe, Firewall, FirewallMode, Order, Rule,
+    RuleState, Schedule,
 };
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
 pub(crate) use self::log::{

@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
-    AFTER_ROOTS, ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_LOG_DEFAULT,
-    FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
+    AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
 };
 use smtp_lb_common::packet::{mapped, split};
-use smtp_lb_common::reason::Verdict;
+use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
 use thiserror::Error;
 
 use super::intervals::{Classes, Family, sweep};
@@ -18,7 +18,7 @@ use super::label::{Allocator, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SER
 use super::layout::Lines;
 use super::now::Now;
 use super::profiles;
-use crate::config::plan::{Action, FirewallMode, FirewallPlan, Plan, RulePlan};
+use crate::config::plan::{Action, FirewallPlan, Plan, RulePlan};
 
 /// Why a plan cannot become an image.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub fn compile(
         let default = if context.name == FAILSAFE {
             0
         } else {
-            let label = context.label(DEFAULT, default_word(firewall.mode));
+            let label = context.label(DEFAULT, firewall.default.into());
             rates.add(&mut allocator, label, None)?
         };
         defaults.push(default);
@@ -146,17 +146,11 @@ fn to_u32(number: usize) -> Result<u32, CompileError> {
     u32::try_from(number).map_err(|_| CompileError::TooLarge)
 }
 
-const fn default_word(mode: FirewallMode) -> Word {
-    match mode {
-        FirewallMode::Adc => Word::Accept,
-        FirewallMode::Firewall => Word::Drop,
-    }
-}
-
 const fn flags(firewall: &FirewallPlan) -> u32 {
-    let default = match firewall.mode {
-        FirewallMode::Adc => 0,
-        FirewallMode::Firewall => FLAG_DEFAULT_DROP,
+    let default = match firewall.default {
+        Action::Accept => 0,
+        Action::Drop => FLAG_DEFAULT_DROP,
+        Action::Reject => FLAG_DEFAULT_DROP | FLAG_DEFAULT_REJECT,
     };
     if firewall.log_default {
         default | FLAG_LOG_DEFAULT
@@ -242,6 +236,7 @@ impl Asked<'_> {
                 let verdict = match rule.action {
                     Action::Accept => Verdict::Accept,
                     Action::Drop => Verdict::Drop,
+                    Action::Reject => Verdict::Reject,
                 };
                 let label = self.label(&rule.name, verdict.into());
                 let slot = rates.add(allocator, label, rule.log_rate)?;
@@ -366,10 +361,17 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    const fn new(firewall: &FirewallPlan) -> Self {
+    fn new(firewall: &FirewallPlan) -> Self {
+        let default = Rate::new(firewall.event_rate, firewall.event_burst);
         Self {
             default: (firewall.event_rate, firewall.event_burst),
-            by_slot: Vec::new(),
+            by_slot: {
+                let mut built_in = vec![default; FIRST_RULE_SLOT as usize];
+                // At once, what a tenth of a second gives.
+                let rate = firewall.reject_rate;
+                built_in[ANSWERS as usize] = Rate::new(rate, rate.div_ceil(10));
+                built_in
+            },
         }
     }
 

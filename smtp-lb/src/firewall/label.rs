@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use smtp_lb_common::abi::SLOTS;
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Reason, VERDICTS, Verdict};
 
+use crate::config::plan::Action;
+
 /// Whose a slot is. Names are an operator's; the rule of a default is `default`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label {
@@ -37,6 +39,16 @@ impl From<Verdict> for Word {
             Verdict::Accept => Self::Accept,
             Verdict::Drop => Self::Drop,
             Verdict::Reject => Self::Reject,
+        }
+    }
+}
+
+impl From<Action> for Word {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Accept => Self::Accept,
+            Action::Drop => Self::Drop,
+            Action::Reject => Self::Reject,
         }
     }
 }

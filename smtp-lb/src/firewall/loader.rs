@@ -367,14 +367,15 @@ impl Loaded {
         }
     }
 
-    /// Runs the program on a frame, which may have a metadata area of `meta` octets in front.
+    /// Runs the program on a frame, which may have a metadata area of `meta` octets in front. Returns
+    /// its XDP action and the octets of the frame afterwards.
     pub(crate) fn test_run(
         &mut self,
         data: &[u8],
         meta: usize,
         interface: u32,
         out: &mut [u8],
-    ) -> Result<u32, LoadError> {
+    ) -> Result<(u32, usize), LoadError> {
         let context = context(meta, data.len(), interface);
         let mut options = TestRunOptions::new();
         options.data_in = Some(data);
@@ -383,7 +384,7 @@ impl Loaded {
         let result = program(&mut self.ebpf, &self.program)?
             .test_run(options)
             .map_err(|error| refused(&error))?;
-        Ok(result.return_value)
+        Ok((result.return_value, result.data_size_out as usize))
     }
 }
 

@@ -102,6 +102,10 @@ pub(crate) fn lines(
                     profile.drop |= bit;
                     Word::Drop
                 }
+                CategoryAction::Reject => {
+                    profile.reject |= bit;
+                    Word::Reject
+                }
             };
             profile.log |= if deed.log { bit } else { 0 };
             let label = Label {

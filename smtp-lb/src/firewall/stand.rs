@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use smtp_lb_common::abi::{PROGRAM, Tally};
 use smtp_lb_common::added::{Entry, Key};
+use smtp_lb_common::answer::HEAD;
 use smtp_lb_common::explain::Answer;
 use smtp_lb_common::image::Line;
 
@@ -76,8 +77,15 @@ impl Stand {
 
     /// Runs the program on one frame of at least 14 octets; returns its XDP action.
     pub fn run(&mut self, frame: &[u8]) -> Result<u32, FirewallError> {
-        let mut out = vec![0; frame.len()];
-        Ok(self.loaded.test_run(frame, 0, 0, &mut out)?)
+        Ok(self.answer(frame)?.0)
+    }
+
+    /// The same, and what the frame is afterwards.
+    pub fn answer(&mut self, frame: &[u8]) -> Result<(u32, Vec<u8>), FirewallError> {
+        let mut out = vec![0; frame.len() + HEAD];
+        let (action, length) = self.loaded.test_run(frame, 0, 0, &mut out)?;
+        out.truncate(length);
+        Ok((action, out))
     }
 
     /// Runs the program `repeat` times on one frame; returns the mean time of a run, as the

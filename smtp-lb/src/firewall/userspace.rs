@@ -110,7 +110,7 @@ impl Userspace {
         now: u64,
         feeds: impl Fn(u32) -> Option<Arc<str>>,
         mut tell: impl FnMut(FirewallEvent),
-    ) -> bool {
+    ) -> Verdict {
         let mut state = self.state();
         let decision = state.decide_connection(client, local, now);
         state.count(decision, now);
@@ -133,7 +133,7 @@ impl Userspace {
             };
             tell(event(decision, label.as_ref(), feeds, client, local));
         }
-        decision.verdict == Verdict::Accept
+        decision.verdict
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -330,12 +330,16 @@ mod tests {
             let (client, local) = (address(client), address(local));
             userspace.allows(client, local, 1_000, |_| None, |event| told.push(event))
         };
-        assert!(allows("10.1.2.3:999", "192.0.2.1:25"));
-        assert!(allows("[2001:db8::1]:999", "[2001:db8:f::1]:25"));
+        assert_eq!(allows("10.1.2.3:999", "192.0.2.1:25"), Verdict::Accept);
+        assert_eq!(
+            allows("[2001:db8::1]:999", "[2001:db8:f::1]:25"),
+            Verdict::Accept
+        );
         for _ in 0..5 {
-            assert!(!allows("203.0.113.7:1024", "192.0.2.1:25"));
+            assert_eq!(allows("203.0.113.7:1024", "192.0.2.1:25"), Verdict::Drop);
         }
-        assert!(!allows("203.0.113.7:1024", "192.0.2.1:26"), "the default");
+        let by_default = allows("203.0.113.7:1024", "192.0.2.1:26");
+        assert_eq!(by_default, Verdict::Drop, "the default");
         assert_eq!(told.len(), 3, "the burst of one rule, and the default");
         let event = &told[0];
         assert_eq!((event.action, &*event.rule), ("drop", "bad"));

@@ -39,6 +39,8 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             policies: vec![],
             host_policy: None,
             reputation: None,
+            default: crate::config::plan::Action::Accept,
+            reject_rate: 1,
             log_default: false,
             event_rate: 1,
             event_burst: 1,

@@ -6,7 +6,18 @@ use std::net::SocketAddr;
 /// path: it must not block.
 pub trait AcceptFilter: Send + Sync {
     /// Whether `client` may talk to `local`.
-    fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool;
+    fn allows(&self, client: SocketAddr, local: SocketAddr) -> Admission;
+}
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is served.
+    Admitted,
+    /// It is closed.
+    Closed,
+    /// It is reset, so that the client knows that it is not wanted.
+    Reset,
 }
 
 /// Lets everyone in: the card has decided already.
@@ -14,7 +25,7 @@ pub trait AcceptFilter: Send + Sync {
 pub struct AllowAll;
 
 impl AcceptFilter for AllowAll {
-    fn allows(&self, _: SocketAddr, _: SocketAddr) -> bool {
-        true
+    fn allows(&self, _: SocketAddr, _: SocketAddr) -> Admission {
+        Admission::Admitted
     }
 }

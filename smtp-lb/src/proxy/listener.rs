@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::server::VirtualServer;
 use super::worker::Worker;
-use super::{AcceptFilter, ProxyError, bind, peer, session, socket};
+use super::{AcceptFilter, Admission, ProxyError, bind, peer, session, socket};
 use crate::config::plan::Offence;
 
 /// First and longest pause after the kernel refused an accept for want of files or memory.
@@ -131,7 +131,11 @@ impl Door {
         let Ok(allowed) = catch_unwind(AssertUnwindSafe(allows)) else {
             return server.counters.panics.add(1);
         };
-        if !allowed {
+        if allowed != Admission::Admitted {
+            if allowed == Admission::Reset {
+                // It is closed in any case, and then not by a reset.
+                let _ = client.set_zero_linger();
+            }
             return server.counters.refused_by_filter.add(1);
         }
         let peers = server.peers.as_ref();

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::counters::Counter;
 use super::server::Place;
-use super::{AcceptFilter, session};
+use super::{AcceptFilter, Admission, session};
 use crate::config::plan::AcceptProxyPlan;
 use crate::proxy_protocol::{Decoder, Header, HeaderError};
 
@@ -128,10 +128,14 @@ async fn admit(peer: &TcpStream, place: &mut Place, filter: Arc<dyn AcceptFilter
         place.counters.panics.add(1);
         return false;
     };
-    if !allowed {
+    if allowed != Admission::Admitted {
+        if allowed == Admission::Reset {
+            // It is closed in any case, and then not by a reset.
+            let _ = peer.set_zero_linger();
+        }
         place.counters.refused_by_filter.add(1);
     }
-    allowed
+    allowed == Admission::Admitted
 }
 
 /// The address of ours by which a policy is found. A client of the other version of IP is judged by the

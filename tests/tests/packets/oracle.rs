@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use smtp_lb::config::plan::{Action, FirewallMode, Plan, PolicyId, RulePlan};
+use smtp_lb::config::plan::{Action, Plan, PolicyId, RulePlan};
 
 /// A packet as an oracle sees it.
 #[derive(Debug, Clone, Copy)]
@@ -33,21 +33,23 @@ pub(crate) fn decide(plan: &Plan, question: &Question) -> String {
     if let Some(rule) = first(rules, question) {
         return by_rule(rule, "policy", &context, policy_name);
     }
-    let verdict = match firewall.mode {
-        FirewallMode::Adc => "accept",
-        FirewallMode::Firewall => "drop",
-    };
+    let verdict = verdict(firewall.default);
     let log = if firewall.log_default { " log" } else { "" };
     format!("{verdict} default {context}/{policy_name}/default{log}")
 }
 
 fn by_rule(rule: &RulePlan, reason: &str, context: &str, policy: &str) -> String {
-    let verdict = match rule.action {
-        Action::Accept => "accept",
-        Action::Drop => "drop",
-    };
+    let verdict = verdict(rule.action);
     let log = if rule.log { " log" } else { "" };
     format!("{verdict} {reason} {context}/{policy}/{}{log}", rule.name)
+}
+
+const fn verdict(action: Action) -> &'static str {
+    match action {
+        Action::Accept => "accept",
+        Action::Drop => "drop",
+        Action::Reject => "reject",
+    }
 }
 
 fn context(plan: &Plan, question: &Question) -> (String, Option<PolicyId>) {

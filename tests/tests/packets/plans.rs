@@ -31,6 +31,11 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
         monitors: Vec::new(),
         firewall: FirewallPlan {
             mode,
+            default: match mode {
+                FirewallMode::Adc => Action::Accept,
+                FirewallMode::Firewall => Action::Drop,
+            },
+            reject_rate: 1_000_000,
             enforcement: Enforcement::Auto,
             interfaces: Vec::new(),
             pin_path: PathBuf::from("/nonexistent"),

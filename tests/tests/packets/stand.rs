@@ -19,6 +19,8 @@ pub(crate) struct Bench {
     pub(crate) compiled: Compiled,
     rings: Vec<RingBuf<MapData>>,
     before: Counters,
+    /// What the last frame was behind the program.
+    pub(crate) answer: Vec<u8>,
 }
 
 /// A folder for pins that no other test uses.
@@ -46,6 +48,7 @@ impl Bench {
             compiled,
             rings,
             before,
+            answer: Vec::new(),
         }
     }
 
@@ -63,9 +66,14 @@ impl Bench {
     /// who by the one counter that moved, `log` by the event that came. Panics where these
     /// contradict each other.
     pub(crate) fn kernel(&mut self, frame: &[u8]) -> String {
-        let action = self.stand.run(frame).expect("the program runs");
+        let (action, answer) = self.stand.answer(frame).expect("the program runs");
+        self.answer = answer;
         let after = self.stand.counters(&self.compiled).expect("counters");
         let octets = frame.len() as u64;
+        assert_eq!(
+            after.answers, self.before.answers,
+            "answers are made, and within the rate"
+        );
         let who = moved(&self.before, &after, octets);
         sums_hold(&after);
         let dropped = after.dropped.packets - self.before.dropped.packets;
@@ -74,8 +82,12 @@ impl Bench {
         let verdict = match (action, dropped, rejected) {
             (2, 0, 0) => "accept",
             (1, 1, 0) => "drop",
+            (3, 0, 1) => "reject",
             other => panic!("action and counter disagree: {other:?}"),
         };
+        if verdict != "reject" {
+            assert_eq!(self.answer, frame, "only an answer is another frame");
+        }
         self.before = after;
         let answer = self.stand.explain(frame).expect("the program explains");
         assert_eq!(

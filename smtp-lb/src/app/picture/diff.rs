@@ -217,6 +217,7 @@ fn words(rule: &RulePlan) -> String {
     let action = match rule.action {
         Action::Accept => "accept",
         Action::Drop => "drop",
+        Action::Reject => "reject",
     };
     let mut text = format!("{action} {}", matches(rule));
     if rule.log {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::admin::api::{AppliedStatus, ContextList, FirewallList, FirewallStatus, RuleList};
 use crate::clock::boot_ns;
-use crate::config::plan::{Action, FirewallMode, Plan, RulePlan};
+use crate::config::plan::{FirewallMode, Plan, RulePlan};
 use crate::firewall::{
     Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, Now, Row,
     VIRTUAL_SERVER, Word,
@@ -107,10 +107,7 @@ struct Context<'a> {
 impl Context<'_> {
     fn list(&self, hits: Option<&Hits<'_>>) -> ContextList {
         let rule = |rule: &RulePlan| {
-            let verdict = match rule.action {
-                Action::Accept => Word::Accept,
-                Action::Drop => Word::Drop,
-            };
+            let verdict = Word::from(rule.action);
             let hit = self.hit(hits, &rule.name, verdict);
             RuleList {
                 rule: rule.name.clone(),
@@ -134,10 +131,7 @@ impl Context<'_> {
 
     /// What happens to packets that no rule of the context decides.
     fn default(&self, plan: &Plan, hits: Option<&Hits<'_>>) -> RuleList {
-        let verdict = match plan.firewall.mode {
-            FirewallMode::Adc => Word::Accept,
-            FirewallMode::Firewall => Word::Drop,
-        };
+        let verdict = Word::from(plan.firewall.default);
         let hit = self.hit(hits, DEFAULT, verdict);
         RuleList {
             rule: DEFAULT.into(),
@@ -161,7 +155,24 @@ impl Context<'_> {
             rule: rule.into(),
             verdict,
         };
-        hits.map(|Hits(hits)| hits.get(&label).copied().unwrap_or_default())
+        let of =
+            |label: &Label| hits.map(|Hits(hits)| hits.get(label).copied().unwrap_or_default());
+        let hit = of(&label)?;
+        if verdict != Word::Reject {
+            return Some(hit);
+        }
+        // What may not be answered, or is past the rate of answers, it drops.
+        let dropped = of(&Label {
+            verdict: Word::Drop,
+            ..label.clone()
+        })?;
+        Some(Hit {
+            count: Count {
+                packets: hit.count.packets.saturating_add(dropped.count.packets),
+                bytes: hit.count.bytes.saturating_add(dropped.count.bytes),
+            },
+            last: hit.last.max(dropped.last),
+        })
     }
 }
 

@@ -10,12 +10,13 @@ use super::rule::Rules;
 use super::{Check, Checked, all, schedule};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
-    Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, ReputationId,
+    Action, Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, ReputationId,
     RulePlan,
 };
 use crate::config::{raw, value};
 
 const PIN_PATH: &str = "/sys/fs/bpf/smtp-lb";
+const REJECT_RATE: u32 = 1000;
 const EVENT_RATE: u32 = 100;
 const EVENT_BURST: u32 = 100;
 
@@ -29,6 +30,7 @@ pub(super) fn compile(
     let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let log_profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
+    let default = default(check, raw);
     let schedules = all(raw.schedule.iter().map(|it| schedule::compile(check, it)));
     let rules = rules(check, sections, raw);
     warn(check, raw);
@@ -39,6 +41,8 @@ pub(super) fn compile(
             None | Some(raw::FirewallMode::Adc) => FirewallMode::Adc,
             Some(raw::FirewallMode::Firewall) => FirewallMode::Firewall,
         },
+        default: default?,
+        reject_rate: raw.reject_rate.as_deref().copied().unwrap_or(REJECT_RATE),
         enforcement: match raw.enforcement.as_deref() {
             None | Some(raw::Enforcement::Auto) => Enforcement::Auto,
             Some(raw::Enforcement::XdpNative) => Enforcement::XdpNative,
@@ -57,6 +61,21 @@ pub(super) fn compile(
         event_burst: raw.event_burst.as_deref().copied().unwrap_or(EVENT_BURST),
         log_profile: log_profile?.map(ProfileId),
     })
+}
+
+/// What no rule decides.
+fn default(check: &mut Check<'_>, raw: &raw::Firewall) -> Checked<Action> {
+    let firewall = raw.mode.as_deref() == Some(&raw::FirewallMode::Firewall);
+    match &raw.default {
+        Some(default) if !firewall => Err(check.error(
+            default,
+            "`default` is for `mode = \"firewall\"`; in `adc` mode what no rule decides is accepted",
+            "leave it out, or set `mode = \"firewall\"`",
+        )),
+        Some(default) if **default == raw::DefaultAction::Reject => Ok(Action::Reject),
+        _ if firewall => Ok(Action::Drop),
+        _ => Ok(Action::Accept),
+    }
 }
 
 fn rules(

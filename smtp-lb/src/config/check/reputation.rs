@@ -103,6 +103,7 @@ pub(super) fn compile(check: &mut Check<'_>, raw: &raw::Reputation) -> Checked<R
 fn category(action: Option<raw::CategoryAction>, log: bool) -> CategoryPlan {
     let (action, log) = match action {
         None | Some(raw::CategoryAction::Drop) => (CategoryAction::Drop, log),
+        Some(raw::CategoryAction::Reject) => (CategoryAction::Reject, log),
         Some(raw::CategoryAction::Accept) => (CategoryAction::Accept, false),
         Some(raw::CategoryAction::LogOnly) => (CategoryAction::Accept, true),
     };

@@ -69,6 +69,7 @@ impl<'a> Rules<'a> {
         let action = check.must(raw.action.as_ref()).map(|action| match action {
             raw::Action::Accept => Action::Accept,
             raw::Action::Drop => Action::Drop,
+            raw::Action::Reject => Action::Reject,
         });
         if let Some(name) = raw.name.as_ref().filter(|name| ***name == RESERVED) {
             return Err(check.error(

@@ -152,6 +152,8 @@ pub enum CategoryAction {
     Accept,
     /// They are dropped.
     Drop,
+    /// They are rejected.
+    Reject,
 }
 
 impl ReputationPlan {

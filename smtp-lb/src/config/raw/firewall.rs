@@ -11,6 +11,12 @@ use super::scalar::{At, NumberOrText};
 pub(crate) struct Firewall {
     /// What happens to packets that no rule decides. Default: `"adc"`.
     pub mode: Option<At<FirewallMode>>,
+    /// With `mode = "firewall"`: what is done with packets that no rule decides. Default: `"drop"`.
+    pub default: Option<At<DefaultAction>>,
+    /// Answers to rejected packets in a second, on each CPU; past them a packet is dropped.
+    /// Default: 1000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub reject_rate: Option<At<u32>>,
     /// Where verdicts are made. Default: `"auto"`.
     pub enforcement: Option<At<Enforcement>>,
     /// Interfaces filtered. Default: none, the firewall is off in the card.
@@ -59,8 +65,18 @@ pub(crate) struct Firewall {
 pub(crate) enum FirewallMode {
     /// They are accepted.
     Adc,
-    /// They are dropped, save replies to what the host itself began.
+    /// They are dropped or rejected, save replies to what the host itself began.
     Firewall,
+}
+
+/// What `mode = "firewall"` does with packets that no rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DefaultAction {
+    /// Take them away without a word.
+    Drop,
+    /// Take them away, and tell the sender.
+    Reject,
 }
 
 /// Where verdicts are made.
@@ -246,4 +262,6 @@ pub(crate) enum Action {
     Accept,
     /// Take it away without a word.
     Drop,
+    /// Take it away, and tell the sender: TCP by a reset, the rest by ICMP.
+    Reject,
 }

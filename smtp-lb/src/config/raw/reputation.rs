@@ -170,4 +170,6 @@ pub(crate) enum CategoryAction {
     LogOnly,
     /// They are taken away without a word.
     Drop,
+    /// They are taken away, and the sender is told.
+    Reject,
 }

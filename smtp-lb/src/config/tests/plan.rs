@@ -92,6 +92,8 @@ fn defaults() {
         plan.firewall,
         FirewallPlan {
             mode: FirewallMode::Adc,
+            default: Action::Accept,
+            reject_rate: 1000,
             enforcement: Enforcement::Auto,
             interfaces: vec![],
             pin_path: "/sys/fs/bpf/smtp-lb".into(),

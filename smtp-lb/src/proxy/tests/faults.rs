@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::fixture::*;
 use crate::pool::State;
-use crate::proxy::AcceptFilter;
+use crate::proxy::{AcceptFilter, Admission};
 
 #[tokio::test]
 async fn the_next_member_is_tried() {
@@ -110,14 +110,18 @@ async fn a_reset_is_passed_on_as_a_reset() {
 struct Odd;
 
 impl AcceptFilter for Odd {
-    fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool {
+    fn allows(&self, client: SocketAddr, local: SocketAddr) -> Admission {
         assert_ne!(
             client.ip().to_string(),
             "127.0.0.3",
             "a fault in the filter"
         );
         assert!(!local.ip().is_unspecified());
-        client.ip().to_string() == "127.0.0.1"
+        match client.ip().to_string().as_str() {
+            "127.0.0.1" => Admission::Admitted,
+            "127.0.0.4" => Admission::Reset,
+            _ => Admission::Closed,
+        }
     }
 }
 

@@ -132,9 +132,13 @@ async fn what_is_no_header_is_closed_and_counted_by_cause() {
 struct Refuses(&'static str);
 
 impl AcceptFilter for Refuses {
-    fn allows(&self, client: SocketAddr, local: SocketAddr) -> bool {
+    fn allows(&self, client: SocketAddr, local: SocketAddr) -> Admission {
         // A policy is found by an address of ours, never by one that a peer names.
-        client.ip().to_string() != self.0 && local.ip().is_loopback()
+        if client.ip().to_string() != self.0 && local.ip().is_loopback() {
+            Admission::Admitted
+        } else {
+            Admission::Closed
+        }
     }
 }
 
