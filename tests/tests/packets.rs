@@ -9,6 +9,7 @@
 
 mod packets {
     mod capture;
+    mod cross;
     mod events;
     mod explain;
     mod frames;

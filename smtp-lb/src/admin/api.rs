@@ -378,7 +378,7 @@ pub struct RuleList {
     /// Whether it can match now.
     #[serde(default)]
     pub in_force: bool,
-    /// `accept` or `drop`.
+    /// `accept`, `drop` or `reject`.
     pub action: String,
     /// Whether it asks for events.
     pub log: bool,

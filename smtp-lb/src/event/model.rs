@@ -100,7 +100,7 @@ pub struct AdministrationEvent {
 /// A packet and its verdict. Field names follow AFM's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FirewallEvent {
-    /// `accept` or `drop`.
+    /// `accept`, `drop` or `reject`.
     pub action: &'static str,
     /// Why, one word: `policy`, `default`, `failsafe`, `malformed`, …
     pub reason: &'static str,

@@ -48,7 +48,7 @@ pub struct CapturedPacket {
     pub time_ns: u64,
     /// Interface it came in by.
     pub interface: String,
-    /// `accept` or `drop`.
+    /// `accept`, `drop` or `reject`.
     pub verdict: String,
     /// One word.
     pub reason: String,

@@ -13,7 +13,7 @@ use crate::reputation::sets::Member;
 /// What the program says of a made-up packet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// `accept` or `drop`.
+    /// `accept`, `drop` or `reject`.
     pub verdict: String,
     /// One word.
     pub reason: String,

@@ -27,7 +27,7 @@ pub struct Judge {
 /// What becomes of a frame.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Judgement {
-    /// `accept` or `drop`, for a host without connections.
+    /// `accept`, `drop` or `reject`, for a host without connections.
     pub verdict: &'static str,
     /// One word.
     pub reason: &'static str,

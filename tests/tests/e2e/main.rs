@@ -26,6 +26,7 @@ mod monitors;
 mod observe;
 mod outlive;
 mod refusal;
+mod reject;
 mod reload;
 mod replies;
 mod rules;

@@ -481,3 +481,27 @@ fn names_of_an_image_are_read_back() {
         .filter(|it| it.1.policy.starts_with("reputation("));
     assert_eq!(labels.count(), 5);
 }
+
+#[test]
+fn a_category_is_rejected_and_what_may_not_be_answered_dropped() {
+    let mut plan = plan(FirewallMode::Firewall);
+    plan.reputation.policies[1].categories[usize::from(BOTS)].action = CategoryAction::Reject;
+    let mut bench = Bench::new(&plan);
+    bench.stand.reputation(&feeds().lines).expect("an image");
+    for (flags, verdict) in [(super::frames::SYN, 2), (super::frames::RST, 1)] {
+        let frame = tcp("10.0.2.9", MAIL, 25, flags).bytes();
+        let action = bench.stand.run(&frame).expect("runs");
+        assert_eq!(action, if verdict == 2 { 3 } else { 1 });
+        let answer = bench.stand.explain(&frame).expect("explains");
+        assert_eq!(answer.verdict, verdict);
+        assert_eq!(Reason::from_u8(answer.reason), Some(Reason::Reputation));
+    }
+    let counters = bench.stand.counters(&bench.compiled).expect("counters");
+    sums_hold(&counters);
+    let rows = counters
+        .rows
+        .iter()
+        .filter(|row| row.label.rule == "bots" && row.count.packets > 0);
+    let words: Vec<_> = rows.map(|row| row.label.verdict.as_str()).collect();
+    assert_eq!(words, ["reject", "drop"]);
+}

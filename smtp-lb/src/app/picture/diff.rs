@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::firewall::{matches, mode};
 use crate::admin::api::{Change, FirewallDiff, PolicyChange, RuleChange, SettingChange};
 use crate::config::plan::{Action, Plan, PolicyId, ReputationId, RulePlan};
-use crate::firewall::{FAILSAFE, HOST, VIRTUAL_SERVER};
+use crate::firewall::{FAILSAFE, HOST, VIRTUAL_SERVER, Word};
 
 /// Sources of a rule that are told one by one when they come or go; more are counted.
 const SOURCES_TOLD: usize = 10;
@@ -72,6 +72,11 @@ fn named(plan: &Plan) -> Vec<(String, String)> {
         ("mode".to_owned(), mode(firewall.mode).to_owned()),
         ("host_policy".to_owned(), policy(firewall.host_policy)),
         ("reputation".to_owned(), reputation(firewall.reputation)),
+        (
+            "default".to_owned(),
+            Word::from(firewall.default).as_str().to_owned(),
+        ),
+        ("reject_rate".to_owned(), firewall.reject_rate.to_string()),
         ("log_default".to_owned(), firewall.log_default.to_string()),
         ("event_rate".to_owned(), firewall.event_rate.to_string()),
         ("event_burst".to_owned(), firewall.event_burst.to_string()),

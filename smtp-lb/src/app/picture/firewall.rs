@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use crate::admin::api::{AppliedStatus, ContextList, FirewallList, FirewallStatus, RuleList};
 use crate::clock::boot_ns;
-use crate::config::plan::{FirewallMode, Plan, RulePlan};
+use crate::config::plan::{Action, CategoryAction, FirewallMode, Plan, RulePlan};
 use crate::firewall::{
-    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, Label, Now, Row,
-    VIRTUAL_SERVER, Word,
+    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, InForce, Label, Now,
+    Row, VIRTUAL_SERVER, Word,
 };
 
 /// Networks of a rule that are spelt out; more are counted.
@@ -20,15 +20,39 @@ pub(crate) fn firewall(
     events: Option<EventCounts>,
     applied: Option<AppliedStatus>,
 ) -> FirewallStatus {
+    let mut warnings = report.warnings;
+    if report.mode == InForce::Userspace && rejects(plan) {
+        warnings.push(
+            "rejection at accept: only connections can be rejected, by a reset once they are there"
+                .to_owned(),
+        );
+    }
     FirewallStatus {
         mode: mode(plan.firewall.mode).into(),
         enforcement: report.enforcement,
         in_force: report.mode,
         interfaces: report.interfaces,
-        warnings: report.warnings,
+        warnings,
         events,
         applied,
     }
+}
+
+/// Whether anything is rejected.
+fn rejects(plan: &Plan) -> bool {
+    let policies = plan.firewall.policies.iter();
+    let categories = plan
+        .reputation
+        .policies
+        .iter()
+        .flat_map(|it| &it.categories);
+    plan.firewall.default == Action::Reject
+        || policies
+            .flat_map(|it| &it.rules)
+            .any(|it| it.action == Action::Reject)
+        || categories
+            .into_iter()
+            .any(|it| it.action == CategoryAction::Reject)
 }
 
 /// All rules in the order that packets meet them; without counters nothing is known of hits.

@@ -271,7 +271,7 @@ pub struct LogProfilePlan {
     pub publisher: PublisherId,
     /// Firewall events of accepted packets.
     pub accept: bool,
-    /// Firewall events of dropped packets.
+    /// Firewall events of dropped and rejected packets.
     pub drop: bool,
     /// Firewall events of packets that reputation decided.
     pub reputation: bool,

@@ -269,7 +269,7 @@ pub(crate) struct Profile {
     pub publisher: Option<At<String>>,
     /// Tell of accepted packets. Default: true.
     pub accept: Option<bool>,
-    /// Tell of dropped packets. Default: true.
+    /// Tell of dropped and rejected packets. Default: true.
     pub drop: Option<bool>,
     /// Tell of packets that reputation decided. Default: true.
     pub reputation: Option<bool>,

@@ -648,3 +648,25 @@ fn pool_keys_without_use_are_warned_of() {
         "clients of `smtp` cannot be told 421: their TLS is not ours"
     );
 }
+
+#[test]
+fn what_is_rejected() {
+    let text = format!(
+        "{SOUND}\n[firewall]\nmode = \"firewall\"\ndefault = \"reject\"\nreject_rate = 7\n\
+         [[firewall.policy]]\nname = \"p\"\nrule = [{{ name = \"r\", action = \"reject\" }}]\n\
+         [[reputation.policy]]\nname = \"q\"\ncategory = [{{ name = \"spam\", action = \"reject\" }}]\n"
+    );
+    let plan = read(&text).unwrap().plan;
+    let firewall = &plan.firewall;
+    assert_eq!(
+        (firewall.default, firewall.reject_rate),
+        (Action::Reject, 7)
+    );
+    assert_eq!(firewall.policies[0].rules[0].action, Action::Reject);
+    let spam = plan.reputation.category("spam").unwrap();
+    let category = plan.reputation.policies[0].categories[spam];
+    assert_eq!(
+        (category.action, category.log),
+        (CategoryAction::Reject, true)
+    );
+}

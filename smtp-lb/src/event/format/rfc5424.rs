@@ -2,7 +2,7 @@
 //!
 //! | event | MSGID | severity |
 //! |---|---|---|
-//! | packet dropped | FIREWALL | warning (4) |
+//! | packet dropped or rejected | FIREWALL | warning (4) |
 //! | packet accepted | FIREWALL | informational (6) |
 //! | member down, up | HEALTH | error (3), notice (5) |
 //! | member changed by an operator or its name | MEMBER | notice (5) |

@@ -161,4 +161,7 @@ async fn the_filter_decides_and_its_panics_are_contained() {
         (status.refused_by_filter, status.panics, status.total),
         (4, 4, 4)
     );
+    let mut rejected = connect_from("127.0.0.4", to).await;
+    assert!(is_reset(&mut rejected).await, "a rejection is seen");
+    fixture.until(|vs| vs.refused_by_filter == 5).await;
 }

@@ -23,6 +23,22 @@ fn addresses() {
 }
 
 #[test]
+fn a_default_is_for_firewall_mode() {
+    for mode in ["", "mode = \"adc\"\n"] {
+        let line = 17 + mode.lines().count();
+        says(
+            &format!("{SOUND}\n[firewall]\n{mode}default = \"reject\"\n"),
+            &[(
+                line,
+                "\"reject\"",
+                "`default` is for `mode = \"firewall\"`; in `adc` mode what no rule decides is accepted",
+                "leave it out, or set `mode = \"firewall\"`",
+            )],
+        );
+    }
+}
+
+#[test]
 fn listened_on_twice_in_two_servers_and_not_by_another_socket() {
     let second = "\n[[virtual_server]]\nname = \"b\"\nlisten = [\"0.0.0.0:25\", \"192.0.2.1:26\", \"192.0.2.1:25\"]\npool = \"mail\"\n";
     says(
