@@ -38,10 +38,6 @@ fn text(files: &Files, family: Family) -> String {
 /// one that has an XDP program itself. Ours without an image lets all pass.
 fn site() -> (Site, Ebpf) {
     let site = Site::new().unwrap();
-    // The tag has to be in the frame for the filter to see it.
-    site.outside
-        .run("ethtool", &["-K", "eth0", "txvlan", "off"])
-        .unwrap();
     let object = smtp_lb::firewall::object().expect("`cargo xtask build`");
     let attached = site.outside.inside(|| {
         let mut ebpf = EbpfLoader::new().load(object)?;
@@ -149,26 +145,6 @@ over_both! {
         rejects(&site, &host, family);
         let digest = send(&site, family, "trusted");
         assert_eq!(crate::host::arrived(&sinks), [digest]);
-
-        // In a VLAN, to which the host itself has no interface: it is the filter that answers.
-        let vlan = "link add link eth0 name eth0.7 type vlan id 7";
-        let link = site.host.ip("-o link show ext0").unwrap();
-        let hardware = link.split("link/ether ").nth(1).unwrap().split(' ').next().unwrap();
-        let (ours, theirs, prefix) = match family {
-            Family::V4 => ("10.99.0.66", "10.99.0.1", 24),
-            Family::V6 => ("fd99::66", "fd99::1", 64),
-        };
-        site.outside.ip(vlan).unwrap();
-        site.outside.ip("link set eth0.7 up").unwrap();
-        site.outside.address("eth0.7", &format!("{ours}/{prefix}")).unwrap();
-        let neighbour = format!("neigh replace {theirs} lladdr {} dev eth0.7 nud permanent", hardware);
-        site.outside.ip(&neighbour).unwrap();
-        let (ours, theirs): (IpAddr, IpAddr) = (ours.parse().unwrap(), theirs.parse().unwrap());
-        let seen = refused(&site.outside, ours, SocketAddr::new(theirs, 26));
-        assert_eq!(seen, ErrorKind::ConnectionRefused);
-        let seen = prohibited(&site.outside, ours, SocketAddr::new(theirs, 26));
-        assert_eq!(seen, unreachable(family));
-        host.counters();
     }
 
     fn in_the_generic_hook(family: Family) {
