@@ -337,7 +337,7 @@ mod tests {
         );
         let diff = diff(&before, &after);
         let settings: Vec<_> = diff.settings.iter().map(|s| s.setting.as_str()).collect();
-        assert_eq!(settings, ["mode"]);
+        assert_eq!(settings, ["mode", "default"]);
         let policies: Vec<_> = diff
             .policies
             .iter()
