@@ -6,6 +6,7 @@
 //! IPv6 root       65,536 words for 2000::/3, by the 16 bits after those three, then 8 words by
 //!                 the first three bits for the rest
 //! reputation      a profile for each policy column, if any asks for reputation
+//! floods          limits of new connections, a line to each column, if any has some
 //! intervals       sorted starts with their values, 4 to a line
 //! matrix          source class × policy column → chain, 16 to a line
 //! chains          rules left to test, 4 to a line, in order
@@ -112,6 +113,8 @@ pub const FLAG_LOG_DEFAULT: u32 = 2;
 pub const FLAG_DEFAULT_REJECT: u32 = 8;
 /// Header flag: contexts have reputation profiles.
 pub const FLAG_REPUTATION: u32 = 4;
+/// Header flag: contexts have limits of new connections.
+pub const FLAG_FLOODS: u32 = 8;
 
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

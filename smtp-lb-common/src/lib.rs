@@ -19,6 +19,7 @@ pub mod capture;
 pub mod event;
 pub mod explain;
 pub mod flat;
+pub mod flood;
 pub mod image;
 pub mod lookup;
 pub mod packet;

@@ -49,6 +49,8 @@ pub enum Transport {
 
 /// TCP SYN flag.
 pub const TCP_SYN: u8 = 0x02;
+/// TCP RST flag.
+pub const TCP_RST: u8 = 0x04;
 /// TCP ACK flag.
 pub const TCP_ACK: u8 = 0x10;
 

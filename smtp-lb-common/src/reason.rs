@@ -76,11 +76,13 @@ pub enum Reason {
     Default = 18,
     /// The source is listed by a feed or an added entry.
     Reputation = 19,
+    /// More new connections of a source, or of its network, than the context allows.
+    Flood = 20,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NonIp,
         Self::Arp,
         Self::Neighbor,
@@ -96,6 +98,7 @@ impl Reason {
         Self::Policy,
         Self::Default,
         Self::Reputation,
+        Self::Flood,
     ];
 
     /// The word used in counters, events and the CLI.
@@ -117,6 +120,7 @@ impl Reason {
             Self::Policy => "policy",
             Self::Default => "default",
             Self::Reputation => "reputation",
+            Self::Flood => "flood",
         }
     }
 

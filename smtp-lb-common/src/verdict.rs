@@ -500,6 +500,16 @@ fn matches(entry: &Entry, packet: &Packet) -> bool {
         && packet.dport <= high
 }
 
+/// As [`context`]; `None`: the image leads nowhere.
+#[inline(always)]
+pub(crate) fn context_of<I: Image + ?Sized>(
+    image: &I,
+    header: &Header,
+    packet: &Packet,
+) -> Option<Context> {
+    context(image, header, packet).ok()
+}
+
 /// The virtual server that a TCP packet is for, by address and port or by port alone; else the
 /// host.
 #[inline(always)]

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "map access and helper calls")]
 
+mod gate;
+
 use core::ffi::c_void;
 use core::intrinsics::AtomicOrdering::SeqCst;
 use core::intrinsics::atomic_cxchg;

@@ -26,6 +26,7 @@ use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use frame::XdpFrame;
 use kernel::Kernel;
+use smtp_lb_common::flood;
 use smtp_lb_common::packet::parse;
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::verdict::{Decision, Listed, decide};
@@ -50,7 +51,9 @@ fn filter(ctx: &XdpContext) -> u32 {
     if frame.explain(&decision) {
         return XDP_DROP;
     }
+    // Who asks what is decided takes nothing of what sources may begin: this comes after.
     let verdict = match decision.verdict {
+        Verdict::Accept if limit(ctx.ctx) != 0 => Verdict::Drop,
         Verdict::Reject if !kernel::may_answer() => {
             kernel::decide(&decision.dropped());
             Verdict::Drop
@@ -86,6 +89,26 @@ fn judge(ctx: *mut xdp_md) -> u32 {
         None => NOT_LOADED,
     });
     0
+}
+
+/// Whether an accepted packet begins more connections than its source may; then it is decided anew.
+#[inline(never)]
+fn limit(ctx: *mut xdp_md) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let (Some(parsed), Some(decision), Some(image)) =
+        (kernel::settled(), kernel::decision(), kernel::image())
+    else {
+        return 0;
+    };
+    if !flood::is_asked(&image, &parsed, &decision) {
+        return 0;
+    }
+    let limited = flood::stage(&image, &Kernel::new(&ctx), &parsed.packet, decision);
+    if matches!(limited.verdict, Verdict::Accept) {
+        return 0;
+    }
+    kernel::decide(&limited);
+    1
 }
 
 const NOT_LOADED: Decision = Decision {

@@ -8,6 +8,7 @@ mod capture;
 mod compile;
 mod counters;
 mod explain;
+mod floods;
 mod image_map;
 mod intervals;
 mod label;

@@ -12,6 +12,7 @@ mod packets {
     mod cross;
     mod events;
     mod explain;
+    mod flood;
     mod frames;
     mod oracle;
     mod plans;

@@ -10,6 +10,7 @@ mod disk;
 mod dns;
 mod doubt;
 mod firewall;
+mod flood;
 mod format;
 mod gateway;
 mod general;

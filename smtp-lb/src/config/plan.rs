@@ -4,6 +4,7 @@
 //! own lists, so a plan is a tree that can be shared behind one `Arc`.
 
 mod dns;
+mod flood;
 mod gateway;
 mod host;
 mod log;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use dns::DnsPlan;
+pub use flood::{FloodId, FloodPlan, FloodRate};
 pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
 pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
@@ -156,6 +158,8 @@ pub struct VirtualServerPlan {
     pub firewall_policy: Option<PolicyId>,
     /// Reputation policy of this virtual server, beside the firewall's.
     pub reputation: Option<ReputationId>,
+    /// Limits of new connections; none: the firewall's.
+    pub flood: Option<FloodId>,
     /// What of this virtual server is told, and to whom.
     pub log_profile: Option<ProfileId>,
     /// Bounds.
@@ -355,6 +359,10 @@ pub struct FirewallPlan {
     pub host_policy: Option<PolicyId>,
     /// Reputation policy of all packets.
     pub reputation: Option<ReputationId>,
+    /// Limits of new connections, which contexts name.
+    pub flood_profiles: Vec<FloodPlan>,
+    /// Limits of contexts that name none.
+    pub flood: Option<FloodId>,
     /// Ask an event for packets decided by the default.
     pub log_default: bool,
     /// Events of each rule in a second, unless the rule says otherwise. At least 1.

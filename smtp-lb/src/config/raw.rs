@@ -6,6 +6,7 @@
 
 mod dns;
 mod firewall;
+mod flood;
 mod gateway;
 mod log;
 mod monitor;
@@ -22,6 +23,7 @@ pub(crate) use self::firewall::{
     Action, AddressList, DefaultAction, Enforcement, Failsafe, Firewall, FirewallMode, Order, Rule,
     RuleState, Schedule,
 };
+pub(crate) use self::flood::FloodProfile;
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
 pub(crate) use self::log::{
     Destination, DestinationKind, Format, Framing, Log, LogPool, Overflow, PoolMonitor, Rotate,

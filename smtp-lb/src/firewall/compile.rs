@@ -7,12 +7,13 @@ use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
     AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
-    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
+    FLAG_FLOODS, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
 };
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
 use thiserror::Error;
 
+use super::floods;
 use super::intervals::{Classes, Family, sweep};
 use super::label::{Allocator, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
 use super::layout::Lines;
@@ -74,14 +75,20 @@ pub fn compile(
     let v6 = sweep(Family::V6, &sources, &mut classes);
     let mut lines = Lines::new();
     // Their place is fixed, and before all that is searched.
+    let columns: Vec<&str> = asked.iter().map(|context| context.name.as_str()).collect();
     let profiles = if profiles::are_used(plan) {
-        let columns: Vec<&str> = asked.iter().map(|context| context.name.as_str()).collect();
         profiles::lines(plan, &columns, &mut allocator, &mut rates)?
+    } else {
+        Vec::new()
+    };
+    let floods = if floods::are_used(plan) {
+        floods::lines(plan, &columns, &mut allocator, &mut rates)?
     } else {
         Vec::new()
     };
     debug_assert_eq!(lines.next(), AFTER_ROOTS);
     lines.lines.extend(&profiles);
+    lines.lines.extend(&floods);
     lines.tree_v4(&v4);
     lines.tree_v6(&v6);
 
@@ -122,7 +129,8 @@ pub fn compile(
                 0
             } else {
                 FLAG_REPUTATION
-            },
+            }
+            | if floods.is_empty() { 0 } else { FLAG_FLOODS },
         columns,
         matrix,
         chains,

@@ -15,8 +15,8 @@ use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use smtp_lb_common::abi::{
     ABI_VERSION, MAP_ADDED, MAP_BUCKETS, MAP_CAPTURE, MAP_CAPTURE_LOST, MAP_CAPTURE_SLOTS,
-    MAP_CAPTURED, MAP_COUNTERS, MAP_HITS, MAP_IMAGE, MAP_LENGTHS, MAP_REPUTATION, MAP_RINGS,
-    MAP_TOTALS, MAX_CPUS, RING_BYTES,
+    MAP_CAPTURED, MAP_COUNTERS, MAP_FLOODS, MAP_HITS, MAP_IMAGE, MAP_LENGTHS, MAP_REPUTATION,
+    MAP_RINGS, MAP_TOTALS, MAX_CPUS, RING_BYTES,
 };
 use thiserror::Error;
 
@@ -201,6 +201,7 @@ pub(crate) fn load(
         MAP_HITS,
         MAP_ADDED,
         MAP_LENGTHS,
+        MAP_FLOODS,
     ];
     let paths: Vec<PathBuf> = names.iter().map(|name| maps.join(name)).collect();
     for (name, path) in names.iter().zip(&paths) {

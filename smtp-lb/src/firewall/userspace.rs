@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smtp_lb_common::abi::{SlotTally, Tally, Totals};
 use smtp_lb_common::added::{self, Entries, Entry, Key};
+use smtp_lb_common::flood;
 use smtp_lb_common::image::{Header, Line, halves, rate};
 use smtp_lb_common::packet::{
     Flow, NO_VLAN, Packet, Parsed, TCP_SYN, Transport, mapped, protocol, split,
@@ -16,6 +17,7 @@ use smtp_lb_common::verdict::{Decision, Host, NO_HIT, decide};
 
 use super::compile::Compiled;
 use super::counters::{Counters, present};
+use super::floods::Floods;
 use super::label::{Label, Slots};
 use crate::event::model::FirewallEvent;
 
@@ -38,6 +40,7 @@ struct State {
     added: HashMap<Key, Entry>,
     /// As in the map `LENGTHS`.
     lengths: u64,
+    floods: Floods,
 }
 
 /// A host without connections of its own, at one moment.
@@ -82,6 +85,7 @@ impl Userspace {
                 hits: BTreeMap::new(),
                 added: HashMap::new(),
                 lengths: 0,
+                floods: Floods::default(),
             }),
         }
     }
@@ -112,7 +116,9 @@ impl Userspace {
         mut tell: impl FnMut(FirewallEvent),
     ) -> Verdict {
         let mut state = self.state();
-        let decision = state.decide_connection(client, local, now);
+        let packet = connection(client, local);
+        let decision = state.decide_connection(packet, now);
+        let decision = state.limited(&packet, decision, now);
         state.count(decision, now);
         let own = decision.log.then_some(decision);
         // Of what reputation found and did not decide by.
@@ -201,27 +207,19 @@ impl State {
         }
     }
 
-    fn decide_connection(&self, client: SocketAddr, local: SocketAddr, now: u64) -> Decision {
-        let packet = Packet {
-            v6: client.is_ipv6(),
-            src: words(client.ip()),
-            dst: words(local.ip()),
-            protocol: protocol::TCP,
-            hops: 64,
-            transport: Transport::Tcp,
-            sport: client.port(),
-            dport: local.port(),
-            flags: TCP_SYN,
-            icmp_type: 0,
-            offset: 0,
-        };
-        let parsed = Parsed {
-            vlan: NO_VLAN,
-            stop: None,
-            packet,
-        };
+    fn decide_connection(&self, packet: Packet, now: u64) -> Decision {
+        let parsed = parsed(packet);
         let host = Moment { state: self, now };
         decide(self.lines.as_slice(), &host, [].as_slice(), &parsed)
+    }
+
+    /// What new connections of a source are limited to.
+    fn limited(&self, packet: &Packet, decision: Decision, now: u64) -> Decision {
+        let lines = self.lines.as_slice();
+        if !flood::is_asked(lines, &parsed(*packet), &decision) {
+            return decision;
+        }
+        flood::stage(lines, &self.floods.at(now), packet, decision)
     }
 
     /// May the slot send an event? Counted in any case, as the kernel does.
@@ -240,6 +238,31 @@ impl State {
         }
         self.totals.limited += 1;
         false
+    }
+}
+
+/// A connection as its SYN.
+fn connection(client: SocketAddr, local: SocketAddr) -> Packet {
+    Packet {
+        v6: client.is_ipv6(),
+        src: words(client.ip()),
+        dst: words(local.ip()),
+        protocol: protocol::TCP,
+        hops: 64,
+        transport: Transport::Tcp,
+        sport: client.port(),
+        dport: local.port(),
+        flags: TCP_SYN,
+        icmp_type: 0,
+        offset: 0,
+    }
+}
+
+const fn parsed(packet: Packet) -> Parsed {
+    Parsed {
+        vlan: NO_VLAN,
+        stop: None,
+        packet,
     }
 }
 
@@ -366,5 +389,38 @@ mod tests {
         );
         let rows: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
         assert_eq!(rows, 8);
+    }
+
+    #[test]
+    fn sources_are_held_to_their_rate_here_too() {
+        let text = TEXT.replace(
+            "enforcement",
+            "flood = \"f\"\nflood_profile = [{ name = \"f\", source_rate = 1, source_burst = 2 }]\nenforcement",
+        );
+        let plan = parse("test", &text, &Nobody).expect("it is sound").plan;
+        let now = Now::default();
+        let userspace =
+            Userspace::new(compile(&plan, &now, Slots::default(), 1).expect("it compiles"));
+        let mut told = Vec::new();
+        let mut allows = |client: &str, seconds: u64| {
+            let (client, local) = (address(client), address("192.0.2.1:25"));
+            let now = 1_000 + seconds * 1_000_000_000;
+            userspace.allows(client, local, now, |_| None, |event| told.push(event))
+        };
+        assert!(allows("10.1.2.3:1", 0) && allows("10.1.2.3:2", 0));
+        assert!(!allows("10.1.2.3:3", 0), "the third at once");
+        assert!(allows("10.1.2.4:1", 0), "another one");
+        assert!(
+            allows("10.1.2.3:4", 1) && !allows("10.1.2.3:5", 1),
+            "one in a second"
+        );
+        let event = &told[0];
+        assert_eq!((event.action, event.reason), ("drop", "flood"));
+        assert_eq!((&*event.policy, &*event.rule), ("flood(f)", "flood"));
+        let counters = userspace.counters();
+        assert_eq!(
+            (counters.accepted.packets, counters.dropped.packets),
+            (4, 2)
+        );
     }
 }

@@ -41,6 +41,8 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             reputation: None,
             default: crate::config::plan::Action::Accept,
             reject_rate: 1,
+            flood_profiles: vec![],
+            flood: None,
             log_default: false,
             event_rate: 1,
             event_burst: 1,

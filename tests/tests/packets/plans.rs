@@ -44,6 +44,8 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
             policies: Vec::new(),
             host_policy: None,
             reputation: None,
+            flood_profiles: Vec::new(),
+            flood: None,
             log_default: false,
             event_rate: 1_000_000,
             event_burst: 1_000_000,
@@ -87,6 +89,7 @@ pub(crate) fn server(plan: &mut Plan, name: &str, listen: &[&str], policy: Optio
         gateway: None,
         firewall_policy: policy,
         reputation: None,
+        flood: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 1,

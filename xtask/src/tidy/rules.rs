@@ -284,4 +284,5 @@ pub(crate) const UNSAFE: &[&str] = &[
     "smtp-lb/src/firewall/image_map.rs",
     "smtp-lb-ebpf/src/frame.rs",
     "smtp-lb-ebpf/src/kernel.rs",
+    "smtp-lb-ebpf/src/kernel/gate.rs",
 ];

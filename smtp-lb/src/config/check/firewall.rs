@@ -7,11 +7,11 @@ use super::names::{Names, Sections};
 use super::order::order;
 use super::region::Regions;
 use super::rule::Rules;
-use super::{Check, Checked, all, schedule};
+use super::{Check, Checked, all, flood, schedule};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
-    Action, Enforcement, FirewallMode, FirewallPlan, PolicyId, PolicyPlan, ProfileId, ReputationId,
-    RulePlan,
+    Action, Enforcement, FirewallMode, FirewallPlan, FloodId, PolicyId, PolicyPlan, ProfileId,
+    ReputationId, RulePlan,
 };
 use crate::config::{raw, value};
 
@@ -29,6 +29,8 @@ pub(super) fn compile(
     let pin_path = check.value_or(raw.pin_path.as_ref(), PIN_PATH.into(), value::text::path);
     let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
+    let flood_profiles = flood::profiles(check, &raw.flood_profile);
+    let flood = sections.flood_profiles.find_any(check, raw.flood.as_ref());
     let log_profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let default = default(check, raw);
     let schedules = all(raw.schedule.iter().map(|it| schedule::compile(check, it)));
@@ -56,6 +58,8 @@ pub(super) fn compile(
         policies,
         host_policy: host_policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
+        flood_profiles: flood_profiles?,
+        flood: flood?.map(FloodId),
         log_default: raw.log_default.unwrap_or(true),
         event_rate: raw.event_rate.as_deref().copied().unwrap_or(EVENT_RATE),
         event_burst: raw.event_burst.as_deref().copied().unwrap_or(EVENT_BURST),

@@ -20,6 +20,7 @@ pub(super) struct Sections {
     pub address_lists: Names,
     pub schedules: Names,
     pub reputation: Names,
+    pub flood_profiles: Names,
     pub destinations: Names,
     pub log_pools: Names,
     pub publishers: Names,
@@ -80,6 +81,11 @@ impl Sections {
                 raw.reputation.policy.iter().map(|it| &it.name),
             ),
             log_pools: Names::of(check, "log.pool", log.pool.iter().map(|it| &it.name)),
+            flood_profiles: Names::of(
+                check,
+                "firewall.flood_profile",
+                firewall.flood_profile.iter().map(|it| &it.name),
+            ),
             destinations: Names::of(
                 check,
                 "log.destination",

@@ -10,7 +10,7 @@ use super::pool::SMTP_PORT;
 use super::{Check, Checked, address_list, all, scenario, snat};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
-    AcceptProxyPlan, LimitsPlan, PolicyId, PoolId, ProfileId, ProxyVersion, ReputationId,
+    AcceptProxyPlan, FloodId, LimitsPlan, PolicyId, PoolId, ProfileId, ProxyVersion, ReputationId,
     VirtualServerPlan,
 };
 use crate::config::raw::{self, At};
@@ -64,6 +64,7 @@ fn one(
         .policies
         .find_any(check, raw.firewall_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
+    let flood = sections.flood_profiles.find_any(check, raw.flood.as_ref());
     let profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let limits = limits(check, &raw.limits);
     let accept_proxy = raw.accept_proxy.as_deref();
@@ -86,6 +87,7 @@ fn one(
         gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
+        flood: flood?.map(FloodId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,
     })

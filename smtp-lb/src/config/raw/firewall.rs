@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::flood::FloodProfile;
 use super::scalar::{At, NumberOrText};
 
 /// The packet filter.
@@ -31,6 +32,8 @@ pub(crate) struct Firewall {
     pub host_policy: Option<At<String>>,
     /// Name of the reputation policy of all packets.
     pub reputation: Option<At<String>>,
+    /// Name of the flood profile of all packets but those to virtual servers with one of their own.
+    pub flood: Option<At<String>>,
     /// Tell of packets decided by the default. Default: true.
     pub log_default: Option<bool>,
     /// Events of each rule in a second, unless the rule says otherwise. Default: 100.
@@ -54,6 +57,9 @@ pub(crate) struct Firewall {
     /// Named lists of networks.
     #[serde(default)]
     pub address_list: Vec<AddressList>,
+    /// Limits of new connections by source.
+    #[serde(default)]
+    pub flood_profile: Vec<FloodProfile>,
     /// Policies that virtual servers and the host name.
     #[serde(default)]
     pub policy: Vec<Policy>,

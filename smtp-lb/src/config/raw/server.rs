@@ -46,6 +46,8 @@ pub(crate) struct VirtualServer {
     pub firewall_policy: Option<At<String>>,
     /// Name of the reputation policy of this virtual server's clients, beside the firewall's.
     pub reputation: Option<At<String>>,
+    /// Name of the flood profile of this virtual server's clients. Default: the firewall's.
+    pub flood: Option<At<String>>,
     /// Name of the log profile of this virtual server's events.
     pub log_profile: Option<At<String>>,
     /// Bounds.

@@ -1,6 +1,7 @@
 //! Bad files and what is said of them: line, text underlined, message, help.
 
 mod firewall;
+mod flood;
 mod log;
 mod meaning;
 mod monitor;

@@ -42,6 +42,7 @@ fn defaults() {
             gateway: None,
             firewall_policy: None,
             reputation: None,
+            flood: None,
             log_profile: None,
             limits: LimitsPlan {
                 connections: 10_000,
@@ -102,12 +103,18 @@ fn defaults() {
             policies: vec![],
             host_policy: None,
             reputation: None,
+            flood_profiles: vec![],
+            flood: None,
             log_default: true,
             event_rate: 100,
             event_burst: 100,
             log_profile: None,
         }
     );
+}
+
+#[test]
+fn defaults_of_the_log() {
     let log = LogPlan {
         destinations: vec![],
         publishers: vec![],
@@ -115,7 +122,7 @@ fn defaults() {
         system_profile: None,
         bus_capacity: 65_536,
     };
-    assert_eq!(plan.log, log);
+    assert_eq!(read(SOUND).unwrap().plan.log, log);
 }
 
 #[test]

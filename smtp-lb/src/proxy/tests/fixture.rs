@@ -37,6 +37,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         gateway: None,
         firewall_policy: None,
         reputation: None,
+        flood: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 10_000,

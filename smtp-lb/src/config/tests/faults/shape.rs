@@ -13,7 +13,7 @@ fn unknown_keys() {
                 5,
                 "timout",
                 "unknown key `timout` in `virtual_server`",
-                "known here: `accept_proxy`, `client_tls`, `firewall_policy`, `gateway`, `limits`, `listen`, `log_profile`, `mode`, `name`, `pool`, …",
+                "known here: `accept_proxy`, `client_tls`, `firewall_policy`, `flood`, `gateway`, `limits`, `listen`, `log_profile`, `mode`, `name`, …",
             ),
             (
                 11,
