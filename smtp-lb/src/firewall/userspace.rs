@@ -406,6 +406,7 @@ mod tests {
             let (client, local) = (address(client), address("192.0.2.1:25"));
             let now = 1_000 + seconds * 1_000_000_000;
             userspace.allows(client, local, now, |_| None, |event| told.push(event))
+                == Verdict::Accept
         };
         assert!(allows("10.1.2.3:1", 0) && allows("10.1.2.3:2", 0));
         assert!(!allows("10.1.2.3:3", 0), "the third at once");

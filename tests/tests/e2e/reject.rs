@@ -38,10 +38,10 @@ fn text(files: &Files, family: Family) -> String {
 /// one that has an XDP program itself. Ours without an image lets all pass.
 fn site() -> (Site, Ebpf) {
     let site = Site::new().unwrap();
-    let object = smtp_lb::firewall::object().expect("`cargo xtask build`");
+    let object = smtp_lb::firewall::object().unwrap();
     let attached = site.outside.inside(|| {
         let mut ebpf = EbpfLoader::new().load(object)?;
-        let program: &mut Xdp = ebpf.program_mut(PROGRAM).expect("the program").try_into()?;
+        let program: &mut Xdp = ebpf.program_mut(PROGRAM).unwrap().try_into()?;
         program.load()?;
         program.attach("eth0", XdpMode::Driver)?;
         Ok(ebpf)

@@ -148,6 +148,7 @@ fn answer(bench: &mut Bench, frame: &[u8], said: &str) -> Vec<u8> {
 const UNWANTED: &str = "reject policy virtual-server:mail/edge/unwanted log";
 const NOT_ANSWERED: &str = "drop policy virtual-server:mail/edge/unwanted log";
 const DEFAULT: &str = "reject default host//default";
+const LATER: &str = "drop later-fragment built-in//later-fragment";
 const DEFAULT_DROPPED: &str = "drop default host//default";
 
 /// A frame without a tag, with one and with two.
@@ -226,7 +227,7 @@ fn what_is_not_tcp_is_prohibited_and_quoted_as_far_as_fits() {
         for length in [
             1, 2, 3, 4, 5, 500, 511, 512, 513, 519, 520, 521, 528, 529, 1191, 1192, 1193, 1400,
         ] {
-            let random = (0..length).map(|n: usize| (n * n * 31 % 251) as u8);
+            let random = (0..length).map(|n: usize| u8::try_from(n * n * 31 % 251).unwrap_or(0));
             frames.push(ip(them, us, 99, random.collect()));
         }
         for frame in frames.iter().flat_map(tagged) {
@@ -279,7 +280,6 @@ fn what_must_not_be_answered_is_dropped_by_the_same_rule() {
     ] {
         answer(&mut bench, &udp(from, to, 5, 53).bytes(), DEFAULT_DROPPED);
     }
-    const LATER: &str = "drop later-fragment built-in//later-fragment";
     for (us, them) in [(OTHER, CLIENT), (OTHER6, CLIENT6)] {
         answer(
             &mut bench,
