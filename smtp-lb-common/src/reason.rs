@@ -144,6 +144,7 @@ impl Reason {
             17 => Self::Policy,
             18 => Self::Default,
             19 => Self::Reputation,
+            20 => Self::Flood,
             _ => return None,
         })
     }

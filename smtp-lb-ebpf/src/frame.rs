@@ -126,7 +126,9 @@ impl XdpFrame<'_> {
         // SAFETY: the element is this CPU's own and has room for a word behind `QUOTE_V6` octets; the
         // context is valid for the whole run.
         unsafe {
-            room.add(length & !3).cast::<u32>().write_volatile(0);
+            room.add(length & !3)
+                .cast::<[u8; 4]>()
+                .write_volatile([0; 4]);
             if bpf_xdp_load_bytes(self.ctx.ctx, offset, room.cast(), octets) != 0 {
                 return None;
             }
