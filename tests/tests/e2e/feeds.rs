@@ -146,12 +146,9 @@ over_both! {
 
         // A daemon that finds no source goes by what was kept, though nothing is pinned.
         host.daemon.stop(LONG).unwrap();
-        site.host
-            .command(smtp_lb_tests::daemon::binary().unwrap())
-            .args(["--config", host.files.config().to_str().unwrap()])
-            .args(["firewall", "detach"])
-            .output()
-            .unwrap();
+        let pins = host.files.pins.path().to_str().unwrap();
+        host.cli().text(&["firewall", "detach", "--pin-path", pins]).unwrap();
+        assert!(!host.files.pins.path().exists(), "nothing is pinned");
         fs::remove_file(feed_file(&host.files, "bad")).unwrap();
         host.restart(&site);
         let kept = feed(&host, "bad");
@@ -228,12 +225,9 @@ over_both! {
 
         // By the file, as nothing stays pinned.
         host.daemon.stop(LONG).unwrap();
-        site.host
-            .command(smtp_lb_tests::daemon::binary().unwrap())
-            .args(["--config", host.files.config().to_str().unwrap()])
-            .args(["firewall", "detach"])
-            .output()
-            .unwrap();
+        let pins = host.files.pins.path().to_str().unwrap();
+        host.cli().text(&["firewall", "detach", "--pin-path", pins]).unwrap();
+        assert!(!host.files.pins.path().exists(), "nothing is pinned");
         host.restart(&site);
         assert!(!gets_in(&site, family));
         assert_eq!(show(&host, family).added[0].reason, "sent junk");
