@@ -173,15 +173,50 @@ fn verdict(
             Some(format!("{}/{name}", policy_label(deed.policy)))
         })
     };
-    let acts = |action, _| action != CategoryAction::Accept;
+    // As in the packet path: what drops comes before what rejects, feeds before added entries.
+    let acts = |mask| {
+        let of = |wanted, word| find(mask, &|action, _| action == wanted).map(|by| (word, by));
+        of(CategoryAction::Drop, "drop").or_else(|| of(CategoryAction::Reject, "reject"))
+    };
     let tells = |_, log| log;
     let added = if listed & ALLOW == 0 { added } else { 0 };
-    let acting = find(listed, &acts).or_else(|| find(added, &acts));
+    let (action, acting) = match acts(listed).or_else(|| acts(added)) {
+        Some((action, by)) => (action, Some(by)),
+        None => ("accept", None),
+    };
     ContextVerdict {
         context,
-        action: if acting.is_some() { "drop" } else { "accept" }.to_owned(),
+        action: action.to_owned(),
         by: acting
             .or_else(|| find(listed, &tells))
             .or_else(|| find(added, &tells)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{SystemResolver, parse};
+
+    #[test]
+    fn the_verdict_is_that_of_the_packet_path() {
+        let text = "[firewall]\nreputation = \"p\"\n[[reputation.policy]]\nname = \"p\"\nlog = false\n\
+            category = [{ name = \"told\", action = \"reject\" }, { name = \"cut\", action = \"drop\" }, \
+            { name = \"seen\", action = \"accept\" }]\n";
+        let plan = parse("test", text, &SystemResolver)
+            .expect("it is sound")
+            .plan;
+        let says = |listed, added| verdict(&plan, HOST.to_owned(), None, listed, added).action;
+        for (listed, added, action) in [
+            (0, 0, "accept"),
+            (0b001, 0, "reject"),
+            (0b011, 0, "drop"),
+            (0b001, 0b010, "reject"),
+            (0b100, 0b010, "drop"),
+            (0b100, 0, "accept"),
+            (ALLOW, 0b010, "accept"),
+        ] {
+            assert_eq!(says(listed, added), action, "{listed:b} {added:b}");
+        }
     }
 }
