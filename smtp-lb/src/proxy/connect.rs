@@ -94,13 +94,16 @@ impl Attempts {
                     ways.next_address();
                     continue;
                 }
-                Err(error) if snat::is_taken(&error) => continue,
+                Err(error) if snat::is_taken(&error) => {
+                    ways.elsewhere();
+                    continue;
+                }
                 Err(error) => return self.no_socket(place, &error),
             };
             let connected = introduced(place, socket.connect(address));
             match within(connected, timer.as_mut()).await {
                 Ok(stream) => return Some(Leg::from_port(stream, port)),
-                Err(error) if snat::is_taken(&error) => {}
+                Err(error) if snat::is_taken(&error) => ways.elsewhere(),
                 Err(error) => return self.failed(place, lease, &error),
             }
         }

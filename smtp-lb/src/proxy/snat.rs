@@ -14,6 +14,7 @@ use serde::Serialize;
 use socket2::SockRef;
 use tokio::net::TcpSocket;
 
+use crate::chance;
 use crate::config::plan::{Plan, Snat};
 use crate::event::Bus;
 use crate::event::model::{Kind, SystemEvent};
@@ -258,6 +259,21 @@ pub(super) enum Ways<'a> {
 }
 
 impl Ways<'_> {
+    /// Somebody else has the port: the next one is far from it.
+    pub(super) fn elsewhere(&mut self) {
+        if let Self::Pairs {
+            pairs,
+            turn,
+            passed,
+            ..
+        } = self
+            && let Some(at) = turn.wrapping_add(*passed).checked_rem(pairs.len())
+            && let Some(pair) = pairs.get(at)
+        {
+            pair.ports.leave(chance::draw());
+        }
+    }
+
     /// No port of this address will do: on to the next one.
     pub(super) fn next_address(&mut self) {
         if let Self::Pairs { passed, .. } = self {
@@ -421,6 +437,29 @@ mod tests {
         assert_eq!(Source::Client.ways(0, client, client).count(), 1);
         let member = "2001:db8::8".parse().unwrap();
         assert_eq!(Source::Client.ways(0, client, member).count(), 0);
+    }
+
+    /// A block of ports that others have, far longer than there are tries.
+    #[test]
+    fn who_meets_others_ports_goes_on_far_from_them() {
+        let registry = registry();
+        let source = source(&registry, &["192.0.2.1"], &["192.0.2.8:25"]);
+        let client = "198.51.100.1".parse().unwrap();
+        let others = 1024..20_000;
+        let mut held = Vec::new();
+        for session in 0..5_000 {
+            let mut ways = source.ways(0, client, client);
+            let port = loop {
+                let Some(Way::Port(port)) = ways.next() else {
+                    panic!("session {session} has no port");
+                };
+                if !others.contains(&port.port) {
+                    break port;
+                }
+                ways.elsewhere();
+            };
+            held.push(port);
+        }
     }
 
     /// 192.0.2.1 is nobody's, the loopback address is everybody's.

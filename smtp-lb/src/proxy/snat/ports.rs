@@ -66,6 +66,13 @@ impl Ports {
         None
     }
 
+    /// Searches from another place on: who has one port has those behind it, too, as another daemon does,
+    /// or connections of a former one that linger.
+    pub(super) fn leave(&self, place: u64) {
+        let place = usize::try_from(place % CAPACITY as u64).unwrap_or_default();
+        self.next.store(place, Ordering::Relaxed);
+    }
+
     /// Gives back a port that was taken.
     pub(super) fn give(&self, port: u16) {
         let offset = usize::from(port.saturating_sub(FIRST));
