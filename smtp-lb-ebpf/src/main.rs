@@ -43,7 +43,7 @@ fn smtp_lb(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn filter(ctx: &XdpContext) -> u32 {
     read(ctx.ctx);
-    judge(ctx.ctx);
+    let begins = judge(ctx.ctx) != 0;
     let Some(decision) = kernel::decision() else {
         return XDP_PASS;
     };
@@ -53,7 +53,7 @@ fn filter(ctx: &XdpContext) -> u32 {
     }
     // Who asks what is decided takes nothing of what sources may begin: this comes after.
     let verdict = match decision.verdict {
-        Verdict::Accept if limit(ctx.ctx) != 0 => Verdict::Drop,
+        Verdict::Accept if begins && limit(ctx.ctx) != 0 => Verdict::Drop,
         Verdict::Reject if !kernel::may_answer() => {
             kernel::decide(&decision.dropped());
             Verdict::Drop
@@ -77,21 +77,24 @@ fn read(ctx: *mut xdp_md) -> u32 {
     0
 }
 
-/// Decides what was parsed.
+/// Decides what was parsed, and says whether it begins a connection that may be one too many: most packets
+/// do not, and are spared the question.
 #[inline(never)]
 fn judge(ctx: *mut xdp_md) -> u32 {
     let ctx = XdpContext::new(ctx);
     let Some(parsed) = kernel::settled() else {
         return 0;
     };
-    kernel::decide(&match kernel::image() {
-        Some(image) => decide(&image, &Kernel::new(&ctx), &XdpFrame::new(&ctx), &parsed),
-        None => NOT_LOADED,
-    });
-    0
+    let Some(image) = kernel::image() else {
+        kernel::decide(&NOT_LOADED);
+        return 0;
+    };
+    let decision = decide(&image, &Kernel::new(&ctx), &XdpFrame::new(&ctx), &parsed);
+    kernel::decide(&decision);
+    u32::from(flood::is_asked(&image, &parsed, &decision))
 }
 
-/// Whether an accepted packet begins more connections than its source may; then it is decided anew.
+/// Whether a SYN is one more than its source may send; then it is decided anew.
 #[inline(never)]
 fn limit(ctx: *mut xdp_md) -> u32 {
     let ctx = XdpContext::new(ctx);
@@ -100,9 +103,6 @@ fn limit(ctx: *mut xdp_md) -> u32 {
     else {
         return 0;
     };
-    if !flood::is_asked(&image, &parsed, &decision) {
-        return 0;
-    }
     let limited = flood::stage(&image, &Kernel::new(&ctx), &parsed.packet, decision);
     if matches!(limited.verdict, Verdict::Accept) {
         return 0;
