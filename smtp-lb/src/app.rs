@@ -3,7 +3,6 @@
 mod administration;
 pub(crate) mod apply;
 mod capture;
-mod cause;
 mod control;
 mod error;
 mod feedback;
@@ -42,9 +41,9 @@ use crate::shutdown::{Asked, Signals, shutdown};
 use crate::state::Folder;
 use crate::tls::{Profiles, Watch};
 
+pub(crate) use crate::cause::cause;
 use administration::Orders;
 pub(crate) use apply::Applied;
-pub(crate) use cause::cause;
 use control::Shared;
 pub use error::AppError;
 pub(crate) use members::targets;

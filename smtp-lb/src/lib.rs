@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod app;
+mod cause;
 mod chance;
 pub mod cli;
 mod clock;

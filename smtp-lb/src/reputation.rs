@@ -24,23 +24,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
-
 pub use added::AddError;
 pub use names::Names;
 pub use ranges::{Ranges, Tagged};
 pub use service::{Service, ServiceError};
-
-/// An error with all its causes, on one line.
-fn cause(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let cause = error.to_string();
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        next = error.source();
-    }
-    text
-}

@@ -204,7 +204,7 @@ impl Feed {
 }
 
 fn told(error: &LookError) -> String {
-    crate::reputation::cause(error)
+    crate::cause::cause(error)
 }
 
 async fn follow(
@@ -248,7 +248,7 @@ async fn follow(
                 let (inner, name, wake) = (Arc::clone(&inner), name.clone(), Arc::clone(&wake));
                 match tokio::task::spawn_blocking(move || inner.take(&name, &wake, *new)).await {
                     Ok(Ok(())) => Ok(true),
-                    Ok(Err(error)) => Err(crate::reputation::cause(&error)),
+                    Ok(Err(error)) => Err(crate::cause::cause(&error)),
                     Err(error) => Err(error.to_string()),
                 }
             }
