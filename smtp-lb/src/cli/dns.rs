@@ -122,3 +122,16 @@ fn text(asked: &[Asked]) -> String {
     });
     table(&["SERVER", "RESULT", "#MS", "ANSWER"], rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `dns` knows no configuration, so each has defaults: they must be the same ones.
+    #[test]
+    fn who_says_nothing_asks_as_who_names_no_file() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let said = settings(file.path()).expect("it is sound");
+        assert_eq!(said, QuestionSettings::default());
+    }
+}
