@@ -525,11 +525,21 @@ impl Spool {
         }
     }
 
+    /// What of it is lost already, as records that were too old when they were read before, is counted
+    /// no second time.
     fn lose(&mut self, start: u64, end: u64, cause: fn(&mut Causes) -> &mut u64) {
-        if start < end {
-            *cause(&mut self.mark.ledger.lost) += end - start;
-            self.hole(start, end);
+        let mut at = start;
+        while at < end {
+            if let Some(past) = self.hole_at(at) {
+                at = past;
+                continue;
+            }
+            let next = self.holes.partition_point(|hole| hole.0 <= at);
+            let until = self.holes.get(next).map_or(end, |hole| hole.0.min(end));
+            *cause(&mut self.mark.ledger.lost) += until - at;
+            self.hole(at, until);
             self.behind = true;
+            at = until;
         }
     }
 

@@ -242,6 +242,29 @@ fn what_is_too_old_is_given_up_waiting_or_read() {
     assert_eq!(spool.ledger().lost.aged, 249);
 }
 
+/// Read and found too old, to be read again, and given up with its whole segment.
+#[test]
+fn what_is_lost_is_lost_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let aged = Bounds {
+        size: 40_000,
+        age: Some(Duration::from_nanos(100)),
+        overflow: Overflow::Newest,
+    };
+    let mut spool = open(folder.path(), aged);
+    append(&mut spool, 1..31);
+    assert_eq!(read(&mut spool, 5, 120), [20, 21, 22, 23, 24]);
+    assert_eq!(spool.ledger().lost.aged, 19);
+    spool.rewind();
+    spool.expire(1000).unwrap();
+    assert_eq!(spool.ledger().lost.aged, 30);
+    check(&spool);
+    assert_eq!(read(&mut spool, 100, 1000), [0; 0]);
+    spool.done(spool.at()).unwrap();
+    check(&spool);
+    assert_eq!((spool.ledger().sent, spool.ledger().queued), (0, 0));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append(u64),
