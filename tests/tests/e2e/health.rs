@@ -1,18 +1,29 @@
 //! Members that go and come back.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 use smtp_lb::admin::api::{MonitorResumed, PoolEvents};
+use smtp_lb_tests::faulty_member::{Conduct, FaultyMember, Step};
 use smtp_lb_tests::postfix::Postfix;
 use smtp_lb_tests::site::{Family, Site};
 use smtp_lb_tests::smtp_client::Message;
 use smtp_lb_tests::smtp_server::Behaviour;
 use smtp_lb_tests::wait::{LONG, until};
 
-use crate::host::{Files, Host, session, sink, sinks, with};
+use crate::host::{Files, Host, send, session, sink, sinks, with};
 use crate::over_both;
+
+/// The monitor's probes replaced by what sessions meet.
+fn inband(text: &str) -> String {
+    with(
+        text,
+        "type = \"smtp\"\ninterval = \"200ms\"\ntimeout = \"1s\"\ndomain = \"lb.inside.example\"",
+        "type = \"inband\"\nfailures = 2\nretry = \"1s\"\nretry_max = \"2s\"",
+    )
+}
 
 over_both! {
     fn a_killed_member_is_marked_down_and_its_traffic_moves(family: Family) {
@@ -133,16 +144,40 @@ over_both! {
         }
     }
 
+    /// The gateway reads greetings: a server that sends clients away is as good as none.
+    fn a_421_in_place_of_a_greeting_takes_a_member_down_for_a_while(family: Family) {
+        let site = Site::new().unwrap();
+        let mx1 = FaultyMember::start(&site.mx1, &[SocketAddr::new(family.mx1(), 25)]).unwrap();
+        mx1.conduct(Conduct::Say {
+            at: Step::Greeting,
+            reply: b"421 4.3.2 try later\r\n".to_vec(),
+            close: true,
+        });
+        let mx2 = sink(&site.mx2, "mx2", family.mx2());
+        let files = Files::new();
+        let text = with(&inband(&files.text(family)), "pool = \"mx\"\n", "pool = \"mx\"\ngateway = {}\n");
+        let host = Host::start_with(&site, files, &text);
+        let mut sent = 0;
+        let down = until("down by greetings", LONG, || {
+            send(&site, family, &format!("sent-{sent}"));
+            sent += 1;
+            Ok(Some(host.member("mx1")).filter(|member| member.state == "down"))
+        })
+        .unwrap();
+        assert!(down.reason.starts_with("2 sessions failed within 30 s"), "{}", down.reason);
+        assert!(down.refused_greetings >= 2);
+        assert_eq!((down.connect_failures, down.faults), (0, 0));
+        assert_eq!(mx2.messages(), sent, "each by the other one");
+        mx1.conduct(Conduct::Good);
+        host.await_member("mx1", "up");
+    }
+
     /// No probe: what clients meet takes the member down, for longer each time.
     fn clients_sessions_take_a_member_down_for_a_while(family: Family) {
         let site = Site::new().unwrap();
         let [mut mx1, mx2] = sinks(&site, family);
         let files = Files::new();
-        let text = with(
-            &files.text(family),
-            "type = \"smtp\"\ninterval = \"200ms\"\ntimeout = \"1s\"\ndomain = \"lb.inside.example\"",
-            "type = \"inband\"\nfailures = 2\nretry = \"1s\"\nretry_max = \"2s\"",
-        );
+        let text = inband(&files.text(family));
         let host = Host::start_with(&site, files, &text);
         host.await_member("mx1", "up");
         mx1.stop();
