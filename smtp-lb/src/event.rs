@@ -16,10 +16,12 @@ mod destination;
 mod filter;
 mod follow;
 pub mod format;
+mod label;
 mod limits;
 mod losses;
 pub mod model;
 mod outgoing;
+mod packet;
 mod pipeline;
 mod publisher;
 mod queue;
@@ -33,6 +35,8 @@ mod status;
 mod timing;
 
 pub use bus::Bus;
+#[cfg(test)]
+pub(crate) use bus::Receiver;
 pub use filter::{Filter, FilterError};
 pub use follow::Follower;
 pub use pipeline::{Pipeline, Prepared};

@@ -26,7 +26,8 @@ use crate::config::plan::{DestinationKind, DestinationPlan, Transport};
 
 use super::EventError;
 use super::format::encoder::Encoder;
-use super::model::Event;
+use super::label::Labels;
+use super::packet::Item;
 use super::queue::Queue;
 use super::rate::Rate;
 use super::spool::Bounds;
@@ -62,6 +63,8 @@ struct Desk {
     condition: Condition,
     /// Of its queue on disk.
     gauge: Option<Gauge>,
+    /// The names of packets.
+    labels: Arc<Labels>,
 }
 
 /// A destination that has all it needs and does not run yet.
@@ -151,13 +154,14 @@ impl Ready {
         })
     }
 
-    /// Runs it on the current tokio runtime.
-    pub(super) fn start(self) -> Arc<Destination> {
+    /// Runs it on the current tokio runtime. Packets will have their names of `labels`.
+    pub(super) fn start(self, labels: &Arc<Labels>) -> Arc<Destination> {
         let desk = Arc::new(Desk {
             name: self.plan.name.clone(),
             queue: Queue::new(self.plan.queue, self.plan.overflow),
             condition: Condition::default(),
             gauge: self.plan.disk.as_ref().map(|disk| Gauge::new(disk.size)),
+            labels: Arc::clone(labels),
         });
         let place = self.plan.disk.as_ref().map(|disk| disk::Place {
             folder: disk.folder.clone(),
@@ -209,7 +213,7 @@ impl Destination {
     }
 
     /// Queues records in order, and empties `records`.
-    pub(super) fn offer(&self, records: &mut Vec<Arc<Event>>) {
+    pub(super) fn offer(&self, records: &mut Vec<Item>) {
         self.desk.queue.offer(records);
     }
 

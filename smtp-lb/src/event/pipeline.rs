@@ -16,8 +16,10 @@ use super::EventError;
 use super::bus::Bus;
 use super::destination::{Destination, Ready};
 use super::follow::{BEHIND, Follower};
+use super::label::Labels;
 use super::losses;
 use super::model::{Event, Kind, SystemEvent};
+use super::packet::{Item, Packets};
 use super::publisher::{Counters, Publisher, Table};
 use super::routes::Routes;
 use super::status::{FollowerStatus, LogStatus, TestReport};
@@ -76,8 +78,8 @@ impl Pipeline {
     ) -> Result<(Self, Bus), EventError> {
         let shared = Arc::new(ArcSwap::new(Arc::clone(profiles)));
         let prepared = prepare(log, routes, &[], timing, (profiles, &shared))?;
-        let table = prepared.into_table();
         let (bus, receiver) = Bus::channel(log.bus_capacity);
+        let table = prepared.into_table(bus.labels());
         let (tables, watched) = watch::channel(Arc::new(table));
         let (followers, _) = broadcast::channel(BEHIND);
         let counters = Arc::<Counters>::default();
@@ -95,6 +97,7 @@ impl Pipeline {
         };
         tokio::spawn(losses::watch(bus.clone(), watched.clone(), stop.clone()));
         let publisher = Publisher {
+            packets: Packets::new(Arc::clone(bus.labels())),
             bus: receiver,
             tables: watched,
             followers,
@@ -131,7 +134,7 @@ impl Pipeline {
         }
         // Before what is new starts to shake hands.
         self.profiles.store(Arc::clone(&prepared.profiles));
-        let table = Arc::new(prepared.into_table());
+        let table = Arc::new(prepared.into_table(self.bus.labels()));
         for destination in &table.destinations {
             destination.nudge();
         }
@@ -194,7 +197,7 @@ impl Pipeline {
             if next > 0 {
                 let events = (given + 1..=given + next).map(|number| {
                     let detail = format!("test record {number} of {count}");
-                    Arc::new(Event::now(Kind::System(SystemEvent {
+                    Item::from(Event::now(Kind::System(SystemEvent {
                         what: "log_test",
                         detail,
                     })))
@@ -262,10 +265,10 @@ fn prepare(
 }
 
 impl Prepared {
-    fn into_table(self) -> Table {
+    fn into_table(self, labels: &Arc<Labels>) -> Table {
         let destinations = self.destinations.into_iter().map(|next| match next {
             Next::Kept(destination) => destination,
-            Next::New(ready) => ready.start(),
+            Next::New(ready) => ready.start(labels),
         });
         Table::new(&self.log, self.routes, destinations.collect())
     }

@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::plan::{LogPlan, Sessions};
 
+use super::bus::Receiver;
 use super::destination::Destination;
 use super::limits::{Bounds, Class, Limiter, PERIOD};
 use super::model::{Event, Kind, SystemEvent};
+use super::packet::{Item, Packets};
 use super::routes::Routes;
 use super::status::PublisherStatus;
 
 /// Events taken off the bus at once.
 const BATCH: usize = 256;
+/// Choices that are kept: a power of two.
+const CHOICES: usize = 1024;
 /// Time between two looks at what was left out.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -41,10 +45,10 @@ struct Profile {
 }
 
 /// What becomes of an event.
-#[derive(Debug, PartialEq, Eq)]
-enum Choice<'a> {
-    /// Offered to these of the table's destinations, unless the profile's bounds are passed.
-    Publish(usize, Class, &'a [usize]),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// Offered to the destinations of this one of the table's profiles, unless its bounds are passed.
+    Publish(usize, Class),
     /// Its profile does not ask for it.
     Filtered,
     /// It has no profile.
@@ -83,7 +87,7 @@ impl Table {
         }
     }
 
-    fn choose(&self, event: &Event) -> Choice<'_> {
+    fn choose(&self, event: &Event) -> Choice {
         let id = self.routes.profile(event);
         let Some((id, profile)) = id.and_then(|id| Some((id.0, self.profiles.get(id.0)?))) else {
             return Choice::Unrouted;
@@ -107,7 +111,7 @@ impl Table {
             }
         };
         if asked {
-            Choice::Publish(id, class, &profile.destinations)
+            Choice::Publish(id, class)
         } else {
             Choice::Filtered
         }
@@ -127,13 +131,13 @@ impl Table {
             let Some(left_out) = limiter.left_out(now) else {
                 continue;
             };
-            let event = Arc::new(Event::now(Kind::System(SystemEvent {
+            let event = Item::from(Event::now(Kind::System(SystemEvent {
                 what: "suppressed",
                 detail: format!("log profile {}: {left_out}", profile.name),
             })));
             for &destination in &profile.destinations {
                 if let Some(destination) = self.destinations.get(destination) {
-                    destination.offer(&mut vec![Arc::clone(&event)]);
+                    destination.offer(&mut vec![event.clone()]);
                 }
             }
         }
@@ -141,12 +145,55 @@ impl Table {
 }
 
 /// What tells the ends of a session to belong together.
-fn key(event: &Event) -> Option<u64> {
+fn key(item: &Item) -> Option<u64> {
+    let Item::Other(event) = item else {
+        return None;
+    };
     match &event.kind {
         Kind::Session(session) => u64::from_str_radix(&session.session, 16).ok(),
         _ => None,
     }
 }
+
+/// Choices made before. That of a packet hangs on its label, verdict and reason alone.
+#[derive(Debug, Default)]
+struct Choices(Vec<Option<(ChoiceKey, Choice)>>);
+
+/// Label, verdict and reason of a packet.
+type ChoiceKey = (u32, u8, u8);
+
+impl Choices {
+    fn choose(&mut self, table: &Table, packets: &mut Packets, item: &Item) -> Choice {
+        let Item::Packet(packet) = item else {
+            return table.choose(packets.event(item));
+        };
+        let raw = &packet.raw;
+        let key = (packet.label, raw.verdict, raw.reason);
+        if self.0.is_empty() {
+            self.0.resize(CHOICES, None);
+        }
+        let mixed = packet.label.wrapping_mul(4) ^ u32::from(raw.verdict ^ raw.reason);
+        let place = usize::try_from(mixed).unwrap_or_default() % CHOICES;
+        match self.0.get(place) {
+            Some(Some((known, choice))) if *known == key => *choice,
+            _ => {
+                let choice = table.choose(packets.event(item));
+                if let Some(kept) = self.0.get_mut(place) {
+                    *kept = Some((key, choice));
+                }
+                choice
+            }
+        }
+    }
+
+    /// The table is another.
+    fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// By what a batch is published: profiles, choices, their state, the time.
+type Rules<'a> = (&'a Table, &'a mut Choices, &'a mut [Limiter], Duration);
 
 /// Counters that outlive a reload.
 #[derive(Debug, Default)]
@@ -170,7 +217,8 @@ impl Counters {
 
 /// The publisher's task.
 pub(super) struct Publisher {
-    pub(super) bus: mpsc::Receiver<Event>,
+    pub(super) bus: Receiver,
+    pub(super) packets: Packets,
     pub(super) tables: watch::Receiver<Arc<Table>>,
     pub(super) followers: broadcast::Sender<Arc<Event>>,
     pub(super) counters: Arc<Counters>,
@@ -181,7 +229,8 @@ impl Publisher {
     /// Runs until `stop`, then hands on what the bus still holds and ends.
     pub(super) async fn run(mut self) {
         let mut events = Vec::with_capacity(BATCH);
-        let mut staged: Vec<Vec<Arc<Event>>> = Vec::new();
+        let mut staged: Vec<Vec<Item>> = Vec::new();
+        let mut choices = Choices::default();
         let mut table = self.tables.borrow().clone();
         let mut limiters = table.limiters();
         let began = Instant::now();
@@ -195,7 +244,7 @@ impl Publisher {
                     continue;
                 }
                 _ = ticks.tick() => None,
-                taken = self.bus.recv_many(&mut events, BATCH) => Some(taken),
+                taken = self.bus.take(&mut events, BATCH) => Some(taken),
             };
             if taken == Some(0) {
                 // Whatever was left out until now.
@@ -206,6 +255,7 @@ impl Publisher {
             if !Arc::ptr_eq(&newest, &table) {
                 table.tell_left_out(&mut limiters, began.elapsed() + PERIOD);
                 limiters = newest.limiters();
+                choices.forget();
                 table = newest;
             }
             let now = began.elapsed();
@@ -213,46 +263,50 @@ impl Publisher {
                 table.tell_left_out(&mut limiters, now);
                 continue;
             }
-            self.publish(&table, (&mut limiters, now), &mut events, &mut staged);
+            let rules = (&*table, &mut choices, &mut *limiters, now);
+            self.publish(rules, &mut events, &mut staged);
         }
     }
 
     /// Hands on a batch, taking each destination's lock once.
     fn publish(
-        &self,
-        table: &Table,
-        (limiters, now): (&mut [Limiter], Duration),
-        events: &mut Vec<Event>,
-        staged: &mut Vec<Vec<Arc<Event>>>,
+        &mut self,
+        (table, choices, limiters, now): Rules<'_>,
+        events: &mut Vec<Item>,
+        staged: &mut Vec<Vec<Item>>,
     ) {
         staged.resize_with(table.destinations.len(), Vec::new);
         let (mut published, mut filtered, mut suppressed, mut unrouted) = (0, 0, 0, 0);
         let followed = self.followers.receiver_count() > 0;
-        for event in events.drain(..) {
-            let event = Arc::new(event);
-            match table.choose(&event) {
-                Choice::Publish(profile, class, destinations) => {
+        for item in events.drain(..) {
+            if followed {
+                // An error says that the last follower has just left.
+                let _ = self.followers.send(self.packets.shared(&item));
+            }
+            match choices.choose(table, &mut self.packets, &item) {
+                Choice::Publish(profile, class) => {
                     let limiter = limiters.get_mut(profile);
-                    if limiter.is_some_and(|it| !it.admits(class, key(&event), now)) {
+                    if limiter.is_some_and(|it| !it.admits(class, key(&item), now)) {
                         suppressed += 1;
-                        if followed {
-                            let _ = self.followers.send(event);
-                        }
                         continue;
                     }
                     published += 1;
-                    for &destination in destinations {
+                    let profile = table.profiles.get(profile);
+                    let destinations = profile.map(|profile| &*profile.destinations);
+                    let (last, others) = destinations
+                        .and_then(<[usize]>::split_last)
+                        .map_or((None, &[][..]), |(last, others)| (Some(*last), others));
+                    for &destination in others {
                         if let Some(records) = staged.get_mut(destination) {
-                            records.push(Arc::clone(&event));
+                            records.push(item.clone());
                         }
+                    }
+                    if let Some(records) = last.and_then(|last| staged.get_mut(last)) {
+                        records.push(item);
                     }
                 }
                 Choice::Filtered => filtered += 1,
                 Choice::Unrouted => unrouted += 1,
-            }
-            if followed {
-                // An error says that the last follower has just left.
-                let _ = self.followers.send(event);
             }
         }
         for (destination, records) in table.destinations.iter().zip(staged) {

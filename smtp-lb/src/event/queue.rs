@@ -2,12 +2,12 @@
 //! at every instant: `offered = sent + lost + queued`.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::model::Event;
+use super::packet::Item;
 use super::status::Lost;
 use crate::config::plan::Overflow;
 
@@ -36,7 +36,7 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Numbered {
     pub(super) number: u64,
-    pub(super) event: Arc<Event>,
+    pub(super) item: Item,
 }
 
 /// The counters at one instant.
@@ -82,7 +82,7 @@ impl Queue {
     }
 
     /// Adds the records in order; where there is no room the oldest that wait or the newest are lost.
-    pub(super) fn offer(&self, records: &mut Vec<Arc<Event>>) {
+    pub(super) fn offer(&self, records: &mut Vec<Item>) {
         if records.is_empty() {
             return;
         }
@@ -92,7 +92,7 @@ impl Queue {
         let lost = (held + offered).saturating_sub(self.capacity);
         let first = inner.offered + 1;
         let numbered = (first..).zip(records.drain(..));
-        let numbered = numbered.map(|(number, event)| Numbered { number, event });
+        let numbered = numbered.map(|(number, item)| Numbered { number, item });
         match self.overflow {
             Overflow::Newest => {
                 let room = offered.saturating_sub(lost);
@@ -191,7 +191,7 @@ impl Queue {
         self.lock()
             .waiting
             .front()
-            .map(|record| record.event.time_ns)
+            .map(|record| record.item.time_ns())
     }
 
     pub(super) fn ledger(&self) -> Ledger {
@@ -219,9 +219,9 @@ mod tests {
     use crate::event::format::samples;
     use proptest::prelude::*;
 
-    fn records(number: usize) -> Vec<Arc<Event>> {
+    fn records(number: usize) -> Vec<Item> {
         (0..number)
-            .map(|n| Arc::new(samples::system("started", &n.to_string())))
+            .map(|n| samples::system("started", &n.to_string()).into())
             .collect()
     }
 
@@ -232,7 +232,7 @@ mod tests {
         queue.offer(&mut offered.clone());
         let mut batch = Vec::new();
         assert_eq!(queue.try_take(&mut batch, 3), Some(Taken::Records));
-        let taken: Vec<_> = batch.iter().map(|it| Arc::clone(&it.event)).collect();
+        let taken: Vec<_> = batch.iter().map(|it| it.item.clone()).collect();
         assert_eq!(taken, offered[..3]);
         queue.offer(&mut records(1));
         assert_eq!(queue.ledger().lost.overflow, 3, "room is still held");

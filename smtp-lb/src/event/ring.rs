@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,18 +15,21 @@ use aya::maps::{MapData, RingBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
 use smtp_lb_common::event::RawEvent;
-use smtp_lb_common::packet::NO_VLAN;
-use smtp_lb_common::reason::{Reason, Verdict};
 use zerocopy::FromBytes as _;
 
 use super::Bus;
-use super::model::{Event, FirewallEvent, Kind};
+use super::label::{Label, Labels};
+use super::packet::{Item, Packet, event};
 use crate::clock::boot_ns;
 
 /// Time between two looks at quiet rings: the age of an event at the most.
 const POLL: Duration = Duration::from_millis(10);
 /// Events taken from one ring before the next has its turn.
 const BATCH: usize = 4096;
+/// Events handed to the bus at once.
+const CHUNK: usize = 256;
+/// Labels that are known without looking: a power of two.
+const CACHED: usize = 1024;
 /// Names of interfaces and slots that are kept; past it they are looked up each time.
 const NAMES: usize = 65_536;
 
@@ -68,8 +70,9 @@ impl Reader {
         } else {
             let mut worker = Worker {
                 rings,
-                names: Names::new(name, set)?,
+                names: Names::new(name, set, Arc::clone(bus.labels()))?,
                 bus,
+                chunk: Vec::with_capacity(CHUNK),
                 stop: Arc::clone(&stop),
             };
             let thread = std::thread::Builder::new().name("rings".into());
@@ -102,6 +105,7 @@ struct Worker {
     rings: Vec<RingBuf<MapData>>,
     names: Names,
     bus: Bus,
+    chunk: Vec<Item>,
     stop: Arc<AtomicBool>,
 }
 
@@ -114,18 +118,19 @@ impl Worker {
             let boot = boot_ns();
             for ring in &mut self.rings {
                 let mut taken = 0;
-                let names = &mut self.names;
-                let events = std::iter::from_fn(|| {
-                    if taken == BATCH {
-                        return None;
-                    }
-                    let item = ring.next()?;
+                while taken < BATCH {
+                    let Some(record) = ring.next() else { break };
                     taken += 1;
-                    Some(RawEvent::read_from_bytes(&item).ok())
-                });
-                let events = events.flatten();
-                self.bus
-                    .emit_batch(events.map(|raw| names.event(&raw, boot)));
+                    let Ok(raw) = RawEvent::read_from_bytes(&record) else {
+                        continue;
+                    };
+                    drop(record);
+                    self.chunk.push(self.names.item(raw, boot));
+                    if self.chunk.len() == CHUNK {
+                        self.bus.emit_items(&mut self.chunk);
+                    }
+                }
+                self.bus.emit_items(&mut self.chunk);
                 full |= taken == BATCH;
             }
             if last {
@@ -163,38 +168,94 @@ struct Names {
     set: NameSet,
     slots: HashMap<u32, SlotName>,
     interfaces: HashMap<u32, Arc<str>>,
+    labels: Arc<Labels>,
+    cached: Vec<Option<Known>>,
     socket: rustix::fd::OwnedFd,
 }
 
+/// What names depend on: slot, interface, reputation set.
+type Key = (u32, u32, u32);
+
+/// A label that was found before.
+struct Known {
+    key: Key,
+    feeds: Option<Arc<str>>,
+    label: u32,
+}
+
 impl Names {
-    fn new(slot: NameSlot, set: NameSet) -> io::Result<Self> {
+    fn new(slot: NameSlot, set: NameSet, labels: Arc<Labels>) -> io::Result<Self> {
+        let mut cached = Vec::new();
+        cached.resize_with(CACHED, || None);
         Ok(Self {
             slot,
             set,
             slots: HashMap::new(),
             interfaces: HashMap::new(),
+            labels,
+            cached,
             // Any socket: the names asked for are those of its namespace.
             socket: socket(AddressFamily::INET, SocketType::DGRAM, None)?,
         })
     }
 
-    fn slot(&mut self, slot: u32) -> SlotName {
+    /// A record as it goes to the bus, with the time of the wall clock.
+    fn item(&mut self, mut raw: RawEvent, boot: u64) -> Item {
+        raw.time = boot.saturating_add(raw.time);
+        let key = (raw.slot, raw.interface, raw.set);
+        let feeds = self.feeds(raw.set);
+        let place = place(key);
+        if let Some(Some(known)) = self.cached.get(place)
+            && known.key == key
+            && known.feeds == feeds
+        {
+            let label = known.label;
+            return Item::Packet(Packet { raw, label });
+        }
+        let (
+            named,
+            SlotName {
+                virtual_server,
+                policy,
+                rule,
+            },
+        ) = self.slot(raw.slot);
+        let names = Label {
+            interface: self.interface(raw.interface),
+            virtual_server,
+            policy,
+            rule,
+            feeds,
+        };
+        let Some(label) = self.labels.number(&names) else {
+            return event(&raw, &names).into();
+        };
+        if named && let Some(cached) = self.cached.get_mut(place) {
+            let feeds = names.feeds;
+            *cached = Some(Known { key, feeds, label });
+        }
+        Item::Packet(Packet { raw, label })
+    }
+
+    /// The names of a slot, and whether it has any yet.
+    fn slot(&mut self, slot: u32) -> (bool, SlotName) {
         if let Some(name) = self.slots.get(&slot) {
-            return name.clone();
+            return (true, name.clone());
         }
         let Some(name) = (self.slot)(slot) else {
             // Of a plan that is just coming into force: not kept, the name will be known.
             let empty: Arc<str> = Arc::from("");
-            return SlotName {
+            let nameless = SlotName {
                 virtual_server: Arc::clone(&empty),
                 policy: empty,
                 rule: format!("slot {slot}").into(),
             };
+            return (false, nameless);
         };
         if self.slots.len() < NAMES {
             self.slots.insert(slot, name.clone());
         }
-        name
+        (true, name)
     }
 
     /// Not kept: a set's number may be another's after a while.
@@ -214,42 +275,20 @@ impl Names {
         }
         name
     }
-
-    fn event(&mut self, raw: &RawEvent, boot: u64) -> Event {
-        let SlotName {
-            virtual_server,
-            policy,
-            rule,
-        } = self.slot(raw.slot);
-        Event {
-            time_ns: boot.saturating_add(raw.time),
-            kind: Kind::Firewall(FirewallEvent {
-                action: Verdict::from_u8(raw.verdict).map_or("unknown", Verdict::name),
-                reason: Reason::from_u8(raw.reason).map_or("unknown", Reason::name),
-                interface: self.interface(raw.interface),
-                vlan: (raw.vlan != NO_VLAN).then_some(raw.vlan),
-                virtual_server,
-                policy,
-                rule,
-                protocol: raw.protocol,
-                src_ip: address(raw.src),
-                src_port: raw.src_port,
-                dest_ip: address(raw.dst),
-                dest_port: raw.dst_port,
-                tcp_flags: raw.tcp_flags,
-                length: raw.length,
-                feeds: self.feeds(raw.set),
-            }),
-        }
-    }
 }
 
-fn address(octets: [u8; 16]) -> IpAddr {
-    Ipv6Addr::from(octets).to_canonical()
+/// Where a label is kept. Slots are numbered in a row, so neighbours do not meet.
+fn place((slot, interface, set): Key) -> usize {
+    let mixed = slot
+        .wrapping_add(interface.wrapping_mul(0x9e37_79b1))
+        .wrapping_add(set.wrapping_mul(0x85eb_ca77));
+    usize::try_from(mixed).unwrap_or_default() % CACHED
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Kind;
+    use super::super::packet::Packets;
     use super::*;
     use zerocopy::IntoBytes as _;
 
@@ -264,22 +303,14 @@ mod tests {
         (raw.verdict, raw.reason, raw.vlan) = (1, 17, 12);
         (raw.interface, raw.dst_port, raw.length) = (u32::MAX, 25, 60);
         assert_eq!(raw.as_bytes().len(), 72);
-        let mut names = Names::new(
-            Box::new(|slot| {
-                assert_eq!(slot, 70);
-                Some(SlotName {
-                    virtual_server: "mail".into(),
-                    policy: "edge".into(),
-                    rule: "blocked".into(),
-                })
-            }),
-            Box::new(|set| Some(format!("feed-{set}").into())),
-        )
-        .expect("a socket");
+        let (mut names, labels) = names();
         raw.set = 70;
-        let event = names.event(&raw, 1_000);
-        assert_eq!(event.time_ns, 1_005);
-        let Kind::Firewall(told) = event.kind else {
+        let item = names.item(raw, 1_000);
+        let mut packets = Packets::new(Arc::clone(&labels));
+        assert_eq!(*packets.shared(&item), packets.event(&item).clone());
+        let event = packets.event(&item);
+        assert_eq!((event.time_ns, item.time_ns()), (1_005, 1_005));
+        let Kind::Firewall(told) = &event.kind else {
             panic!("a firewall event");
         };
         assert_eq!((told.action, told.reason), ("drop", "policy"));
@@ -287,11 +318,97 @@ mod tests {
         assert_eq!(told.dest_ip.to_string(), "2001:db8::1");
         assert_eq!(
             (&*told.rule, told.vlan, told.dest_port),
-            ("blocked", Some(12), 25)
+            ("rule-70", Some(12), 25)
         );
         assert_eq!(&*told.interface, u32::MAX.to_string());
         assert_eq!(told.feeds.as_deref(), Some("feed-70"));
         raw.set = 0;
-        assert!(matches!(names.event(&raw, 1).kind, Kind::Firewall(told) if told.feeds.is_none()));
+        let item = names.item(raw, 1);
+        let event = packets.event(&item);
+        assert!(matches!(&event.kind, Kind::Firewall(told) if told.feeds.is_none()));
+    }
+
+    /// However slots, interfaces and sets meet in the caches, on both ends, and when labels have run out.
+    #[test]
+    fn each_record_has_its_own_names() {
+        for full in [false, true] {
+            let (mut names, labels) = names();
+            if full {
+                let label = |number: u32| Label {
+                    interface: number.to_string().into(),
+                    ..labels.get(0).cloned().expect("the first")
+                };
+                let first = RawEvent::read_from_bytes(&[0; 72]).expect("72 octets");
+                names.item(first, 0);
+                assert!((0..70_000).any(|number| labels.number(&label(number)).is_none()));
+            }
+            let mut packets = Packets::new(labels);
+            for round in 0..2_u8 {
+                for number in 0..3000_u32 {
+                    let mut raw = RawEvent::read_from_bytes(&[round; 72]).expect("72 octets");
+                    (raw.slot, raw.interface) = (number * 64, u32::MAX - number % 7);
+                    raw.set = number % 5;
+                    let item = names.item(raw, 0);
+                    assert_eq!(matches!(item, Item::Other(_)), full);
+                    let Kind::Firewall(told) = &packets.event(&item).kind else {
+                        panic!("a firewall event");
+                    };
+                    assert_eq!(*told.rule, format!("rule-{}", number * 64));
+                    assert_eq!(*told.interface, (u32::MAX - number % 7).to_string());
+                    let feeds = (raw.set > 0).then(|| format!("feed-{}", raw.set));
+                    assert_eq!(told.feeds.as_deref(), feeds.as_deref());
+                }
+            }
+        }
+    }
+
+    /// A slot of a plan that is just coming into force, and a set whose number is another's now.
+    #[test]
+    fn what_may_change_is_asked_for_again() {
+        use std::sync::atomic::AtomicU32;
+        let age = Arc::new(AtomicU32::new(0));
+        let (of_slot, of_set) = (Arc::clone(&age), Arc::clone(&age));
+        let labels = Arc::<Labels>::default();
+        let mut names = Names::new(
+            Box::new(move |_| {
+                let known = of_slot.load(Ordering::Relaxed) > 0;
+                known.then(|| SlotName {
+                    virtual_server: "mail".into(),
+                    policy: "edge".into(),
+                    rule: "blocked".into(),
+                })
+            }),
+            Box::new(move |_| Some(format!("feed-{}", of_set.load(Ordering::Relaxed)).into())),
+            Arc::clone(&labels),
+        )
+        .expect("a socket");
+        let mut packets = Packets::new(labels);
+        let mut raw = RawEvent::read_from_bytes(&[0; 72]).expect("72 octets");
+        raw.set = 9;
+        for (now, rule) in [(0, "slot 0"), (1, "blocked"), (2, "blocked")] {
+            age.store(now, Ordering::Relaxed);
+            let item = names.item(raw, 0);
+            let Kind::Firewall(told) = &packets.event(&item).kind else {
+                panic!("a firewall event");
+            };
+            assert_eq!(&*told.rule, rule);
+            assert_eq!(told.feeds.as_deref(), Some(&*format!("feed-{now}")));
+        }
+    }
+
+    fn names() -> (Names, Arc<Labels>) {
+        let labels = Arc::<Labels>::default();
+        let names = Names::new(
+            Box::new(|slot| {
+                Some(SlotName {
+                    virtual_server: "mail".into(),
+                    policy: "edge".into(),
+                    rule: format!("rule-{slot}").into(),
+                })
+            }),
+            Box::new(|set| Some(format!("feed-{set}").into())),
+            Arc::clone(&labels),
+        );
+        (names.expect("a socket"), labels)
     }
 }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::config::plan::{InbandMonitorPlan, MonitorKind, SmtpMonitorPlan};
-use crate::event::model::{Event, HealthEvent, Kind};
+use crate::event::Receiver;
+use crate::event::model::{HealthEvent, Kind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 
 /// What the pool was told.
@@ -109,7 +109,7 @@ fn target(address: SocketAddr, monitors: Vec<MonitorPlan>, told: &Arc<Told>) -> 
     }
 }
 
-fn one(target: Target) -> (Health, Receiver<Event>) {
+fn one(target: Target) -> (Health, Receiver) {
     let (bus, events) = Bus::channel(100);
     (Health::start(vec![target], bus), events)
 }
@@ -129,8 +129,8 @@ async fn until_told(told: &Told, times: usize) -> Vec<(bool, String)> {
     told.all()
 }
 
-fn events(events: &mut Receiver<Event>) -> Vec<HealthEvent> {
-    let kinds = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind);
+fn events(events: &mut Receiver) -> Vec<HealthEvent> {
+    let kinds = std::iter::from_fn(|| events.try_recv()).map(|event| event.kind);
     let health = kinds.map(|kind| match kind {
         Kind::Health(event) => event,
         other => panic!("{other:?}"),

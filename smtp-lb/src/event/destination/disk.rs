@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::backoff::Backoff;
 use super::super::format::encoder::Encoder;
 use super::super::outgoing::Outgoing;
+use super::super::packet::Packets;
 use super::super::queue::{Done, Numbered, Taken};
 use super::super::spool::{Batch, Bounds, Ledger, Spool};
 use super::super::status::{DiskStatus, Lost};
@@ -205,6 +206,7 @@ impl Shared {
     async fn fill(&self, mut encoder: Encoder, timing: Timing) {
         let base = self.lock().sequence();
         let mut taken = Vec::with_capacity(FILL);
+        let mut packets = Packets::new(Arc::clone(&self.desk.labels));
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -228,10 +230,11 @@ impl Shared {
             }
             let count = taken.len();
             let mut batch = Batch::default();
-            for Numbered { number, event } in taken.drain(..) {
+            for Numbered { number, item } in taken.drain(..) {
                 let sequence = base + number;
+                let event = packets.event(&item);
                 batch.push(event.time_ns, sequence, |out| {
-                    encoder.numbered(sequence, &event, out);
+                    encoder.numbered(sequence, event, out);
                 });
             }
             if !self.write(batch, timing).await {

@@ -59,13 +59,13 @@ pub(in crate::event) fn syslog(
 fn start(plan: &DestinationPlan) -> Arc<Destination> {
     Ready::prepare(plan, QUICK, &Arc::default())
         .unwrap()
-        .start()
+        .start(&Arc::default())
 }
 
 /// Offers records whose text is their number.
 fn offer(destination: &Destination, numbers: std::ops::Range<usize>) {
     let events = numbers.map(|number| samples::system("started", &number.to_string()));
-    destination.offer(&mut events.map(Arc::new).collect());
+    destination.offer(&mut events.map(Item::from).collect());
 }
 
 /// Waits for what must come; panics if it does not within a time that is long for anything.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::super::backoff::Backoff;
 use super::super::format::encoder::Encoder;
 use super::super::outgoing::Outgoing;
+use super::super::packet::Packets;
 use super::super::queue::{Numbered, Taken};
 use super::{Desk, Timing};
 use crate::chance;
@@ -68,8 +69,9 @@ async fn serve(mut sink: impl Sink, mut encoder: Encoder, desk: &Desk, timing: T
     let mut backoff = Backoff::new(timing.retry_first, timing.retry_most);
     let mut batch = Vec::with_capacity(BATCH);
     let mut outgoing = Outgoing::default();
+    let mut packets = Packets::new(Arc::clone(&desk.labels));
     loop {
-        let records = (&mut encoder, &mut batch, &mut outgoing);
+        let records = (&mut encoder, &mut packets, &mut batch, &mut outgoing);
         let error = match attempt(&mut sink, desk, &mut backoff, records).await {
             Ok(()) => break,
             Err(error) => error,
@@ -92,12 +94,20 @@ async fn serve(mut sink: impl Sink, mut encoder: Encoder, desk: &Desk, timing: T
     sink.close().await;
 }
 
+/// What becomes octets: by whom, of what, out of where, and where to.
+type Records<'a> = (
+    &'a mut Encoder,
+    &'a mut Packets,
+    &'a mut Vec<Numbered>,
+    &'a mut Outgoing,
+);
+
 /// Opens the sink and writes until it fails, or until the queue is closed and empty.
 async fn attempt(
     sink: &mut impl Sink,
     desk: &Desk,
     backoff: &mut Backoff,
-    (encoder, batch, outgoing): (&mut Encoder, &mut Vec<Numbered>, &mut Outgoing),
+    (encoder, packets, batch, outgoing): Records<'_>,
 ) -> io::Result<()> {
     let unneeded = async {
         desk.queue.closing().await;
@@ -121,10 +131,11 @@ async fn attempt(
             if taken == Taken::Closed {
                 return Ok(());
             }
-            for Numbered { number, event } in batch.drain(..) {
+            for Numbered { number, item } in batch.drain(..) {
+                let event = packets.event(&item);
                 outgoing.push(|bytes| {
                     let start = bytes.len();
-                    encoder.numbered(number, &event, bytes);
+                    encoder.numbered(number, event, bytes);
                     sink.frame(event.time_ns, bytes, start);
                 });
             }

@@ -254,7 +254,7 @@ async fn dropped_it_does_not_try_for_ever() {
         ..QUICK
     };
     let ready = Ready::prepare(&plan(lonely_address(), 100), timing, &Arc::default()).unwrap();
-    let destination = ready.start();
+    let destination = ready.start(&Arc::default());
     offer(&destination, 0..5);
     let desk = Arc::clone(&destination.desk);
     drop(destination);
