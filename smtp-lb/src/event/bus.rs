@@ -276,7 +276,11 @@ mod tests {
             let mut batch = Vec::new();
             let first = receiver.take(&mut batch, 3).await;
             receiver.close();
-            (first, receiver.take(&mut batch, 9).await, receiver.take(&mut batch, 9).await)
+            (
+                first,
+                receiver.take(&mut batch, 9).await,
+                receiver.take(&mut batch, 9).await,
+            )
         });
         tokio::task::yield_now().await;
         bus.emit_items(&mut items);
