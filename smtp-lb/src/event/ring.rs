@@ -212,25 +212,18 @@ impl Names {
             let label = known.label;
             return Item::Packet(Packet { raw, label });
         }
-        let (
-            named,
-            SlotName {
-                virtual_server,
-                policy,
-                rule,
-            },
-        ) = self.slot(raw.slot);
+        let (lasting, slot) = self.slot(raw.slot);
         let names = Label {
             interface: self.interface(raw.interface),
-            virtual_server,
-            policy,
-            rule,
+            virtual_server: slot.virtual_server,
+            policy: slot.policy,
+            rule: slot.rule,
             feeds,
         };
         let Some(label) = self.labels.number(&names) else {
             return event(&raw, &names).into();
         };
-        if named && let Some(cached) = self.cached.get_mut(place) {
+        if lasting && let Some(cached) = self.cached.get_mut(place) {
             let feeds = names.feeds;
             *cached = Some(Known { key, feeds, label });
         }
