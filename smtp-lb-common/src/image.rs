@@ -114,7 +114,14 @@ pub const FLAG_DEFAULT_REJECT: u32 = 8;
 /// Header flag: contexts have reputation profiles.
 pub const FLAG_REPUTATION: u32 = 4;
 /// Header flag: contexts have limits of new connections.
-pub const FLAG_FLOODS: u32 = 8;
+pub const FLAG_FLOODS: u32 = 16;
+
+// Each flag has a bit of its own.
+const _: () = assert!(
+    (FLAG_DEFAULT_DROP | FLAG_LOG_DEFAULT | FLAG_DEFAULT_REJECT | FLAG_REPUTATION | FLAG_FLOODS)
+        .count_ones()
+        == 5
+);
 
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

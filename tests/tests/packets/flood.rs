@@ -146,3 +146,31 @@ fn what_is_dropped_is_told_if_asked() {
         ("flood(mail)", "flood")
     );
 }
+
+#[test]
+fn limits_leave_the_default_alone() {
+    for (default, limited, word) in [
+        (Action::Drop, false, Word::Drop),
+        (Action::Drop, true, Word::Drop),
+        (Action::Reject, false, Word::Reject),
+        (Action::Reject, true, Word::Reject),
+    ] {
+        let mut plan = plan();
+        plan.firewall.mode = FirewallMode::Firewall;
+        plan.firewall.default = default;
+        if !limited {
+            plan.firewall.flood = None;
+            plan.virtual_servers[0].flood = None;
+        }
+        let mut bench = Bench::new(&plan);
+        let frame = tcp("10.0.1.1", "192.0.2.9", 25, SYN).bytes();
+        bench.stand.run(&frame).expect("the program runs");
+        let counters = bench.stand.counters(&bench.compiled).expect("counters");
+        assert_eq!(
+            packets(&counters, "virtual-server:open", "default", word),
+            1,
+            "{default:?}, limited: {limited}"
+        );
+        sums_hold(&counters);
+    }
+}
