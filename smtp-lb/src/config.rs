@@ -13,6 +13,7 @@ mod overlay;
 mod place;
 mod raw;
 mod resolve;
+mod shadow;
 mod shape;
 mod suggest;
 mod syntax;

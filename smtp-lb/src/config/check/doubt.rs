@@ -1,6 +1,7 @@
 //! What can be run and yet is hardly meant.
 
 mod pool;
+mod rules;
 
 use super::Check;
 use crate::config::diagnostic::quote;
@@ -12,6 +13,7 @@ use crate::config::raw::{self, At};
 
 pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     policies(check, raw, plan);
+    rules::warn(check, raw, plan);
     profiles(check, raw, plan);
     virtual_servers(check, raw, plan);
     hidden(check, raw, plan);

@@ -677,3 +677,30 @@ fn what_is_rejected() {
         (CategoryAction::Reject, true)
     );
 }
+
+#[test]
+fn rules_that_do_nothing_are_warned_of() {
+    let text = format!(
+        "{SOUND}[firewall]\nhost_policy = \"p\"\n[[firewall.policy]]\nname = \"p\"\n\
+         rule = [\n\
+         {{ name = \"a\", action = \"drop\", source = [\"10.0.0.0/8\"] }},\n\
+         {{ name = \"b\", action = \"accept\", source = [\"10.1.0.0/16\"] }},\n\
+         {{ name = \"c\", action = \"drop\", source = [\"10.2.0.0/16\"] }},\n\
+         {{ name = \"d\", action = \"accept\", source = [\"192.0.2.1\"] }},\n\
+         {{ name = \"e\", action = \"accept\" }},\n\
+         {{ name = \"f\", action = \"drop\", source = [\"2001:db8::/32\"] }},\n]\n"
+    );
+    let found: Vec<_> = warnings(&text)
+        .into_iter()
+        .map(|(line, at, message)| format!("{} {at} {message}", line - SOUND.lines().count()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "7 \"b\" the rule `b` is shadowed: it never decides",
+            "8 \"c\" the rule `c` is redundant: it never decides",
+            "9 \"d\" the rule `d` is redundant",
+            "11 \"f\" the rule `f` is unreachable",
+        ]
+    );
+}
