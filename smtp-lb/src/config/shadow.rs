@@ -38,7 +38,7 @@ pub(crate) struct Found {
 
 /// Looks at the rules of a policy, given in the order in which they are asked.
 ///
-/// All rules that are found can be taken away at once.
+/// Each of the rules that are found can be taken away alone, and all of them at once.
 pub(crate) fn find(rules: &[RulePlan]) -> Found {
     let families = [Family::V4, Family::V6].map(|family| Spaces::of(rules, family));
     let is_partial = families.iter().any(|it| it.neighbors.is_partial);
@@ -148,13 +148,14 @@ impl Spaces {
         if !and_behind {
             return Sight::Needed;
         }
-        for &other in neighbors[behind..].iter().filter(|other| left[**other]) {
+        // One that is not left does nothing for others, but may decide otherwise if this one goes alone.
+        for &other in &neighbors[behind..] {
             let touched = rest
                 .pieces
                 .iter()
                 .any(|piece| piece.without(&self.spaces[other]).is_some());
             let same = decides_as(&rules[other], rule) && is_on_whenever(&rules[other], rule);
-            if touched && (!same || !rest.take(&self.spaces[other], other)) {
+            if touched && (!same || (left[other] && !rest.take(&self.spaces[other], other))) {
                 return Sight::Needed;
             }
             if rest.pieces.is_empty() {
