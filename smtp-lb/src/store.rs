@@ -4,6 +4,7 @@
 //! one host, [`Valkey`] for several behind one address. Time is an argument, in seconds since the Unix
 //! epoch. Nothing here decides anything.
 
+mod backend;
 mod embedded;
 mod entry;
 mod key;
@@ -11,6 +12,7 @@ mod valkey;
 
 use std::future::Future;
 
+pub use backend::Backend;
 pub use embedded::{Embedded, EmbeddedSettings, EmbeddedStatus, OpenError};
 pub use entry::{Count, Entry};
 pub use key::Key;

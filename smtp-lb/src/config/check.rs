@@ -27,6 +27,7 @@ mod scenario;
 mod schedule;
 mod server_tls;
 mod snat;
+mod store;
 mod tls;
 mod transport;
 mod virtual_server;
@@ -70,6 +71,7 @@ pub(crate) fn compile(
     let general = general::general(check, &raw.general);
     let admin = general::admin(check, &raw.admin);
     let dns = dns::compile(check, &raw.dns);
+    let store = store::compile(check, &raw.store);
     let monitors = all(raw
         .monitor
         .iter()
@@ -97,6 +99,7 @@ pub(crate) fn compile(
         general: general?,
         admin: admin?,
         dns: dns?,
+        store: store?,
         virtual_servers: virtual_servers?,
         pools: pools?,
         snat_pools: snat_pools?,

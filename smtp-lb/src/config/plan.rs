@@ -11,6 +11,7 @@ mod log;
 mod monitor;
 mod reputation;
 mod schedule;
+mod store;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +39,7 @@ pub use reputation::{
     Offence, ReputationId, ReputationPlan, ReputationPolicyPlan,
 };
 pub use schedule::SchedulePlan;
+pub use store::{EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, WhenAway};
 pub use tls::{
     CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
     Secret, ServerTlsPlan, Start, TlsVersion, Verify,
@@ -88,6 +90,8 @@ pub struct Plan {
     pub admin: AdminPlan,
     /// Who is asked what security checks ask of DNS.
     pub dns: DnsPlan,
+    /// What security checks remember.
+    pub store: StorePlan,
     /// Listeners and what they lead to.
     pub virtual_servers: Vec<VirtualServerPlan>,
     /// Groups of mail servers.

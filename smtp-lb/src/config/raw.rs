@@ -13,6 +13,7 @@ mod monitor;
 mod reputation;
 mod scalar;
 mod server;
+mod store;
 mod tls;
 
 use schemars::JsonSchema;
@@ -40,6 +41,7 @@ pub(crate) use self::server::{
     AcceptProxy, Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SendProxy, SnatPool,
     VirtualServer, WhenDown,
 };
+pub(crate) use self::store::{EmbeddedStore, Store, StoreKind, ValkeyStore, WhenAway};
 pub(crate) use self::tls::{
     CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,
     Verify,
@@ -59,6 +61,9 @@ pub(crate) struct Config {
     /// Who is asked what security checks ask of DNS.
     #[serde(default)]
     pub dns: Dns,
+    /// What security checks remember.
+    #[serde(default)]
+    pub store: Store,
     /// Listeners and what they lead to.
     #[serde(default)]
     pub virtual_server: Vec<VirtualServer>,

@@ -8,6 +8,7 @@ mod proxy_header;
 mod robust;
 mod scenario;
 mod snat;
+mod store;
 
 use std::io;
 use std::net::SocketAddr;

@@ -208,7 +208,10 @@ impl Drop for Receiver {
 
 fn bounded(mut event: Event) -> Event {
     let text = match &mut event.kind {
-        Kind::Firewall(_) | Kind::Session(_) | Kind::Administration(_) => return event,
+        // Of a violation, who tells it has bounded the texts.
+        Kind::Firewall(_) | Kind::Session(_) | Kind::Violation(_) | Kind::Administration(_) => {
+            return event;
+        }
         Kind::Health(health) => &mut health.reason,
         Kind::Member(member) => &mut member.reason,
         Kind::System(system) => &mut system.detail,

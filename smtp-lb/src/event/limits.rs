@@ -14,11 +14,19 @@ pub(super) enum Class {
     Drop,
     Reputation,
     Session,
+    Violation,
     /// Health, members, administration, the daemon itself.
     Other,
 }
 
-const CLASSES: [&str; 5] = ["accept", "drop", "reputation", "session", "other"];
+const CLASSES: [&str; 6] = [
+    "accept",
+    "drop",
+    "reputation",
+    "session",
+    "violation",
+    "other",
+];
 
 /// What a profile asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

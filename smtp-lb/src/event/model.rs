@@ -41,6 +41,8 @@ pub enum Kind {
     Member(MemberEvent),
     /// A client's session began or ended.
     Session(SessionEvent),
+    /// A check of an SMTP security profile was failed.
+    Violation(ViolationEvent),
     /// Somebody changed something over the control socket.
     Administration(AdministrationEvent),
     /// The daemon itself: start, stop, reload, losses.
@@ -84,6 +86,37 @@ pub struct SessionEnd {
     pub duration_ms: u64,
     /// `closed`, `reset`, `timeout`, `cut`, `no_member`, `handshake_failed` or `panic`.
     pub result: &'static str,
+}
+
+/// What a check of an SMTP security profile found. Empty text: not known, or not yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ViolationEvent {
+    /// SMTP security profile.
+    pub profile: Arc<str>,
+    /// Virtual server.
+    pub virtual_server: Arc<str>,
+    /// As the configuration calls it.
+    pub check: &'static str,
+    /// `alarm` (it passed) or `block` (it was refused).
+    pub action: &'static str,
+    /// That of the session's own events: 16 hexadecimal digits.
+    pub session: String,
+    /// Client.
+    pub src_ip: IpAddr,
+    /// Its port.
+    pub src_port: u16,
+    /// What it called itself.
+    pub helo: String,
+    /// Reverse-path, without brackets.
+    pub sender: String,
+    /// Forward-path, without brackets.
+    pub recipient: String,
+    /// What was wrong.
+    pub reason: String,
+    /// What the client was told, empty: nothing of this.
+    pub reply: String,
+    /// `Message-ID` of the message.
+    pub message_id: String,
 }
 
 /// What an operator did.

@@ -40,6 +40,7 @@ struct Profile {
     drop: bool,
     reputation: bool,
     sessions: Sessions,
+    violations: bool,
     bounds: Bounds,
     destinations: Vec<usize>,
 }
@@ -73,6 +74,7 @@ impl Table {
             drop: profile.drop,
             reputation: profile.reputation,
             sessions: profile.sessions,
+            violations: profile.violations,
             bounds: Bounds {
                 sample: profile.sample,
                 rate: profile.rate,
@@ -106,6 +108,7 @@ impl Table {
                 };
                 (Class::Session, asked)
             }
+            Kind::Violation(_) => (Class::Violation, profile.violations),
             Kind::Health(_) | Kind::Member(_) | Kind::Administration(_) | Kind::System(_) => {
                 (Class::Other, true)
             }

@@ -40,6 +40,10 @@ impl Routes {
                 let own = self.servers.get(&*session.virtual_server);
                 own.copied().or(self.host)
             }
+            Kind::Violation(found) => {
+                let own = self.servers.get(&*found.virtual_server);
+                own.copied().or(self.host)
+            }
             Kind::Health(_) | Kind::Member(_) | Kind::Administration(_) | Kind::System(_) => {
                 self.system
             }
@@ -78,6 +82,8 @@ mod tests {
             (samples::health(false, "x"), Some(3)),
             (samples::session("mx"), Some(1)),
             (samples::session("other"), Some(2)),
+            (samples::violation("mx", "block", "x"), Some(1)),
+            (samples::violation("other", "alarm", "x"), Some(2)),
             (samples::administration(), Some(3)),
             (samples::system("started", "x"), Some(3)),
         ];

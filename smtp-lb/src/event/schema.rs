@@ -159,6 +159,29 @@ pub const KINDS: &[KindSchema] = &[
         ],
     },
     KindSchema {
+        event: "violation",
+        about: "a check of an SMTP security profile was failed; empty text: not known",
+        fields: &[
+            field("profile", Name, "SMTP security profile"),
+            field("virtual_server", Name, "virtual server"),
+            field("check", Name, "check, as the configuration calls it"),
+            field(
+                "action",
+                Name,
+                "alarm (it passed) or block (it was refused)",
+            ),
+            field("session", Name, "as the session's own events have it"),
+            field("src_ip", Address, "client"),
+            field("src_port", Number, "its port"),
+            field("helo", Name, "what it called itself"),
+            field("sender", Name, "reverse-path, without brackets"),
+            field("recipient", Name, "forward-path, without brackets"),
+            field("reason", Name, "what was wrong"),
+            field("reply", Name, "what the client was told"),
+            field("message_id", Name, "Message-ID of the message"),
+        ],
+    },
+    KindSchema {
         event: "administration",
         about: "somebody changed something over the control socket, or tried",
         fields: &[

@@ -22,6 +22,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             mode: 0o600,
         },
         dns: crate::config::plan::DnsPlan::default(),
+        store: crate::config::plan::StorePlan::default(),
         virtual_servers: vec![],
         client_tls: vec![],
         snat_pools: vec![],

@@ -4,24 +4,40 @@
 //! connection is made when it is first needed, and again whenever it is lost; while there is none, each
 //! operation fails within its time.
 
+use std::fmt;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{FromRedisValue, Pipeline, RedisError};
+use redis::{FromRedisValue, IntoConnectionInfo, Pipeline, RedisError};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::{Count, Entry, Key, Store, StoreError};
 
 /// How a server is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ValkeySettings {
     /// `redis://[USER:PASSWORD@]HOST:PORT/DATABASE`, or `redis+unix:///PATH`.
     pub url: String,
+    /// In place of one in the URL.
+    pub username: Option<String>,
+    /// In place of one in the URL.
+    pub password: Option<Zeroizing<String>>,
     /// What all keys begin with.
     pub prefix: String,
     /// Time for one operation.
     pub timeout: Duration,
+}
+
+impl fmt::Debug for ValkeySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password, too.
+        f.debug_struct("ValkeySettings")
+            .field("prefix", &self.prefix)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The store.
@@ -40,7 +56,18 @@ impl Valkey {
     /// The URL is none.
     pub fn new(settings: &ValkeySettings, runtime: &Handle) -> Result<Self, StoreError> {
         // The URL may have a password in it, and so may errors about it.
-        let client = redis::Client::open(settings.url.as_str()).map_err(|_| StoreError::Refused)?;
+        let refused = |_: RedisError| StoreError::Refused;
+        let info = settings.url.as_str().into_connection_info();
+        let mut info = info.map_err(refused)?;
+        let mut user = info.redis_settings().clone();
+        if let Some(name) = &settings.username {
+            user = user.set_username(name);
+        }
+        if let Some(password) = &settings.password {
+            user = user.set_password(password.as_str());
+        }
+        info = info.set_redis_settings(user);
+        let client = redis::Client::open(info).map_err(refused)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(settings.timeout))
             .set_response_timeout(Some(settings.timeout))

@@ -172,6 +172,8 @@ fn the_embedded_store_passes_the_suite() {
 fn valkey(redis: &Redis, runtime: &Runtime) -> Valkey {
     let settings = ValkeySettings {
         url: redis.url(),
+        username: None,
+        password: None,
         prefix: "smtp-lb".to_owned(),
         timeout: Duration::from_secs(2),
     };
@@ -234,6 +236,8 @@ fn the_shared_store_passes_the_suite_and_comes_back_when_its_server_does() {
     counts_exactly(&valkey(&redis, &keeper));
     let bad = ValkeySettings {
         url: "http://u:secret@host".to_owned(),
+        username: None,
+        password: None,
         prefix: String::new(),
         timeout: LONG,
     };

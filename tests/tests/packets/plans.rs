@@ -19,6 +19,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
             state_path: "/nonexistent".into(),
         },
         dns: smtp_lb::config::plan::DnsPlan::default(),
+        store: smtp_lb::config::plan::StorePlan::default(),
         admin: AdminPlan {
             socket: PathBuf::from("/nonexistent"),
             mode: 0o600,

@@ -88,6 +88,7 @@ pub(super) fn compile(
                 Some(raw::Sessions::All) => Sessions::All,
                 None | Some(raw::Sessions::None) => Sessions::None,
             },
+            violations: raw.violations.unwrap_or(true),
             sample: raw.sample.as_deref().copied().unwrap_or(1),
             rate: raw.rate.as_deref().copied(),
             class_rate: raw.class_rate.as_deref().copied(),

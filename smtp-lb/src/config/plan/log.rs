@@ -277,6 +277,8 @@ pub struct LogProfilePlan {
     pub reputation: bool,
     /// Events of sessions.
     pub sessions: Sessions,
+    /// Violations of SMTP security profiles.
+    pub violations: bool,
     /// One in so many accepted packets and sessions.
     pub sample: u64,
     /// Events a second, over all.
@@ -296,6 +298,7 @@ impl LogProfilePlan {
             drop: true,
             reputation: true,
             sessions: Sessions::None,
+            violations: true,
             sample: 1,
             rate: None,
             class_rate: None,

@@ -275,13 +275,15 @@ pub(crate) struct Profile {
     pub reputation: Option<bool>,
     /// Tell of sessions: their ends, or beginnings, too. Default: `"none"`.
     pub sessions: Option<At<Sessions>>,
+    /// Tell of what SMTP security profiles found. Default: true.
+    pub violations: Option<bool>,
     /// Tell of one in so many accepted packets and sessions. Default: 1.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sample: Option<At<u64>>,
     /// Events a second over all; what is above is counted, and told of every 10 s. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub rate: Option<At<u32>>,
-    /// The same of each class: accepted, dropped, reputation, sessions, others. Default: no bound.
+    /// The same of each class: accepted, dropped, reputation, sessions, violations, others. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub class_rate: Option<At<u32>>,
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use super::super::model::{Event, FirewallEvent, Kind, SessionEvent};
+use super::super::model::{Event, FirewallEvent, Kind, SessionEvent, ViolationEvent};
 use super::encoder::{MESSAGE, NAME, Origin, TEXT, severity};
 use super::escape::Escaped;
 use super::fields;
@@ -52,6 +52,7 @@ pub(super) fn encode(origin: &Origin, sequence: u32, event: &Event, out: &mut Ve
             custom(2, "member", &member.member, out);
         }
         Kind::Session(session) => self::session(session, out),
+        Kind::Violation(found) => violation(found, out),
         Kind::Administration(done) => {
             pair("act", done.operation, NAME, out);
             pair("suser", &done.by, NAME, out);
@@ -80,6 +81,28 @@ fn session(session: &SessionEvent, out: &mut Vec<u8>) {
         custom(4, "tls", end.tls, out);
         let _ = write!(out, " cn1Label=duration_ms cn1={}", end.duration_ms);
     }
+}
+
+fn violation(found: &ViolationEvent, out: &mut Vec<u8>) {
+    pair("act", found.action, NAME, out);
+    address("src", 2, "Source IPv6 Address", found.src_ip, out);
+    pair("spt", found.src_port, NAME, out);
+    for (key, value) in [
+        ("shost", &found.helo),
+        ("suser", &found.sender),
+        ("duser", &found.recipient),
+        ("reason", &found.reason),
+    ] {
+        if !value.is_empty() {
+            pair(key, value, NAME, out);
+        }
+    }
+    custom(1, "virtual_server", &found.virtual_server, out);
+    custom(2, "profile", &found.profile, out);
+    custom(3, "check", found.check, out);
+    custom(4, "session", &found.session, out);
+    custom(5, "reply", &found.reply, out);
+    custom(6, "message_id", &found.message_id, out);
 }
 
 fn firewall(packet: &FirewallEvent, out: &mut Vec<u8>) {
@@ -164,6 +187,7 @@ impl fmt::Display for Title<'_> {
             Kind::Health(_) => f.write_str("member down"),
             Kind::Member(member) => write!(f, "member {}", member.change),
             Kind::Session(session) => write!(f, "session {}", session.change),
+            Kind::Violation(found) => write!(f, "violation {} {}", found.check, found.action),
             Kind::Administration(done) => f.write_str(done.operation),
             Kind::System(system) => f.write_str(system.what),
         }

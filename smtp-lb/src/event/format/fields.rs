@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::super::model::{
-    FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEvent, SystemEvent,
+    FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEvent, SystemEvent, ViolationEvent,
 };
 
 /// What a field holds.
@@ -41,6 +41,7 @@ pub(crate) fn name(kind: &Kind) -> &'static str {
         Kind::Health(_) => "health",
         Kind::Member(_) => "member",
         Kind::Session(_) => "session",
+        Kind::Violation(_) => "violation",
         Kind::Administration(_) => "administration",
         Kind::System(_) => "system",
     }
@@ -59,6 +60,7 @@ pub(crate) fn each<'a>(kind: &'a Kind, mut visit: impl FnMut(&'static str, Value
         Kind::Health(health) => self::health(health, &mut visit),
         Kind::Member(member) => self::member(member, &mut visit),
         Kind::Session(session) => self::session(session, &mut visit),
+        Kind::Violation(violation) => self::violation(violation, &mut visit),
         Kind::Administration(done) => {
             visit("operation", Value::Name(done.operation));
             visit("by", Value::Name(&done.by));
@@ -124,6 +126,22 @@ fn session<'a>(session: &'a SessionEvent, visit: &mut impl FnMut(&'static str, V
         visit("duration_ms", Value::Number(end.duration_ms));
         visit("result", Value::Name(end.result));
     }
+}
+
+fn violation<'a>(found: &'a ViolationEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {
+    visit("profile", Value::Name(&found.profile));
+    visit("virtual_server", Value::Name(&found.virtual_server));
+    visit("check", Value::Name(found.check));
+    visit("action", Value::Name(found.action));
+    visit("session", Value::Name(&found.session));
+    visit("src_ip", Value::Address(found.src_ip));
+    visit("src_port", Value::Number(found.src_port.into()));
+    visit("helo", Value::Name(&found.helo));
+    visit("sender", Value::Name(&found.sender));
+    visit("recipient", Value::Name(&found.recipient));
+    visit("reason", Value::Name(&found.reason));
+    visit("reply", Value::Name(&found.reply));
+    visit("message_id", Value::Name(&found.message_id));
 }
 
 fn system<'a>(system: &'a SystemEvent, visit: &mut impl FnMut(&'static str, Value<'a>)) {

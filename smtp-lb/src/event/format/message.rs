@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::super::model::{Event, FirewallEvent, Kind, SessionEvent};
+use super::super::model::{Event, FirewallEvent, Kind, SessionEvent, ViolationEvent};
 
 /// Shows an event on one line. Text in it is as it came: whoever writes it to a terminal or a
 /// log escapes it.
@@ -41,6 +41,7 @@ impl fmt::Display for Message<'_> {
                 }
             }
             Kind::Session(session) => self::session(session, f),
+            Kind::Violation(found) => violation(found, f),
             Kind::Administration(done) => {
                 write!(f, "{} by {}: {}", done.operation, done.by, done.result)
             }
@@ -73,6 +74,30 @@ fn session(session: &SessionEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ": {}, {bytes_in} octets in, {bytes_out} out, {} ms",
         end.result, end.duration_ms
     )
+}
+
+fn violation(found: &ViolationEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let client = SocketAddr::new(found.src_ip, found.src_port);
+    write!(
+        f,
+        "{} {} of {client} for virtual server {} by profile {}",
+        found.action, found.check, found.virtual_server, found.profile
+    )?;
+    for (name, value) in [
+        ("helo", &found.helo),
+        ("from", &found.sender),
+        ("to", &found.recipient),
+        ("message-id", &found.message_id),
+    ] {
+        if !value.is_empty() {
+            write!(f, " {name}=<{value}>")?;
+        }
+    }
+    write!(f, " session {}: {}", found.session, found.reason)?;
+    if !found.reply.is_empty() {
+        write!(f, "; replied: {}", found.reply)?;
+    }
+    Ok(())
 }
 
 fn firewall(packet: &FirewallEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::model::{
     AdministrationEvent, Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEnd,
-    SessionEvent, SystemEvent,
+    SessionEvent, SystemEvent, ViolationEvent,
 };
 
 /// 2026-03-01T12:34:56.000000789Z.
@@ -76,6 +76,25 @@ pub(crate) fn session(server: &str) -> Event {
     }))
 }
 
+/// A failed check, with this in every text that comes from outside.
+pub(crate) fn violation(server: &str, action: &'static str, text: &str) -> Event {
+    event(Kind::Violation(ViolationEvent {
+        profile: "inbound".into(),
+        virtual_server: server.into(),
+        check: "sender-domain",
+        action,
+        session: "00000000deadbeef".to_owned(),
+        src_ip: [192, 0, 2, 7].into(),
+        src_port: 40_000,
+        helo: text.to_owned(),
+        sender: text.to_owned(),
+        recipient: text.to_owned(),
+        reason: text.to_owned(),
+        reply: text.to_owned(),
+        message_id: text.to_owned(),
+    }))
+}
+
 pub(crate) fn administration() -> Event {
     event(Kind::Administration(AdministrationEvent {
         operation: "firewall apply",
@@ -127,6 +146,9 @@ pub(crate) fn all() -> Vec<Event> {
         member("draining"),
         session("mx"),
         opened(),
+        violation("mx", "alarm", ""),
+        violation("mx", "block", "a@example.org"),
+        violation(NASTY, "block", NASTY),
         administration(),
         system("started", "version 0.1.0"),
         system("reload_failed", NASTY),
@@ -150,7 +172,7 @@ fn opened() -> Event {
 }
 
 /// Names and texts of any length, of octets that grow when they are escaped.
-pub(crate) fn largest() -> [Event; 3] {
+pub(crate) fn largest() -> [Event; 4] {
     let long = format!("{NASTY}{}", "\u{9b}".repeat(100_000));
     let mut packet = packet("accept", &long);
     if let Kind::Firewall(packet) = &mut packet.kind {
@@ -164,7 +186,11 @@ pub(crate) fn largest() -> [Event; 3] {
         health.member = long.as_str().into();
         health.monitor = long.as_str().into();
     }
-    [packet, health, system("x", &long)]
+    let mut violation = violation(&long, "block", &long);
+    if let Kind::Violation(found) = &mut violation.kind {
+        found.profile = long.as_str().into();
+    }
+    [packet, health, violation, system("x", &long)]
 }
 
 /// Compares with a golden file. `GOLDEN=write` in the environment writes it, to be read before
