@@ -34,6 +34,10 @@ pub(super) struct Table {
 }
 
 #[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one key of the configuration"
+)]
 struct Profile {
     name: String,
     accept: bool,

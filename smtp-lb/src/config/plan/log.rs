@@ -264,6 +264,10 @@ pub struct PublisherPlan {
 
 /// `[[log.profile]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one key of the configuration"
+)]
 pub struct LogProfilePlan {
     /// Unique name.
     pub name: String,

@@ -53,9 +53,8 @@ pub(super) fn severity(kind: &Kind) -> u8 {
                 3
             }
         }
-        Kind::Member(_) | Kind::Administration(_) => 5,
         Kind::Violation(found) if found.action == "block" => 4,
-        Kind::Violation(_) => 5,
+        Kind::Member(_) | Kind::Administration(_) | Kind::Violation(_) => 5,
         Kind::Session(session) => match &session.end {
             Some(end) if end.result != "closed" => 5,
             _ => 6,
