@@ -25,6 +25,11 @@ pub(crate) fn boot_ns() -> u64 {
     nanoseconds(ClockId::Realtime).saturating_sub(nanoseconds(ClockId::Monotonic))
 }
 
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn wall() -> u64 {
+    nanoseconds(ClockId::Realtime)
+}
+
 fn nanoseconds(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();

@@ -54,6 +54,7 @@ use crate::clock;
 use crate::config::plan::Plan;
 use crate::event::Bus;
 use crate::pool::Pools;
+use crate::security::engine::Services;
 use crate::tls::Profiles;
 use draining::Draining;
 use feedback::Reporter;
@@ -72,6 +73,7 @@ pub struct Proxy {
     draining: Arc<Draining>,
     registry: Registry,
     bus: Bus,
+    services: Services,
     state: Mutex<State>,
 }
 
@@ -102,6 +104,7 @@ impl Proxy {
         filter: Arc<dyn AcceptFilter>,
         feedback: Arc<dyn Feedback>,
         bus: Bus,
+        services: Services,
     ) -> Result<Self, ProxyError> {
         open_files::raise_limit(plan);
         let workers = (0..plan.general.workers.max(1))
@@ -115,6 +118,7 @@ impl Proxy {
             draining: Arc::default(),
             registry: Registry::new(bus.clone()),
             bus,
+            services,
             state: Mutex::default(),
         };
         let prepared = proxy.prepare(plan, pools, profiles)?;
@@ -140,6 +144,7 @@ impl Proxy {
             &self.registry,
             &self.feedback,
             &self.bus,
+            &self.services,
         );
         let servers: Vec<_> = plan
             .virtual_servers

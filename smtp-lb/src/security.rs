@@ -3,9 +3,15 @@
 
 pub mod check;
 pub mod client;
+pub mod connections;
+pub mod engine;
 pub mod greylist;
 pub mod harvest;
+mod protocol;
+pub mod question;
 pub mod rate;
+mod reply;
+pub mod session;
 mod violation;
 pub mod violations;
 

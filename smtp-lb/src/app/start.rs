@@ -22,6 +22,8 @@ use crate::health::Health;
 use crate::pool::Pools;
 use crate::proxy::{AcceptFilter, Admission, AllowAll, Proxy};
 use crate::reputation::{self, Service};
+use crate::security::engine::Services;
+use crate::security::violations::Recorder;
 use crate::state::Folder;
 use crate::tls::Profiles;
 
@@ -122,7 +124,10 @@ fn behind(
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
     let feedback = Arc::new(Listed(reputation.clone()));
-    let proxy = Proxy::start(plan, pools, profiles, filter, feedback, bus.clone())?;
+    let services = Services {
+        recorder: Arc::new(Recorder::new(bus.clone(), "")),
+    };
+    let proxy = Proxy::start(plan, pools, profiles, filter, feedback, bus.clone(), services)?;
     let health = Health::start(targets(plan, pools, profiles), bus.clone());
     Ok((reader, health, proxy))
 }

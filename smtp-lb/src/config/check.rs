@@ -26,6 +26,7 @@ mod rule;
 mod scenario;
 mod schedule;
 mod server_tls;
+mod smtp_profile;
 mod snat;
 mod store;
 mod tls;
@@ -80,6 +81,7 @@ pub(crate) fn compile(
         .pool
         .iter()
         .map(|pool| pool::compile(check, &sections, pool)));
+    let smtp_profiles = smtp_profile::compile(check, &sections, &raw.smtp_profile);
     let virtual_servers = virtual_server::compile(check, &sections, raw);
     let snat_pools = snat::pools(check, raw);
     let client_tls = all(raw
@@ -105,6 +107,7 @@ pub(crate) fn compile(
         snat_pools: snat_pools?,
         client_tls: client_tls?,
         server_tls: server_tls?,
+        smtp_profiles: smtp_profiles?,
         monitors: monitors?,
         firewall: firewall?,
         reputation: reputation?,

@@ -11,6 +11,7 @@ mod log;
 mod monitor;
 mod reputation;
 mod schedule;
+mod smtp_profile;
 mod store;
 mod tls;
 
@@ -39,6 +40,10 @@ pub use reputation::{
     Offence, ReputationId, ReputationPlan, ReputationPolicyPlan,
 };
 pub use schedule::SchedulePlan;
+pub use smtp_profile::{
+    CheckPlan, ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan, ExceptionsPlan,
+    Method, NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfileId, SmtpProfilePlan,
+};
 pub use store::{EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, WhenAway};
 pub use tls::{
     CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
@@ -102,6 +107,8 @@ pub struct Plan {
     pub client_tls: Vec<ClientTlsPlan>,
     /// TLS towards members.
     pub server_tls: Vec<ServerTlsPlan>,
+    /// Security checks of SMTP sessions.
+    pub smtp_profiles: Vec<SmtpProfilePlan>,
     /// Health checks that pools name.
     pub monitors: Vec<MonitorPlan>,
     /// The packet filter.
@@ -156,7 +163,8 @@ pub struct VirtualServerPlan {
     pub send_proxy: Option<ProxyVersion>,
     /// Connections begin with a PROXY header.
     pub accept_proxy: Option<AcceptProxyPlan>,
-    /// SMTP is read. Always with `StartTls`, and where STARTTLS is spoken to members.
+    /// SMTP is read. Always with `StartTls`, where STARTTLS is spoken to members, and with a security
+    /// profile.
     pub gateway: Option<GatewayPlan>,
     /// Packet policy of this virtual server; none leads straight to the default.
     pub firewall_policy: Option<PolicyId>,
@@ -164,6 +172,8 @@ pub struct VirtualServerPlan {
     pub reputation: Option<ReputationId>,
     /// Limits of new connections; none: the firewall's.
     pub flood: Option<FloodId>,
+    /// Security checks of its sessions. SMTP is read.
+    pub smtp_profile: Option<SmtpProfileId>,
     /// What of this virtual server is told, and to whom.
     pub log_profile: Option<ProfileId>,
     /// Bounds.

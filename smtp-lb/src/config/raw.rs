@@ -13,6 +13,7 @@ mod monitor;
 mod reputation;
 mod scalar;
 mod server;
+pub(crate) mod smtp_profile;
 mod store;
 mod tls;
 
@@ -41,6 +42,7 @@ pub(crate) use self::server::{
     AcceptProxy, Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SendProxy, SnatPool,
     VirtualServer, WhenDown,
 };
+pub(crate) use self::smtp_profile::SmtpProfile;
 pub(crate) use self::store::{EmbeddedStore, Store, StoreKind, ValkeyStore, WhenAway};
 pub(crate) use self::tls::{
     CertificateFor, CipherSuite, ClientCertificate, ClientTls, Group, ServerTls, Start, TlsVersion,
@@ -79,6 +81,9 @@ pub(crate) struct Config {
     /// TLS towards members, for virtual servers to name.
     #[serde(default)]
     pub server_tls: Vec<ServerTls>,
+    /// Security checks of SMTP sessions, for virtual servers to name.
+    #[serde(default)]
+    pub smtp_profile: Vec<SmtpProfile>,
     /// Health checks that pools name.
     #[serde(default)]
     pub monitor: Vec<Monitor>,

@@ -11,6 +11,7 @@ pub(crate) mod region;
 pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod size;
+pub(crate) mod smtp_profile;
 pub(crate) mod text;
 pub(crate) mod tls;
 

@@ -86,6 +86,9 @@ pub struct SessionEnd {
     pub duration_ms: u64,
     /// `closed`, `reset`, `timeout`, `cut`, `no_member`, `handshake_failed` or `panic`.
     pub result: &'static str,
+    /// What the checks of its SMTP security profile found, as `spf=pass greylist=block`: the worst of
+    /// each that was made. Empty: it has no profile, or none was made.
+    pub checks: String,
 }
 
 /// What a check of an SMTP security profile found. Empty text: not known, or not yet.

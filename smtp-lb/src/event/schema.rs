@@ -156,6 +156,11 @@ pub const KINDS: &[KindSchema] = &[
                 Name,
                 "at a close: closed, reset, timeout, cut, no_member, handshake_failed or panic",
             ),
+            optional(
+                "checks",
+                Text,
+                "at a close: what its security checks found, as spf=pass greylist=block, empty: none was made",
+            ),
         ],
     },
     KindSchema {

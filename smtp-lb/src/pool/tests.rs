@@ -26,6 +26,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
         virtual_servers: vec![],
         client_tls: vec![],
         snat_pools: vec![],
+        smtp_profiles: vec![],
         server_tls: vec![],
         pools,
         monitors: vec![],

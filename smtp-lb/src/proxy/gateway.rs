@@ -5,6 +5,7 @@
 mod counts;
 mod driver;
 mod ending;
+mod judge;
 mod learn;
 mod legs;
 mod machine;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crate::config::plan::{Plan, VirtualServerPlan};
 use crate::pool::Pool;
+use crate::security::engine::{Engine, Services};
 use counts::Counts;
 pub use counts::GatewayStatus;
 pub(super) use driver::run;
@@ -31,6 +33,8 @@ pub(super) struct Gateway {
     settings: Arc<Settings>,
     offers: Offers,
     counts: Arc<Counts>,
+    /// Its security profile's checks.
+    engine: Option<Arc<Engine>>,
 }
 
 impl Gateway {
@@ -40,13 +44,21 @@ impl Gateway {
         all: &Plan,
         pool: &Pool,
         before: Option<(&Self, &Pool)>,
+        services: &Services,
     ) -> Option<Self> {
         let server_tls = plan.server_tls.and_then(|id| all.server_tls.get(id.0));
-        let settings = Settings::new(plan.gateway.as_ref()?, plan.mode, server_tls);
+        let profile = plan.smtp_profile.and_then(|id| all.smtp_profiles.get(id.0));
+        let engine = profile.map(|profile| {
+            let before = before.and_then(|(gateway, _)| gateway.engine.as_deref());
+            Arc::new(Engine::new(profile, &plan.name, services, before))
+        });
+        let asks = engine.is_some();
+        let settings = Settings::new(plan.gateway.as_ref()?, plan.mode, server_tls, asks);
         let offers = before.map(|(gateway, pool)| (&gateway.offers, pool));
         Some(Self {
             settings: Arc::new(settings),
             offers: Offers::new(pool, offers),
+            engine,
             counts: before.map_or_else(Arc::default, |(gateway, _)| Arc::clone(&gateway.counts)),
         })
     }

@@ -20,6 +20,7 @@ use crate::config::plan::{
 use crate::event::Bus;
 use crate::pool::{Pool, Pools, client_key};
 use crate::proxy_protocol::{Addresses, Header};
+use crate::security::engine::Services;
 use crate::tls::{Acceptor, Profiles};
 
 /// One virtual server of one plan. A session keeps the one that it began with.
@@ -59,6 +60,7 @@ type Common<'a> = (
     &'a Registry,
     &'a Reporter,
     &'a Bus,
+    &'a Services,
 );
 
 impl VirtualServer {
@@ -69,7 +71,7 @@ impl VirtualServer {
         pools: &Pools,
         profiles: &Profiles,
         before: Option<&Arc<Self>>,
-        (tasks, draining, registry, feedback, bus): Common<'_>,
+        (tasks, draining, registry, feedback, bus, services): Common<'_>,
     ) -> Self {
         let pool = pools.get(plan.pool);
         let gateway_before =
@@ -93,7 +95,7 @@ impl VirtualServer {
             },
             client_tls: plan.client_tls.map(|id| Arc::clone(profiles.client(id))),
             member_tls,
-            gateway: Gateway::new(plan, all, pool, gateway_before),
+            gateway: Gateway::new(plan, all, pool, gateway_before, services),
             counters: before.map_or_else(Arc::default, |before| Arc::clone(&before.counters)),
             tasks: tasks.clone(),
             draining: Arc::clone(draining),
@@ -217,6 +219,19 @@ impl Place {
     pub(super) fn is_at(&self, member: &str) {
         if let Some(story) = &self.0.story {
             story.is_at(member);
+        }
+    }
+
+    /// What the session is known by in its events.
+    pub(super) fn number(&self) -> u64 {
+        let story = self.0.story.as_ref();
+        story.map_or_else(chance::draw, |story| story.number())
+    }
+
+    /// What its checks found.
+    pub(super) fn was_checked(&self, results: String) {
+        if let Some(story) = &self.0.story {
+            story.was_checked(results);
         }
     }
 

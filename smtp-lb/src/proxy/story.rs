@@ -39,6 +39,7 @@ impl Teller {
             bytes_out: AtomicU64::new(0),
             outcome: AtomicU8::new(Outcome::Closed as u8),
             member: Mutex::default(),
+            checks: Mutex::default(),
         }
     }
 }
@@ -75,9 +76,20 @@ pub(super) struct Story {
     bytes_out: AtomicU64,
     outcome: AtomicU8,
     member: Mutex<Option<Arc<str>>>,
+    checks: Mutex<String>,
 }
 
 impl Story {
+    /// What it is known by.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// What its checks found.
+    pub(super) fn was_checked(&self, results: String) {
+        *self.checks.lock().unwrap_or_else(PoisonError::into_inner) = results;
+    }
+
     pub(super) fn moved(&self, bytes_in: u64, bytes_out: u64) {
         self.bytes_in.fetch_add(bytes_in, Ordering::Relaxed);
         self.bytes_out.fetch_add(bytes_out, Ordering::Relaxed);
@@ -105,6 +117,7 @@ impl Story {
     pub(super) fn close(&self, client: SocketAddr, local: SocketAddr, tls: &'static str) {
         let outcome = usize::from(self.outcome.load(Ordering::Relaxed));
         let member = self.member.lock().unwrap_or_else(PoisonError::into_inner);
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
         let end = SessionEnd {
             member: member.clone().unwrap_or_default(),
             tls,
@@ -112,6 +125,7 @@ impl Story {
             bytes_out: self.bytes_out.load(Ordering::Relaxed),
             duration_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             result: OUTCOMES.get(outcome).copied().unwrap_or("closed"),
+            checks: checks.clone(),
         };
         self.tell("close", client, local, Some(end));
     }

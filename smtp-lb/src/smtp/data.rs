@@ -49,6 +49,7 @@ pub struct Scanner {
     /// The last octet was a CR, of which the next one will tell what it is.
     held: bool,
     fault: Option<DataFault>,
+    spoilt: bool,
 }
 
 /// Where in a line of the output the next octet goes.
@@ -77,7 +78,14 @@ impl Scanner {
             place: Place::Start,
             held: false,
             fault: None,
+            spoilt: false,
         }
+    }
+
+    /// Whether there was anything so far that [`Endings`] are about, be it that it was repaired.
+    #[must_use]
+    pub fn is_spoilt(&self) -> bool {
+        self.spoilt
     }
 
     /// Appends to `out` what may be relayed of `input`, the end included: at most twice as much
@@ -190,6 +198,7 @@ impl Scanner {
     }
 
     fn note(&mut self, fault: DataFault) {
+        self.spoilt = true;
         if self.endings == Endings::Reject {
             self.fault.get_or_insert(fault);
         }

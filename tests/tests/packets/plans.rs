@@ -28,6 +28,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
         pools: Vec::new(),
         client_tls: Vec::new(),
         snat_pools: Vec::new(),
+        smtp_profiles: Vec::new(),
         server_tls: Vec::new(),
         monitors: Vec::new(),
         firewall: FirewallPlan {
@@ -91,6 +92,7 @@ pub(crate) fn server(plan: &mut Plan, name: &str, listen: &[&str], policy: Optio
         firewall_policy: policy,
         reputation: None,
         flood: None,
+        smtp_profile: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 1,

@@ -11,6 +11,8 @@ use crate::config::{suggest, value};
 
 /// The names of every section whose elements others refer to.
 pub(super) struct Sections {
+    pub virtual_servers: Names,
+    pub smtp_profiles: Names,
     pub pools: Names,
     pub snat_pools: Names,
     pub client_tls: Names,
@@ -33,11 +35,6 @@ impl Sections {
         // Referred to by none, but unique all the same.
         Names::of(
             check,
-            "virtual_server",
-            raw.virtual_server.iter().map(|it| &it.name),
-        );
-        Names::of(
-            check,
             "firewall.failsafe",
             firewall.failsafe.iter().map(|it| &it.name),
         );
@@ -47,6 +44,16 @@ impl Sections {
             raw.reputation.feed.iter().map(|it| &it.name),
         );
         Self {
+            virtual_servers: Names::of(
+                check,
+                "virtual_server",
+                raw.virtual_server.iter().map(|it| &it.name),
+            ),
+            smtp_profiles: Names::of(
+                check,
+                "smtp_profile",
+                raw.smtp_profile.iter().map(|it| &it.name),
+            ),
             pools: Names::of(check, "pool", raw.pool.iter().map(|it| &it.name)),
             snat_pools: Names::of(check, "snat_pool", raw.snat_pool.iter().map(|it| &it.name)),
             client_tls: Names::of(

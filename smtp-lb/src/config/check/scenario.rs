@@ -42,7 +42,9 @@ pub(super) fn compile(
     let start = server_tls
         .and_then(|at| profiles.get(at))
         .map(server_tls::start);
-    let read = raw.gateway.is_some() || mode == Mode::StartTls || start == Some(Start::StartTls);
+    let read = raw.gateway.is_some()
+        || raw.smtp_profile.is_some()
+        || mode == Mode::StartTls || start == Some(Start::StartTls);
     Ok(Scenario {
         mode,
         client_tls: client_tls.map(ClientTlsId),
@@ -144,6 +146,13 @@ fn modes_for(raw: &raw::VirtualServer) -> &'static str {
 
 /// Settings of the gateway that the mode leaves without a meaning.
 fn reading(check: &mut Check<'_>, mode: Mode, raw: &raw::VirtualServer) -> Checked<()> {
+    if let (Mode::Passthrough, Some(profile)) = (mode, &raw.smtp_profile) {
+        return Err(check.error(
+            profile,
+            "an SMTP profile cannot check with `mode = \"passthrough\"`: TLS is not decrypted",
+            "leave `smtp_profile` out, or write `mode = \"bridge\"`",
+        ));
+    }
     let Some(written) = &raw.gateway else {
         return Ok(());
     };

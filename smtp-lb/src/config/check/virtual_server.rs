@@ -11,7 +11,7 @@ use super::{Check, Checked, address_list, all, scenario, snat};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
     AcceptProxyPlan, FloodId, LimitsPlan, PolicyId, PoolId, ProfileId, ProxyVersion, ReputationId,
-    VirtualServerPlan,
+    SmtpProfileId, VirtualServerPlan,
 };
 use crate::config::raw::{self, At};
 use crate::config::value::duration;
@@ -65,6 +65,9 @@ fn one(
         .find_any(check, raw.firewall_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let flood = sections.flood_profiles.find_any(check, raw.flood.as_ref());
+    let smtp_profile = sections
+        .smtp_profiles
+        .find_any(check, raw.smtp_profile.as_ref());
     let profile = sections.profiles.find_any(check, raw.log_profile.as_ref());
     let limits = limits(check, &raw.limits);
     let accept_proxy = raw.accept_proxy.as_deref();
@@ -88,6 +91,7 @@ fn one(
         firewall_policy: policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
         flood: flood?.map(FloodId),
+        smtp_profile: smtp_profile?.map(SmtpProfileId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,
     })

@@ -44,8 +44,7 @@ pub struct FeedbackPlan {
     pub within: Duration,
 }
 
-/// What a client can be listed for. Checks of SMTP sessions (early talkers, harvesting) will be
-/// variants of their own.
+/// What a client can be listed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offence {
     /// It connected where a PROXY header is asked for, and is none of the peers that are believed.
@@ -54,6 +53,10 @@ pub enum Offence {
     TlsGarbage,
     /// It was closed for too many bad or junk commands.
     CommandFlood,
+    /// It spoke before it was greeted.
+    Pregreet,
+    /// It had too many connections.
+    ConnectionFlood,
 }
 
 impl fmt::Display for Offence {
@@ -62,6 +65,8 @@ impl fmt::Display for Offence {
             Self::ProxyHeader => "no trusted PROXY header",
             Self::TlsGarbage => "no TLS where it belongs",
             Self::CommandFlood => "too many bad commands",
+            Self::Pregreet => "spoke before it was greeted",
+            Self::ConnectionFlood => "too many connections",
         })
     }
 }

@@ -55,6 +55,10 @@ pub(crate) enum Offence {
     TlsGarbage,
     /// It was closed for too many bad or junk commands.
     CommandFlood,
+    /// It spoke before it was greeted, where an SMTP profile checks that.
+    Pregreet,
+    /// It had too many connections, or too many new ones, for an SMTP profile that blocks that.
+    ConnectionFlood,
 }
 
 /// A feed of listed networks.

@@ -48,6 +48,8 @@ pub(crate) struct VirtualServer {
     pub reputation: Option<At<String>>,
     /// Name of the flood profile of this virtual server's clients. Default: the firewall's.
     pub flood: Option<At<String>>,
+    /// Name of the SMTP security profile of this virtual server's sessions. SMTP is read.
+    pub smtp_profile: Option<At<String>>,
     /// Name of the log profile of this virtual server's events.
     pub log_profile: Option<At<String>>,
     /// Bounds.

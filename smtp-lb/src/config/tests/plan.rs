@@ -43,6 +43,7 @@ fn defaults() {
             firewall_policy: None,
             reputation: None,
             flood: None,
+            smtp_profile: None,
             log_profile: None,
             limits: LimitsPlan {
                 connections: 10_000,

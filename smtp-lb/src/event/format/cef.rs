@@ -79,6 +79,7 @@ fn session(session: &SessionEvent, out: &mut Vec<u8>) {
         pair("out", end.bytes_out, NAME, out);
         custom(3, "member", &end.member, out);
         custom(4, "tls", end.tls, out);
+        custom(5, "checks", &end.checks, out);
         let _ = write!(out, " cn1Label=duration_ms cn1={}", end.duration_ms);
     }
 }

@@ -125,6 +125,7 @@ fn session<'a>(session: &'a SessionEvent, visit: &mut impl FnMut(&'static str, V
         visit("bytes_out", Value::Number(end.bytes_out));
         visit("duration_ms", Value::Number(end.duration_ms));
         visit("result", Value::Name(end.result));
+        visit("checks", Value::Text(&end.checks));
     }
 }
 

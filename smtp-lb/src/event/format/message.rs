@@ -73,7 +73,11 @@ fn session(session: &SessionEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f,
         ": {}, {bytes_in} octets in, {bytes_out} out, {} ms",
         end.result, end.duration_ms
-    )
+    )?;
+    if !end.checks.is_empty() {
+        write!(f, "; {}", end.checks)?;
+    }
+    Ok(())
 }
 
 fn violation(found: &ViolationEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {

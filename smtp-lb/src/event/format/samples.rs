@@ -72,6 +72,7 @@ pub(crate) fn session(server: &str) -> Event {
             bytes_out: 815,
             duration_ms: 1234,
             result: "closed",
+            checks: "client-rate=pass recipient-domain=block".into(),
         }),
     }))
 }

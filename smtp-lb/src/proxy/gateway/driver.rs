@@ -13,6 +13,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::ending::Ending;
+use super::judge::Judge;
 use super::legs::{Legs, Open};
 use super::machine::{Act, Count, Machine, MemberGone, Output, World};
 use super::{Gateway, spare};
@@ -55,6 +56,7 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
             return;
         }
     }
+    let judge = Judge::begin(&place);
     let draining = pin!(place.draining.heard());
     let mut session = Session {
         legs: Legs::new(&place),
@@ -66,6 +68,7 @@ pub(in crate::proxy) async fn run(client: TcpStream, place: Place) {
         alarm: Alarm::default(),
         bytes_in: 0,
         bytes_out: 0,
+        judge,
         place,
     };
     session.converse(timer, draining).await;
@@ -81,6 +84,7 @@ struct Session {
     alarm: Alarm,
     bytes_in: u64,
     bytes_out: u64,
+    judge: Option<Judge>,
     place: Place,
 }
 
@@ -168,6 +172,9 @@ impl Session {
             }
             if self.ending.is_due(cx, draining.as_mut(), &self.place) {
                 self.tell(|machine, world, out| machine.shut_down(world, out));
+                continue;
+            }
+            if self.poll_judge(cx).is_ready() {
                 continue;
             }
             if !client_waits && self.poll_member(cx).is_ready() {
@@ -265,6 +272,19 @@ impl Session {
         flushed
     }
 
+    /// Ready when the checks have answered.
+    fn poll_judge(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(judge) = &mut self.judge else {
+            return Poll::Pending;
+        };
+        let (answer, offence) = ready!(judge.poll(cx));
+        if let Some(offence) = offence {
+            self.place.report(offence);
+        }
+        self.tell(|machine, world, out| machine.judged(answer, world, out));
+        Poll::Ready(())
+    }
+
     /// Ready when something came from the member, or its end.
     fn poll_member(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.machine.member_wanted() {
@@ -343,6 +363,16 @@ impl Session {
             Act::Learned(offer) => {
                 if let (Some(gateway), Some(open)) = (&self.place.gateway, &self.legs.open) {
                     gateway.offers.set(open.claim.lease.index(), offer);
+                }
+            }
+            Act::Ask(question) => {
+                if let Some(judge) = &mut self.judge {
+                    judge.ask(question);
+                }
+            }
+            Act::Note(note) => {
+                if let Some(judge) = &self.judge {
+                    judge.note(&note);
                 }
             }
             Act::Park => self.legs.park(&self.place),
@@ -452,6 +482,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        if let Some(judge) = &self.judge {
+            self.place.was_checked(judge.results());
+        }
         self.report();
     }
 }

@@ -6,6 +6,7 @@
 //! the order of commands by themselves. Every call ends in [`Machine::settle`], which reads what
 //! can be read and says what is due.
 
+mod ask;
 mod auth;
 mod chunk;
 mod client;
@@ -32,9 +33,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::security::question::{Answer, Bounds, Question};
 use crate::smtp::ehlo::Offer;
 use crate::smtp::reply::Reply;
 
+use ask::Asked;
 use client::Step;
 use envelope::Envelope;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -90,6 +93,18 @@ pub(crate) struct Machine {
     /// AUTH has begun: no member but this one.
     sticky: bool,
 
+    /// Whether its checks were asked.
+    asked: Asked,
+    /// The client is greeted then, if it is silent.
+    greet_at: Option<Duration>,
+    /// Of the message under way.
+    bounds: Bounds,
+    /// Octets of the message so far.
+    octets: u64,
+    /// What is told once of a message was told.
+    told_endings: bool,
+    told_size: bool,
+
     envelope: Envelope,
     leg: Leg,
     /// Legs that were parked, by member.
@@ -132,6 +147,12 @@ impl Machine {
             offered: Offer::default(),
             authenticated: false,
             sticky: false,
+            asked: Asked::No,
+            greet_at: None,
+            bounds: Bounds::default(),
+            octets: 0,
+            told_endings: false,
+            told_size: false,
             envelope: Envelope::default(),
             leg: Leg::None,
             parked: Vec::new(),
@@ -158,16 +179,29 @@ impl Machine {
     pub(crate) fn start(&mut self, world: &impl World, out: &mut Output) {
         self.now = world.now();
         self.client_since = self.now;
-        if !self.settings.plan.banner.contains("{member}") {
-            self.greet(b"", out);
+        if self.settings.asks {
+            self.phase = Phase::Connect;
+            self.ask(Question::Connect, out);
+        } else {
+            self.open_up(out);
         }
         self.settle(world, out);
+    }
+
+    /// The checks have answered [`Act::Ask`].
+    pub(crate) fn judged(&mut self, answer: Answer, world: &impl World, out: &mut Output) {
+        self.now = world.now();
+        if matches!(self.asked, Asked::Waits) && !self.is_closed() {
+            self.asked = Asked::Has(answer);
+            self.settle(world, out);
+        }
     }
 
     /// Octets that may be read of the client at once: 0, do not read.
     pub(crate) fn client_appetite(&self) -> usize {
         match self.phase {
             _ if self.slow_until.is_some() || self.client_ended => 0,
+            Phase::Connect if self.greet_at.is_none() => 0,
             Phase::Greeting | Phase::Handshake | Phase::Closed => 0,
             Phase::Text(_) | Phase::TextRefused(..) | Phase::Chunk(_) | Phase::ChunkRefused(..) => {
                 BULK

@@ -22,6 +22,7 @@ async fn a_port_in_use_is_named_and_nothing_starts() {
         Arc::new(AllowAll),
         Arc::new(Unheard),
         Bus::null(),
+        Services::null(),
     )
     .err()
     .expect("in use");
@@ -48,6 +49,7 @@ async fn a_second_daemon_does_not_share_the_port() {
         Arc::new(AllowAll),
         Arc::new(Unheard),
         Bus::null(),
+        Services::null(),
     )
     .err();
     assert!(matches!(error, Some(ProxyError::InUse { .. })), "{error:?}");
@@ -64,6 +66,7 @@ async fn an_address_of_another_host_is_named() {
         Arc::new(AllowAll),
         Arc::new(Unheard),
         Bus::null(),
+        Services::null(),
     )
     .err();
     assert!(

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::super::*;
 use crate::config::plan::{LimitsPlan, Mode, Offence, PoolId, Snat, VirtualServerPlan};
+use crate::security::engine::Services;
 use crate::pool::tests::{member, plan, pool};
 
 /// Long enough never to be reached by a test that passes.
@@ -38,6 +39,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         firewall_policy: None,
         reputation: None,
         flood: None,
+        smtp_profile: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 10_000,
@@ -101,7 +103,8 @@ impl Fixture {
         let heard = Arc::<Heard>::default();
         let feedback = Arc::clone(&heard) as Arc<dyn Feedback>;
         let filter = Arc::new(filter);
-        let proxy = Proxy::start(plan, &pools, profiles, filter, feedback, bus);
+        let services = Services::null();
+        let proxy = Proxy::start(plan, &pools, profiles, filter, feedback, bus, services);
         Self {
             proxy: proxy.expect("start"),
             pools,

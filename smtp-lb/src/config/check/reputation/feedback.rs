@@ -37,6 +37,8 @@ pub(super) fn compile(
                 raw::Offence::ProxyHeader => Offence::ProxyHeader,
                 raw::Offence::TlsGarbage => Offence::TlsGarbage,
                 raw::Offence::CommandFlood => Offence::CommandFlood,
+                raw::Offence::Pregreet => Offence::Pregreet,
+                raw::Offence::ConnectionFlood => Offence::ConnectionFlood,
             })
         }));
         let category = check

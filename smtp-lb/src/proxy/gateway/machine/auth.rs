@@ -1,5 +1,6 @@
 //! AUTH (RFC 4954): between client and member; we only see to its frame.
 
+use crate::security::question::Note;
 use crate::smtp::command::Auth;
 use crate::smtp::ehlo::Extensions;
 use crate::smtp::line::{self, Line, LineFault};
@@ -8,7 +9,7 @@ use crate::smtp::reply::Reply;
 use super::client::Step;
 use super::leg::{Leg, State};
 use super::phase::{Exchange, Held, Phase};
-use super::{Machine, Output, replies};
+use super::{Act, Machine, Output, replies};
 
 /// Octets of a response, CR LF included (RFC 4954, section 4).
 const RESPONSE: usize = 12_288;
@@ -90,6 +91,9 @@ impl Machine {
                 open.state = State::FRESH;
                 self.phase = Phase::Command;
                 self.authenticated = true;
+                if self.settings.asks {
+                    out.acts.push_back(Act::Note(Note::Authenticated));
+                }
             }
             (_, 400..=599) => {
                 open.state = State::FRESH;

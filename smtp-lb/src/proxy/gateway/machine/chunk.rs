@@ -16,6 +16,7 @@ impl Machine {
         if !self.offered.extensions.contains(Extensions::CHUNKING) {
             // A client that goes on nevertheless would have its octets taken for commands.
             out.acts.push_back(Act::Count(Count::BadCommand));
+            self.note_protocol(replies::NOT_OFFERED, out);
             self.close(replies::NOT_OFFERED, out);
             return true;
         }
@@ -23,24 +24,28 @@ impl Machine {
         let octets = before.saturating_add(chunk.size);
         let too_big = self.offered.size.is_some_and(|most| octets > most);
         let refusal = match self.refuses_text() {
-            Ok(()) if too_big => Some(replies::TOO_BIG),
-            Ok(()) => None,
-            Err(Refusal::Failed(reply)) => Some(reply),
+            Ok(()) if too_big => Some(Verdict::Local(replies::TOO_BIG.into())),
+            Ok(()) => {
+                self.octets = octets;
+                self.too_big(out)
+            }
+            Err(Refusal::Failed(reply)) => Some(Verdict::Local(reply.into())),
             Err(Refusal::Bad(reply)) => {
+                self.note_protocol(reply, out);
                 if !self.note_bad(out) {
                     return true;
                 }
-                Some(reply)
+                Some(Verdict::Local(reply.into()))
             }
         };
         let (left, last) = (chunk.size, chunk.last);
-        if let Some(reply) = refusal {
+        if let Some(verdict) = refusal {
             self.begin_pace();
             if self.envelope.is_open() {
                 // A message without one of its chunks must not come to be.
                 self.envelope.failed.get_or_insert(replies::CHUNK_REFUSED);
             }
-            self.phase = Phase::ChunkRefused(Chunk { left, last }, Verdict::Local(reply));
+            self.phase = Phase::ChunkRefused(Chunk { left, last }, verdict);
             return true;
         }
         if !self.has_ready_leg(Extensions::CHUNKING) {
@@ -88,10 +93,12 @@ impl Machine {
             None => None,
         };
         if fault.is_some() {
+            self.note_endings(true, out);
             out.acts.push_back(Act::Count(Count::LineEnding));
             Self::push_abort(out);
             self.leg = Leg::None;
-            self.swallow_chunk(chunk, Verdict::Close(replies::BAD_MESSAGE), out);
+            let verdict = self.bad_message();
+            self.swallow_chunk(chunk, verdict, out);
         } else if chunk.left == 0 {
             self.phase = Phase::ChunkEnded { last: chunk.last };
             self.say(b"", State::TextEnded, out);

@@ -1,8 +1,10 @@
 //! What the client sends, to one command, text or chunk at a time.
 
+use crate::security::question::Method;
 use crate::smtp::command::{self, Command, CommandFault};
 use crate::smtp::line::{self, Line, LineFault};
 
+use super::ask::Asked;
 use super::phase::{Exchange, Held, Phase};
 use super::{Act, Count, Machine, Output, World, replies};
 
@@ -18,10 +20,11 @@ pub(super) enum Step {
 impl Machine {
     /// Reads the front of `input`.
     pub(super) fn step(&mut self, input: &[u8], world: &impl World, out: &mut Output) -> Step {
-        if self.slow_until.is_some() {
+        if self.slow_until.is_some() || matches!(self.asked, Asked::Waits) {
             return Step::Wait;
         }
         match self.phase {
+            Phase::Connect => self.before_banner(input, out),
             Phase::Text(_) | Phase::TextRefused(..) => self.text(input, out),
             Phase::Chunk(_) | Phase::ChunkRefused(..) => self.chunk_text(input, out),
             Phase::Command => self.command_line(input, world, out),
@@ -103,8 +106,8 @@ impl Machine {
         out: &mut Output,
     ) -> bool {
         match command {
-            Command::Ehlo(name) => self.hello(name, true, rest, world, out),
-            Command::Helo(name) => self.hello(name, false, rest, world, out),
+            Command::Ehlo(name) => return self.hello(name, true, rest, world, out),
+            Command::Helo(name) => return self.hello(name, false, rest, world, out),
             Command::Mail(mail) => return self.mail(&mail, out),
             Command::Rcpt(rcpt) => return self.rcpt(&rcpt, out),
             Command::Data => self.data(rest, out),
@@ -115,12 +118,14 @@ impl Machine {
                 self.reset();
                 self.junk(replies::OK, out);
             }
-            Command::Noop => self.junk(replies::OK, out),
             Command::Quit => {
                 self.tell(replies::BYE, out);
                 self.finish(out);
             }
-            Command::Http => self.close(replies::NO_HTTP, out),
+            Command::Http => {
+                self.note_protocol(replies::NO_HTTP, out);
+                self.close(replies::NO_HTTP, out);
+            }
             Command::Xclient | Command::Xforward => self.bad(replies::NOT_FOR_YOU, out),
             Command::Proxy | Command::Unknown => self.bad(replies::UNKNOWN, out),
             Command::Vrfy | Command::Expn | Command::Etrn | Command::Help
@@ -128,9 +133,11 @@ impl Machine {
             {
                 self.bad(replies::TLS_FIRST, out);
             }
-            Command::Vrfy => self.junk(replies::WILL_TRY, out),
-            Command::Help => self.junk(replies::HELP, out),
-            Command::Expn | Command::Etrn => self.bad(replies::NOT_OFFERED, out),
+            Command::Noop => return self.method(Method::Noop, out),
+            Command::Vrfy => return self.method(Method::Vrfy, out),
+            Command::Help => return self.method(Method::Help, out),
+            Command::Expn => return self.method(Method::Expn, out),
+            Command::Etrn => return self.method(Method::Etrn, out),
         }
         true
     }
@@ -145,6 +152,7 @@ impl Machine {
             CommandFault::Recipient => replies::BAD_RECIPIENT,
             CommandFault::ChunkSize => {
                 out.acts.push_back(Act::Count(Count::BadCommand));
+                self.note_protocol(replies::BAD_ARGUMENT, out);
                 return self.close(replies::BAD_ARGUMENT, out);
             }
         };
@@ -154,6 +162,7 @@ impl Machine {
     /// Octets came where the client has to wait for a reply (RFC 2920, 3.1).
     pub(super) fn out_of_turn(&mut self, out: &mut Output) {
         out.acts.push_back(Act::Count(Count::Pipelining));
+        self.note_protocol(replies::TOO_EARLY, out);
         self.close(replies::TOO_EARLY, out);
     }
 }

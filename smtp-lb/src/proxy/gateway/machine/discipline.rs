@@ -10,6 +10,12 @@ const PENALTY: Duration = Duration::from_secs(1);
 impl Machine {
     /// Answers a bad command; the last of too many by the end of the session.
     pub(super) fn bad(&mut self, reply: &str, out: &mut Output) {
+        self.note_protocol(reply, out);
+        self.unwelcome(reply, out);
+    }
+
+    /// As [`bad`](Self::bad), for what is within the protocol.
+    pub(super) fn unwelcome(&mut self, reply: &str, out: &mut Output) {
         if self.note_bad(out) {
             self.tell(reply, out);
         }

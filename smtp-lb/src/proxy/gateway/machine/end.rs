@@ -2,6 +2,7 @@
 
 use crate::config::plan::BalanceUnit;
 
+use super::ask::Asked;
 use super::leg::Leg;
 use super::phase::{Exchange, Held, Phase};
 use super::{Act, Count, Machine, Output, replies};
@@ -19,7 +20,7 @@ impl Machine {
     /// May the session be ended for reasons of our own?
     pub(super) fn is_at_boundary(&self) -> bool {
         match self.phase {
-            Phase::Greeting => true,
+            Phase::Connect | Phase::Greeting => true,
             Phase::Command => !self.envelope.is_open() || self.envelope.failed.is_some(),
             _ => false,
         }
@@ -28,6 +29,7 @@ impl Machine {
     /// Is it the client who has to say something?
     pub(super) fn is_clients_turn(&self) -> bool {
         match self.phase {
+            _ if matches!(self.asked, Asked::Waits) => false,
             Phase::Command => self.envelope.all_told() && !matches!(self.held, Held::For(_)),
             Phase::Auth(Exchange::Challenged)
             | Phase::Text(_)
@@ -67,6 +69,8 @@ impl Machine {
         self.end_leg(out);
         self.leg = Leg::None;
         self.envelope.clear();
+        self.asked = Asked::No;
+        self.greet_at = None;
         self.phase = Phase::Closed;
     }
 
@@ -77,7 +81,8 @@ impl Machine {
             return;
         }
         let handshaking = matches!(self.phase, Phase::Handshake);
-        if self.is_clients_turn() || handshaking {
+        let greeting = self.greet_at.is_some();
+        if self.is_clients_turn() || handshaking || greeting {
             let midway = matches!(self.phase, Phase::Text(_) | Phase::Chunk(_));
             self.end(out);
             if midway {

@@ -38,6 +38,8 @@ pub(super) struct Envelope {
     told: usize,
     /// RCPTs that were accepted, and those that may be.
     recipients: usize,
+    /// There was a RCPT that was refused, and is not among the lines.
+    pub(super) any_refused: bool,
     /// What a member must offer for it.
     pub(super) needs: Extensions,
     /// As the client declared it.
@@ -96,7 +98,7 @@ impl Envelope {
 
     /// Is there any RCPT?
     pub(super) fn has_rcpt(&self) -> bool {
-        self.entries.len() > 1
+        self.entries.len() > 1 || self.any_refused
     }
 
     /// Is there a recipient that was not refused?

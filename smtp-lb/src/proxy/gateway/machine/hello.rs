@@ -1,8 +1,10 @@
 //! The banner, EHLO, HELO and STARTTLS.
 
 use crate::config::plan::Activation;
+use crate::security::question::{Answer, Question};
 use crate::smtp::ehlo::{Extensions, Offer};
 
+use super::ask::Asked;
 use super::leg::Leg;
 use super::phase::Phase;
 use super::{Act, Count, Machine, Output, World, replies};
@@ -11,6 +13,14 @@ use super::{Act, Count, Machine, Output, World, replies};
 const BANNER: usize = 400;
 
 impl Machine {
+    /// Greets, at once or when a member has.
+    pub(super) fn open_up(&mut self, out: &mut Output) {
+        self.phase = Phase::Greeting;
+        if !self.settings.plan.banner.contains("{member}") {
+            self.greet(b"", out);
+        }
+    }
+
     /// `member` is the text of a member's own greeting.
     pub(super) fn greet(&mut self, member: &[u8], out: &mut Output) {
         let plan = &self.settings.plan;
@@ -29,7 +39,7 @@ impl Machine {
         self.phase = Phase::Command;
     }
 
-    /// EHLO (`extended`) or HELO: ends a transaction, too.
+    /// EHLO (`extended`) or HELO: ends a transaction, too. False: its checks are asked.
     pub(super) fn hello(
         &mut self,
         name: &str,
@@ -37,9 +47,18 @@ impl Machine {
         rest: &[u8],
         world: &impl World,
         out: &mut Output,
-    ) {
+    ) -> bool {
         if !rest.is_empty() {
-            return self.out_of_turn(out);
+            self.out_of_turn(out);
+            return true;
+        }
+        match self.consult(|| Question::Hello { name: name.into() }, out) {
+            None => return false,
+            Some(Answer::Refuse(refusal)) => {
+                self.refuse_at_length(&refusal, out);
+                return true;
+            }
+            Some(_) => {}
         }
         self.reset();
         self.fresh = true;
@@ -51,7 +70,8 @@ impl Machine {
         if !extended {
             self.offered = Offer::default();
             let reply = format!("250 {}\r\n", self.settings.plan.hostname);
-            return self.tell(&reply, out);
+            self.tell(&reply, out);
+            return true;
         }
         match world.pool_offer() {
             Some(offer) => self.answer_ehlo(offer, out),
@@ -59,6 +79,7 @@ impl Machine {
             None if self.needs_tls_first() => self.answer_ehlo(Offer::default(), out),
             None => self.phase = Phase::Ehlo,
         }
+        true
     }
 
     /// Offers what members do, as far as it goes through here.
@@ -118,6 +139,7 @@ impl Machine {
         }
         self.tls = true;
         self.inbox.clear();
+        self.asked = Asked::No;
         self.skipping = false;
         self.greeted = false;
         self.offered = Offer::default();

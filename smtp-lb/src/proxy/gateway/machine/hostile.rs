@@ -80,6 +80,7 @@ struct Play {
     picking: bool,
     client_handshake: bool,
     member_handshake: bool,
+    asking: bool,
     closed: bool,
     /// Messages that ended at members.
     ends: usize,
@@ -107,6 +108,7 @@ impl Play {
             picking: false,
             client_handshake: false,
             member_handshake: false,
+            asking: false,
             closed: false,
             ends: 0,
             answer: None,
@@ -158,6 +160,10 @@ impl Play {
                 let due = self.machine.deadline().unwrap_or(now + time);
                 // The driver's timer does not let a deadline pass.
                 self.world.now.set(due.clamp(now, now + time));
+            }
+            Step::Judged(ref answer) if std::mem::take(&mut self.asking) => {
+                let answer = answer.clone();
+                self.call(|machine, world, out| machine.judged(answer, world, out));
             }
             Step::ShutDown => self.call(Machine::shut_down),
             _ => {}
@@ -261,7 +267,8 @@ impl Play {
         assert!(self.machine.inbox.len() <= INBOX + BULK, "keeps too much");
         // Those that are left at the end are the driver's to close.
         assert!(self.closed || self.machine.parked.len() <= self.parked.len());
-        let handed = self.picking || self.client_handshake || self.member_handshake;
+        let handed =
+            self.picking || self.client_handshake || self.member_handshake || self.asking;
         let awake = self.closed || handed || self.machine.deadline().is_some();
         assert!(awake, "waits for nothing, for ever");
         assert!(!self.closed || self.machine.client_appetite() == 0);
@@ -342,6 +349,11 @@ impl Play {
                 self.closed = true;
             }
             Act::Count(Count::MessageAccepted) => self.counted += 1,
+            Act::Ask(_) => {
+                assert!(self.settings.asks && !self.asking && !self.closed);
+                self.asking = true;
+            }
+            Act::Note(_) => assert!(self.settings.asks),
             Act::Count(_) | Act::Learned(_) => {}
         }
     }

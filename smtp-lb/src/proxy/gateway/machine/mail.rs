@@ -1,10 +1,12 @@
 //! MAIL, RCPT and DATA.
 
 use crate::config::plan::LineEndings;
+use crate::security::question::{Answer, Bounds};
 use crate::smtp::command::{Mail, Rcpt};
 use crate::smtp::data::{Endings, Scanner};
 use crate::smtp::ehlo::Extensions;
 
+use super::ask::{self, Asked};
 use super::phase::Phase;
 use super::{Machine, Output, replies};
 
@@ -29,6 +31,16 @@ impl Machine {
         {
             replies::TOO_BIG
         } else {
+            match self.consult(|| ask::mail(mail), out) {
+                None => return false,
+                Some(Answer::Refuse(refusal)) => {
+                    self.refuse_at_length(&refusal, out);
+                    return true;
+                }
+                Some(Answer::Within(bounds)) => self.bounds = bounds,
+                Some(_) => self.bounds = Bounds::default(),
+            }
+            self.begin_message();
             self.fresh = true;
             self.envelope.size = size;
             self.envelope
@@ -56,16 +68,21 @@ impl Machine {
             replies::NOT_ASCII
         } else if !self.offered.extensions.contains(needs) {
             replies::BAD_PARAMETER
+        } else if let Some(done) = self.judge_rcpt(rcpt, out) {
+            return done;
         } else if self
             .envelope
             .push(rcpt.line, needs, self.settings.plan.recipients)
         {
             return true;
         } else if self.envelope.all_told() {
+            self.asked = Asked::No;
             // Within the RFC's rights, and no sign of malice.
             self.tell(replies::TOO_MANY_RECIPIENTS, out);
             return true;
         } else {
+            // Not to be asked of again.
+            self.keep(Answer::Pass);
             return false;
         };
         self.refuse(fault, out)
@@ -113,6 +130,7 @@ impl Machine {
     /// 354 was said.
     pub(super) fn begin_text(&mut self) {
         let endings = match self.settings.plan.line_endings {
+            _ if self.bounds.strict_endings.is_some() => Endings::Reject,
             LineEndings::Reject => Endings::Reject,
             LineEndings::Normalize => Endings::Normalize,
         };

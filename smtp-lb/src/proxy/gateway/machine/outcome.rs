@@ -1,5 +1,6 @@
 //! What a member says to an envelope and its message.
 
+use crate::security::question::Note;
 use crate::smtp::reply::Reply;
 
 use super::envelope::Told;
@@ -25,6 +26,9 @@ impl Machine {
             open.reused = false;
         }
         if self.envelope.told_of(at) == Some(Told::Nothing) {
+            if at > 0 && reply.code / 100 == 5 && self.settings.asks {
+                out.acts.push_back(Act::Note(Note::UnknownRecipient));
+            }
             self.envelope.tell_next(told);
             self.relay(reply, out);
             if self.envelope.all_told() && self.envelope.mail_refused() {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::security::question::{Note, Question};
 use crate::smtp::ehlo::Offer;
 
 /// What the machine asks, when it needs to know.
@@ -65,6 +66,10 @@ pub(crate) enum Act {
     CloseClient,
     /// Reset the client, and end the session.
     AbortClient,
+    /// Ask the checks. Answered by `judged`, some time: nothing else waits for it.
+    Ask(Question),
+    /// For the checks to know.
+    Note(Note),
     /// For the counters.
     Count(Count),
 }

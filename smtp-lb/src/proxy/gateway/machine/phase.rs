@@ -1,5 +1,7 @@
 //! Where the client is.
 
+use std::borrow::Cow;
+
 use crate::smtp::data::Scanner;
 use crate::smtp::ehlo::Extensions;
 use crate::smtp::reply::Reply;
@@ -7,6 +9,8 @@ use crate::smtp::reply::Reply;
 /// What the client waits for, or is waited for.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// Its checks say whether and when it is greeted.
+    Connect,
     /// The banner waits for a member's.
     Greeting,
     /// Commands.
@@ -62,11 +66,11 @@ pub(super) enum Exchange {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Our own reply.
-    Local(&'static str),
+    Local(Cow<'static, str>),
     /// The member was lost.
     Lost,
     /// Our own reply, and the session ends.
-    Close(&'static str),
+    Close(Cow<'static, str>),
     /// The member's.
     Member(Reply),
 }

@@ -13,11 +13,14 @@ pub(crate) struct Settings {
     pub(crate) implicit_tls: bool,
     /// How TLS to members begins, if there is any.
     pub(crate) member_tls: Option<Start>,
+    /// There is a security profile, whose checks are asked.
+    pub(crate) asks: bool,
 }
 
 impl Settings {
-    /// Of a virtual server in this mode. `server_tls` is its profile, if it has one.
-    pub(crate) fn new(plan: &GatewayPlan, mode: Mode, server_tls: Option<&ServerTlsPlan>) -> Self {
+    /// Of a virtual server in this mode. `server_tls` is its profile, if it has one; `asks`: it has a
+    /// security profile.
+    pub(crate) fn new(plan: &GatewayPlan, mode: Mode, server_tls: Option<&ServerTlsPlan>, asks: bool) -> Self {
         Self {
             plan: plan.clone(),
             starttls: match mode {
@@ -26,6 +29,7 @@ impl Settings {
             },
             implicit_tls: matches!(mode, Mode::Offload | Mode::Bridge),
             member_tls: server_tls.map(|profile| profile.start),
+            asks,
         }
     }
 }

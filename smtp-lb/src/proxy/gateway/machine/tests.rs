@@ -1,5 +1,6 @@
 //! Conversations without sockets. Functions are named after the points of the notes on SMTP.
 
+mod ask;
 mod auth;
 mod balance;
 mod chunks;

@@ -5,7 +5,7 @@ use crate::smtp::data::Scanner;
 use super::client::Step;
 use super::leg::{Leg, State};
 use super::phase::{Phase, Verdict};
-use super::{Act, Count, Machine, Output, replies};
+use super::{Act, Count, Machine, Output};
 
 impl Machine {
     /// Relays text, or swallows it: up to its true end.
@@ -28,11 +28,23 @@ impl Machine {
 
     fn relay_text(&mut self, mut scanner: Scanner, input: &[u8], out: &mut Output) -> usize {
         let scan = scanner.scan(input, &mut out.to_member);
-        if scan.fault.is_some() {
+        self.octets += scan.used as u64;
+        if scanner.is_spoilt() {
+            self.note_endings(scan.fault.is_some(), out);
+        }
+        if let Some(verdict) = self.too_big(out) {
+            Self::push_abort(out);
+            self.leg = Leg::None;
+            if scan.ended {
+                self.end_refused(verdict, out);
+            } else {
+                self.phase = Phase::TextRefused(scanner, verdict);
+            }
+        } else if scan.fault.is_some() {
             out.acts.push_back(Act::Count(Count::LineEnding));
             Self::push_abort(out);
             self.leg = Leg::None;
-            let verdict = Verdict::Close(replies::BAD_MESSAGE);
+            let verdict = self.bad_message();
             if scan.ended {
                 self.end_refused(verdict, out);
             } else {
@@ -74,9 +86,9 @@ impl Machine {
     /// Says what is due at the end of what was read for nothing.
     pub(super) fn give(&mut self, verdict: Verdict, out: &mut Output) {
         match verdict {
-            Verdict::Local(reply) => self.tell(reply, out),
+            Verdict::Local(reply) => self.tell(&reply, out),
             Verdict::Lost => self.tell_lost(out),
-            Verdict::Close(reply) => self.close(reply, out),
+            Verdict::Close(reply) => self.close(&reply, out),
             Verdict::Member(reply) => {
                 self.count_refused(out);
                 self.relay(&reply, out);

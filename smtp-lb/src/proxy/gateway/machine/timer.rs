@@ -32,6 +32,7 @@ impl Machine {
         }
         let slow = self.slow_until;
         slow.into_iter()
+            .chain(self.greet_at)
             .chain(self.client_deadline())
             .chain(self.member_deadline())
             .min()
@@ -78,6 +79,9 @@ impl Machine {
         let over = |at: Option<Duration>| at.is_some_and(|at| at <= now);
         if over(self.slow_until) {
             self.slow_until = None;
+        }
+        if over(self.greet_at) {
+            self.waited(out);
         }
         if over(self.member_deadline()) {
             out.acts.push_back(Act::Count(Count::MemberTimeout));

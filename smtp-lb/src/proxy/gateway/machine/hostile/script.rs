@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::{MemberGone, Settings};
 use crate::config::plan::{Activation, BalanceUnit, GatewayPlan, LineEndings, Start};
+use crate::security::question::{Answer, Bounds, Refusal};
 use crate::smtp::ehlo::Offer;
 use crate::smtp::reply::Reply;
 
@@ -25,6 +26,7 @@ pub(super) enum Step<'a> {
     Timer,
     Pass(Duration),
     ShutDown,
+    Judged(Answer),
 }
 
 /// From `A` on.
@@ -146,6 +148,7 @@ fn settings(first: u8, second: u8) -> Settings {
             2 => Some(Start::StartTls),
             _ => None,
         },
+        asks: bit(second, 5),
     }
 }
 
@@ -172,8 +175,33 @@ fn step<'a>(rest: &mut &'a [u8]) -> Option<Option<Step<'a>>> {
         b't' => Step::Timer,
         b'T' => Step::Pass(Duration::from_secs(octet(rest)?.into())),
         b'x' => Step::ShutDown,
+        b'a' => Step::Judged(answer(octet(rest)?)),
         _ => return Some(None),
     }))
+}
+
+/// What checks may say, to whatever they were asked.
+fn answer(octet: u8) -> Answer {
+    let refusal = |close| {
+        Answer::Refuse(Refusal {
+            reply: if close { "421 4.7.0 no\r\n" } else { "550 5.7.1 no\r\n" }.into(),
+            close,
+        })
+    };
+    match octet {
+        1 => refusal(false),
+        2 => refusal(true),
+        3 => Answer::Wait(Duration::from_secs(6)),
+        4 => Answer::Within(Bounds {
+            strict_endings: Some("550 5.5.2 no\r\n".into()),
+            size: Some((8, Some("552 5.3.4 no\r\n".into()))),
+        }),
+        5 => Answer::Within(Bounds {
+            strict_endings: None,
+            size: Some((8, None)),
+        }),
+        _ => Answer::Pass,
+    }
 }
 
 fn octet(rest: &mut &[u8]) -> Option<u8> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::{Act, BULK, Count, INBOX, Machine, MemberGone, Output, Settings, World};
 use crate::config::plan::{Activation, BalanceUnit, GatewayPlan, LineEndings};
+use crate::security::question::{Answer, Question};
 use crate::smtp::ehlo::Offer;
 use crate::smtp::reply::ReplyParser;
 
@@ -52,6 +53,7 @@ pub(super) fn settings() -> Settings {
         starttls: Activation::None,
         implicit_tls: false,
         member_tls: None,
+        asks: false,
     }
 }
 
@@ -287,6 +289,22 @@ impl Stage {
         self.call(call);
         self.pump();
         self
+    }
+
+    /// The checks were asked this, and answer.
+    #[track_caller]
+    pub(super) fn judged(&mut self, question: Question, answer: Answer) -> &mut Self {
+        let asked = self.acts.pop();
+        assert_eq!(asked, Some(Act::Ask(question)), "{:?}", self.cut);
+        self.call(|m, w, o| m.judged(answer, w, o));
+        self.pump();
+        self
+    }
+
+    /// The same, and the rest of what was said and done until then.
+    #[track_caller]
+    pub(super) fn passes(&mut self, question: Question) -> &mut Self {
+        self.judged(question, Answer::Pass)
     }
 
     pub(super) fn shut_down(&mut self) -> &mut Self {

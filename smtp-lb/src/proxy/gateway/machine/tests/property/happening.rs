@@ -1,11 +1,14 @@
 //! What may happen to a session, likely and unlikely.
 
+use std::time::Duration;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::super::super::Settings;
 use super::super::stage::{EHLO, settings};
+use crate::security::question::{Answer, Bounds, Refusal};
 use crate::config::plan::{Activation, BalanceUnit, LineEndings, Start};
 
 /// What may happen.
@@ -22,6 +25,30 @@ pub(super) enum Happening {
     ClientEnded,
     Time(u64),
     ShutDown,
+    Judged(Answer),
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let refusal = |reply: &str, close| {
+        Answer::Refuse(Refusal {
+            reply: reply.into(),
+            close,
+        })
+    };
+    let bounds = |strict: bool, reply: bool| {
+        Answer::Within(Bounds {
+            strict_endings: strict.then(|| "550 5.5.2 no\r\n".into()),
+            size: Some((8, reply.then(|| "552 5.3.4 no\r\n".into()))),
+        })
+    };
+    select(vec![
+        Answer::Pass,
+        Answer::Wait(Duration::from_secs(6)),
+        refusal("550 5.7.1 no\r\n", false),
+        refusal("554 5.7.1 no\r\n", true),
+        bounds(false, false),
+        bounds(true, true),
+    ])
 }
 
 fn client_words() -> impl Strategy<Value = Vec<u8>> {
@@ -100,6 +127,7 @@ pub(super) fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Gone),
         1 => prop_oneof![Just(Happening::ClientEnded), Just(Happening::ShutDown)],
         1 => (0..400_u64).prop_map(Happening::Time),
+        3 => answer().prop_map(Happening::Judged),
     ]
 }
 
@@ -177,8 +205,8 @@ pub(super) fn conversation() -> impl Strategy<Value = Vec<Happening>> {
 pub(super) fn any_settings() -> impl Strategy<Value = (Settings, bool)> {
     let starts = vec![None, Some(Start::Implicit), Some(Start::StartTls)];
     let activations = vec![Activation::None, Activation::Allow, Activation::Require];
-    (any::<[bool; 6]>(), select(starts), select(activations)).prop_map(
-        |([session, normalize, auth, banner, implicit, known], member_tls, starttls)| {
+    (any::<[bool; 7]>(), select(starts), select(activations)).prop_map(
+        |([session, normalize, auth, banner, implicit, known, asks], member_tls, starttls)| {
             let mut settings = settings();
             if session {
                 settings.plan.balance_unit = BalanceUnit::Session;
@@ -193,6 +221,7 @@ pub(super) fn any_settings() -> impl Strategy<Value = (Settings, bool)> {
             settings.plan.bad_commands = 1000;
             settings.member_tls = member_tls;
             settings.implicit_tls = implicit;
+            settings.asks = asks;
             settings.starttls = if implicit { Activation::None } else { starttls };
             (settings, known)
         },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::super::{Act, BULK, Count, INBOX, Machine, MemberGone, Output, Settings, World};
 use super::super::stage::{EHLO, Fake, offer};
 use super::happening::Happening;
+use crate::security::question::Answer;
 use crate::smtp::reply::ReplyParser;
 
 /// What a leg heard and said, read by itself: what its member believes.
@@ -91,6 +92,7 @@ pub(super) struct Run {
     pub(super) parked: Vec<(usize, Leg)>,
     pub(super) index: usize,
     pub(super) seeking: bool,
+    pub(super) asking: bool,
     pub(super) shaking: bool,
     pub(super) member_shaking: bool,
     /// All that the client was told, and lines that it sent.
@@ -112,6 +114,7 @@ impl Run {
             parked: Vec::new(),
             index: 0,
             seeking: false,
+            asking: false,
             shaking: false,
             member_shaking: false,
             told: Vec::new(),
@@ -168,7 +171,11 @@ impl Run {
             Act::MemberTls => self.member_shaking = true,
             Act::CloseClient | Act::AbortClient => self.closed = true,
             Act::Count(Count::MessageAccepted) => self.accepted += 1,
-            Act::Count(_) => {}
+            Act::Ask(_) => {
+                assert!(!self.asking, "asks twice");
+                self.asking = true;
+            }
+            Act::Count(_) | Act::Note(_) => {}
         }
     }
 
@@ -244,6 +251,11 @@ impl Run {
                 }
             }
             Happening::ClientEnded => self.call(Machine::client_ended),
+            Happening::Judged(answer) => {
+                if std::mem::take(&mut self.asking) {
+                    self.call(|m, w, o| m.judged(answer.clone(), w, o));
+                }
+            }
             Happening::ShutDown => self.call(Machine::shut_down),
             Happening::Time(seconds) => {
                 self.world.pass(Duration::from_secs(*seconds));
@@ -259,6 +271,9 @@ impl Run {
     }
 
     fn good(&mut self) {
+        if self.asking {
+            return self.happen(&Happening::Judged(Answer::Pass));
+        }
         if self.member_shaking {
             return self.happen(&Happening::Tls);
         }

@@ -1,0 +1,75 @@
+//! The checks of a security profile, for one session: asked, and waited for no longer than so.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use crate::clock;
+use crate::config::plan::Offence;
+use crate::proxy::server::Place;
+use crate::security::question::{Answer, Note, Question};
+use crate::security::session::{Judged, Session};
+
+/// Time for one answer. Whatever a check asks for has bounds of its own, below it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks one question at a time.
+pub(super) struct Judge {
+    session: Arc<Session>,
+    waits: Option<Pin<Box<dyn Future<Output = Judged> + Send>>>,
+}
+
+impl Judge {
+    /// None: there is no profile.
+    pub(super) fn begin(place: &Place) -> Option<Self> {
+        let engine = place.gateway.as_ref()?.engine.as_ref()?;
+        let id = format!("{:016x}", place.number());
+        let session = Session::new(Arc::clone(engine), place.client(), id);
+        Some(Self {
+            session: Arc::new(session),
+            waits: None,
+        })
+    }
+
+    /// The answer comes by [`poll`](Self::poll).
+    pub(super) fn ask(&mut self, question: Question) {
+        let session = Arc::clone(&self.session);
+        self.waits = Some(Box::pin(async move {
+            let judged = timeout(PATIENCE, session.judge(&question, clock::wall())).await;
+            let judged = judged.unwrap_or_else(|_| session.cannot_judge(clock::wall()));
+            if !judged.after.is_zero() {
+                sleep(judged.after).await;
+            }
+            judged
+        }));
+    }
+
+    /// Ready with the answer to what was asked. Pending if nothing was.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Answer, Option<Offence>)> {
+        let Some(waits) = &mut self.waits else {
+            return Poll::Pending;
+        };
+        let judged = ready!(waits.as_mut().poll(cx));
+        self.waits = None;
+        Poll::Ready((judged.answer, judged.offence))
+    }
+
+    pub(super) fn note(&self, note: &Note) {
+        self.session.note(note, clock::wall());
+    }
+
+    /// What the checks found so far.
+    pub(super) fn results(&self) -> String {
+        self.session.results()
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.session.fmt(f)
+    }
+}
