@@ -127,7 +127,15 @@ fn behind(
     let services = Services {
         recorder: Arc::new(Recorder::new(bus.clone(), "")),
     };
-    let proxy = Proxy::start(plan, pools, profiles, filter, feedback, bus.clone(), services)?;
+    let proxy = Proxy::start(
+        plan,
+        pools,
+        profiles,
+        filter,
+        feedback,
+        bus.clone(),
+        services,
+    )?;
     let health = Health::start(targets(plan, pools, profiles), bus.clone());
     Ok((reader, health, proxy))
 }

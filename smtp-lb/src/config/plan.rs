@@ -41,8 +41,9 @@ pub use reputation::{
 };
 pub use schedule::SchedulePlan;
 pub use smtp_profile::{
-    CheckPlan, ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan, ExceptionsPlan,
-    Method, NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfileId, SmtpProfilePlan,
+    CheckPlan, ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan,
+    ExceptionsPlan, Method, NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfileId,
+    SmtpProfilePlan,
 };
 pub use store::{EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, WhenAway};
 pub use tls::{

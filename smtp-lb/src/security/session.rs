@@ -116,9 +116,7 @@ impl Session {
                 size,
                 loose,
             } => Judged::now(self.mail(sender, *size, *loose, now)),
-            Question::Rcpt { recipient, loose } => {
-                Judged::now(self.rcpt(recipient, *loose, now))
-            }
+            Question::Rcpt { recipient, loose } => Judged::now(self.rcpt(recipient, *loose, now)),
             Question::Method(method) => Judged::now(self.method(*method, now)),
         }
     }
@@ -148,7 +146,14 @@ impl Session {
             Note::Protocol(reply) => {
                 if let Some(check) = &plan.protocol_compliance {
                     let reason = reply.splitn(3, ' ').nth(2).unwrap_or_default();
-                    self.tell(&mut state, check, Check::ProtocolCompliance, reason, reply, now);
+                    self.tell(
+                        &mut state,
+                        check,
+                        Check::ProtocolCompliance,
+                        reason,
+                        reply,
+                        now,
+                    );
                 }
             }
             Note::Smuggling { refused } => {
@@ -161,7 +166,14 @@ impl Session {
             Note::TooBig { refused } => {
                 if let Some(check) = &plan.size {
                     let reply = if *refused { "552 5.3.4" } else { "" };
-                    self.tell(&mut state, check, Check::Size, "message too big", reply, now);
+                    self.tell(
+                        &mut state,
+                        check,
+                        Check::Size,
+                        "message too big",
+                        reply,
+                        now,
+                    );
                 }
             }
         }
@@ -287,7 +299,9 @@ impl Session {
         let check = self.engine.plan.disallowed_sender.as_ref()?;
         let address = sender.to_lowercase();
         let settings = &check.settings;
-        let local = address.rsplit_once('@').map(|(local, _)| format!("{local}@"));
+        let local = address
+            .rsplit_once('@')
+            .map(|(local, _)| format!("{local}@"));
         let reason = if settings.users.contains(&address)
             || local.is_some_and(|local| settings.users.contains(&local))
         {
@@ -460,10 +474,17 @@ impl Session {
             alarm: plan.alarm,
             block: plan.block,
         };
-        let outcome = if plan.block { Outcome::Block } else { Outcome::Alarm };
+        let outcome = if plan.block {
+            Outcome::Block
+        } else {
+            Outcome::Alarm
+        };
         state.results.add(check, outcome);
         let each = check.is_of_recipient()
-            || matches!(check, Check::Methods | Check::ProtocolCompliance | Check::Size);
+            || matches!(
+                check,
+                Check::Methods | Check::ProtocolCompliance | Check::Size
+            );
         if !each {
             if state.told.contains(&check) {
                 return;

@@ -44,7 +44,8 @@ pub(super) fn compile(
         .map(server_tls::start);
     let read = raw.gateway.is_some()
         || raw.smtp_profile.is_some()
-        || mode == Mode::StartTls || start == Some(Start::StartTls);
+        || mode == Mode::StartTls
+        || start == Some(Start::StartTls);
     Ok(Scenario {
         mode,
         client_tls: client_tls.map(ClientTlsId),

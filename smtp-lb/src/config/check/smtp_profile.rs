@@ -44,7 +44,11 @@ fn profile(
     let mut of = Of { check, sections };
     let name = of.check.name(raw.name.as_ref());
     let exceptions = of.exceptions(&raw.exceptions);
-    let protocol_compliance = of.check(&raw.protocol_compliance, raw::ProtocolCompliance::common, |_, _| Ok(()));
+    let protocol_compliance = of.check(
+        &raw.protocol_compliance,
+        raw::ProtocolCompliance::common,
+        |_, _| Ok(()),
+    );
     let disallowed_client = of.check(
         &raw.disallowed_client,
         raw::DisallowedClient::common,
@@ -60,7 +64,9 @@ fn profile(
         raw::RecipientDomain::common,
         Of::recipient_domain,
     );
-    let methods = of.check(&raw.methods, raw::Methods::common, |_, raw| Ok(methods(raw)));
+    let methods = of.check(&raw.methods, raw::Methods::common, |_, raw| {
+        Ok(methods(raw))
+    });
     let pregreet = of.check(&raw.pregreet, raw::Pregreet::common, |of, raw| {
         let delay = of.check.duration_or(raw.delay.as_ref(), DELAY, DELAYS)?;
         Ok(PregreetPlan { delay })
@@ -152,7 +158,9 @@ impl Of<'_, '_> {
         file: Option<&At<String>>,
         subdomains: bool,
     ) -> Checked<DomainsPlan> {
-        let written = all(texts.iter().map(|text| self.check.value(text, read::domain)));
+        let written = all(texts
+            .iter()
+            .map(|text| self.check.value(text, read::domain)));
         let of_file = file.map_or(Ok(Vec::new()), |file| self.of_file(file));
         let mut plan = DomainsPlan::default();
         for (below, name) in written?.into_iter().chain(of_file?) {
@@ -201,7 +209,8 @@ impl Of<'_, '_> {
 
     /// A check that is about nothing.
     fn empty<T>(&mut self, raw: &At<T>, what: &str, help: &str) -> super::Reported {
-        self.check.error(raw, format!("the check lists no {what}"), help)
+        self.check
+            .error(raw, format!("the check lists no {what}"), help)
     }
 
     fn disallowed_client(
@@ -219,7 +228,10 @@ impl Of<'_, '_> {
         &mut self,
         raw: &At<raw::DisallowedSender>,
     ) -> Checked<DisallowedSenderPlan> {
-        let users = all(raw.users.iter().map(|text| self.check.value(text, read::user)));
+        let users = all(raw
+            .users
+            .iter()
+            .map(|text| self.check.value(text, read::user)));
         let subdomains = raw.subdomains.unwrap_or(true);
         let domains = self.domains(&raw.domains, raw.file.as_ref(), subdomains);
         let (users, domains) = (HashSet::from_iter(users?), domains?);
@@ -240,7 +252,9 @@ impl Of<'_, '_> {
     }
 
     fn client_rate(&mut self, raw: &At<raw::ClientRate>) -> Checked<ClientRatePlan> {
-        let window = self.check.duration_or(raw.window.as_ref(), WINDOW, WINDOWS)?;
+        let window = self
+            .check
+            .duration_or(raw.window.as_ref(), WINDOW, WINDOWS)?;
         if let Some(text) = &raw.window
             && window.subsec_nanos() != 0
         {

@@ -223,7 +223,11 @@ mod tests {
             ("2001:db9::1", false),
             ("::", false),
         ] {
-            assert_eq!(networks.contains(address.parse().unwrap()), held, "{address}");
+            assert_eq!(
+                networks.contains(address.parse().unwrap()),
+                held,
+                "{address}"
+            );
         }
         assert!(!NetworksPlan::default().contains("10.0.0.1".parse().unwrap()));
     }

@@ -20,7 +20,10 @@ pub(crate) fn domain(text: &str) -> Result<(bool, String), Fault> {
         None => (false, text),
     };
     // Internationalised ones as their senders write them: with or without SMTPUTF8.
-    let letters: String = name.chars().map(|it| if it.is_alphanumeric() { 'x' } else { it }).collect();
+    let letters: String = name
+        .chars()
+        .map(|it| if it.is_alphanumeric() { 'x' } else { it })
+        .collect();
     if is_host_name(&letters) && !name.ends_with('.') && name.len() <= 253 {
         return Ok((below, name.to_lowercase()));
     }
@@ -89,7 +92,16 @@ mod tests {
         ] {
             assert_eq!(domain(text), Ok((below, name.to_owned())));
         }
-        for text in ["", ".", "a b", "example.org.", "a@b", "..x", "-a.example", "x\r\n"] {
+        for text in [
+            "",
+            ".",
+            "a b",
+            "example.org.",
+            "a@b",
+            "..x",
+            "-a.example",
+            "x\r\n",
+        ] {
             assert!(domain(text).is_err(), "{text}");
         }
     }
@@ -107,7 +119,16 @@ mod tests {
     #[test]
     fn replies_are_one_line() {
         assert!(reply("Go away, {client}: {reason} ({sender})").is_ok());
-        for text in ["", " ", "a\r\n250 ok", "é", "{helo}", "{", "a}", &"x".repeat(201)] {
+        for text in [
+            "",
+            " ",
+            "a\r\n250 ok",
+            "é",
+            "{helo}",
+            "{",
+            "a}",
+            &"x".repeat(201),
+        ] {
             assert!(reply(text).is_err(), "{text}");
         }
     }

@@ -95,7 +95,9 @@ impl Machine {
     /// What is said to a message with bare endings or NUL.
     pub(super) fn bad_message(&mut self) -> Verdict {
         let strict = self.bounds.strict_endings.take();
-        let reply = strict.map_or(Cow::Borrowed(replies::BAD_MESSAGE), |it| String::from(it).into());
+        let reply = strict.map_or(Cow::Borrowed(replies::BAD_MESSAGE), |it| {
+            String::from(it).into()
+        });
         Verdict::Close(reply)
     }
 
@@ -193,7 +195,9 @@ impl Machine {
         if self.octets <= *most {
             return None;
         }
-        let verdict = reply.as_ref().map(|it| Verdict::Local(String::from(&**it).into()));
+        let verdict = reply
+            .as_ref()
+            .map(|it| Verdict::Local(String::from(&**it).into()));
         if !std::mem::replace(&mut self.told_size, true) {
             let refused = verdict.is_some();
             out.acts.push_back(Act::Note(Note::TooBig { refused }));

@@ -267,8 +267,7 @@ impl Play {
         assert!(self.machine.inbox.len() <= INBOX + BULK, "keeps too much");
         // Those that are left at the end are the driver's to close.
         assert!(self.closed || self.machine.parked.len() <= self.parked.len());
-        let handed =
-            self.picking || self.client_handshake || self.member_handshake || self.asking;
+        let handed = self.picking || self.client_handshake || self.member_handshake || self.asking;
         let awake = self.closed || handed || self.machine.deadline().is_some();
         assert!(awake, "waits for nothing, for ever");
         assert!(!self.closed || self.machine.client_appetite() == 0);

@@ -20,7 +20,12 @@ pub(crate) struct Settings {
 impl Settings {
     /// Of a virtual server in this mode. `server_tls` is its profile, if it has one; `asks`: it has a
     /// security profile.
-    pub(crate) fn new(plan: &GatewayPlan, mode: Mode, server_tls: Option<&ServerTlsPlan>, asks: bool) -> Self {
+    pub(crate) fn new(
+        plan: &GatewayPlan,
+        mode: Mode,
+        server_tls: Option<&ServerTlsPlan>,
+        asks: bool,
+    ) -> Self {
         Self {
             plan: plan.clone(),
             starttls: match mode {

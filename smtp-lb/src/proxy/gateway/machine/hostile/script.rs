@@ -184,7 +184,12 @@ fn step<'a>(rest: &mut &'a [u8]) -> Option<Option<Step<'a>>> {
 fn answer(octet: u8) -> Answer {
     let refusal = |close| {
         Answer::Refuse(Refusal {
-            reply: if close { "421 4.7.0 no\r\n" } else { "550 5.7.1 no\r\n" }.into(),
+            reply: if close {
+                "421 4.7.0 no\r\n"
+            } else {
+                "550 5.7.1 no\r\n"
+            }
+            .into(),
             close,
         })
     };

@@ -73,7 +73,8 @@ fn envelope(s: &mut Stage, bounds: Bounds) -> &mut Stage {
     s.member("250 2.1.0 m\r\n").client("RCPT TO:<b@b>\r\n");
     s.passes(rcpt("b@b"));
     s.expect("250 2.1.0 m\r\n", "RCPT TO:<b@b>\r\n", &[]);
-    s.member("250 2.1.5 r\r\n").expect("250 2.1.5 r\r\n", "", &[])
+    s.member("250 2.1.5 r\r\n")
+        .expect("250 2.1.5 r\r\n", "", &[])
 }
 
 fn text(s: &mut Stage, bounds: Bounds) -> &mut Stage {
@@ -132,12 +133,16 @@ fn who_speaks_before_the_banner_is_asked_about() {
     let wait = Answer::Wait(Duration::from_secs(6));
     // The whole of it is not there yet when the first octet is; so it is no use to cut it.
     for (answer, said) in [
-        (close("554 5.5.0 Out of turn\r\n"), "554 5.5.0 Out of turn\r\n"),
+        (
+            close("554 5.5.0 Out of turn\r\n"),
+            "554 5.5.0 Out of turn\r\n",
+        ),
         (Answer::Pass, BANNER),
     ] {
         let mut s = Stage::once(asking(), Some(EHLO));
         s.start().judged(Question::Connect, wait.clone());
-        s.client_at_once("E").judged(Question::Early, answer.clone());
+        s.client_at_once("E")
+            .judged(Question::Early, answer.clone());
         if said == BANNER {
             s.expect(BANNER, "", &[]);
             s.client("HLO c.example\r\n").passes(hello());
@@ -208,7 +213,8 @@ fn a_recipient_that_is_refused_is_none_that_a_member_hears_of() {
         s.judged(rcpt("c@c"), refuse(LATER)).expect(LATER, "", &[]);
         s.client("RCPT TO:<d@d>\r\n").passes(rcpt("d@d"));
         s.expect("", "RCPT TO:<d@d>\r\n", &[]);
-        s.member("250 2.1.5 r\r\n").expect("250 2.1.5 r\r\n", "", &[]);
+        s.member("250 2.1.5 r\r\n")
+            .expect("250 2.1.5 r\r\n", "", &[]);
         s.client("DATA\r\n").expect("", "DATA\r\n", &[]);
     });
 }
@@ -284,8 +290,10 @@ fn methods_are_asked_about() {
     every(|s| {
         greeted(s).client("VRFY a\r\n");
         s.judged(Question::Method(Method::Vrfy), refuse("502 5.5.1 No\r\n"));
-        s.client("VRFY a\r\n").passes(Question::Method(Method::Vrfy));
-        s.client("EXPN a\r\n").passes(Question::Method(Method::Expn));
+        s.client("VRFY a\r\n")
+            .passes(Question::Method(Method::Vrfy));
+        s.client("EXPN a\r\n")
+            .passes(Question::Method(Method::Expn));
         let said = "502 5.5.1 No\r\n252 2.0.0 Cannot verify, send it and see\r\n\
                     502 5.5.1 Command not offered\r\n";
         s.expect(said, "", &[]);
@@ -306,15 +314,18 @@ fn who_is_refused_for_ever_is_closed() {
     let mut s = Stage::once(asking(), Some(EHLO));
     greeted(&mut s);
     for _ in 0..100 {
-        s.client("MAIL FROM:<a@a>\r\n").judged(mail("a@a"), refuse(NO));
+        s.client("MAIL FROM:<a@a>\r\n")
+            .judged(mail("a@a"), refuse(NO));
         s.expect(NO, "", &[]);
     }
     for _ in 0..19 {
-        s.client("MAIL FROM:<a@a>\r\n").judged(mail("a@a"), refuse(NO));
+        s.client("MAIL FROM:<a@a>\r\n")
+            .judged(mail("a@a"), refuse(NO));
         s.pass(Duration::from_secs(1));
     }
     s.forget();
-    s.client("MAIL FROM:<a@a>\r\n").judged(mail("a@a"), refuse(NO));
+    s.client("MAIL FROM:<a@a>\r\n")
+        .judged(mail("a@a"), refuse(NO));
     s.expect("421 4.7.0 Too many errors, closing\r\n", "", CLOSE);
 }
 
@@ -363,7 +374,8 @@ fn chunks_past_the_bound_are_refused_before_they_come() {
     every(|s| {
         envelope(s, size(Some(big))).client("BDAT 4\r\nabcd");
         s.expect("", "BDAT 4\r\nabcd", &[]);
-        s.member("250 2.0.0 ok\r\n").expect("250 2.0.0 ok\r\n", "", &[]);
+        s.member("250 2.0.0 ok\r\n")
+            .expect("250 2.0.0 ok\r\n", "", &[]);
         s.client("BDAT 5 LAST\r\nefghi");
         let note = Act::Note(Note::TooBig { refused: true });
         s.expect(big, "RSET\r\n", &[note]);
@@ -381,7 +393,11 @@ fn strict_endings_win_over_normalizing() {
     every_split(normalize.clone(), Some(EHLO), |s| {
         text(s, strict.clone()).client("a\nb\r\n.\r\n");
         let note = Act::Note(Note::Smuggling { refused: true });
-        s.expect("550 5.5.2 Strict\r\n", "", &[note, Act::Abort, Act::CloseClient]);
+        s.expect(
+            "550 5.5.2 Strict\r\n",
+            "",
+            &[note, Act::Abort, Act::CloseClient],
+        );
     });
     every_split(normalize, Some(EHLO), |s| {
         text(s, Bounds::default()).client("a\nb\nc\r\n.\r\n");

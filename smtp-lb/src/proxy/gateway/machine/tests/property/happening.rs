@@ -8,8 +8,8 @@ use proptest::sample::{Index, select};
 
 use super::super::super::Settings;
 use super::super::stage::{EHLO, settings};
-use crate::security::question::{Answer, Bounds, Refusal};
 use crate::config::plan::{Activation, BalanceUnit, LineEndings, Start};
+use crate::security::question::{Answer, Bounds, Refusal};
 
 /// What may happen.
 #[derive(Debug, Clone)]
