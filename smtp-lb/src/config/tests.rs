@@ -44,6 +44,11 @@ impl Resolve for Known {
             Some("/var/lib/GeoIP/GeoLite2-Country.mmdb") => {
                 Ok(include_bytes!("tests/country.mmdb").to_vec())
             }
+            Some("/etc/smtp-lb/domains.txt") => {
+                Ok(b"a.example\n.b.example # all below\n\n".to_vec())
+            }
+            Some("/etc/smtp-lb/bad-domains.txt") => Ok(b"; spam\nX.example\n".to_vec()),
+            Some("/etc/smtp-lb/broken.txt") => Ok(b"a.example\nno domain\n".to_vec()),
             Some("/etc/smtp-lb/partners.txt") => Ok(b"192.0.2.200\n".to_vec()),
             _ => SystemResolver.read(path, most),
         }

@@ -142,7 +142,7 @@ mod tests {
         drop((first, second, third));
         // Those that were too many count as new ones all the same.
         assert_eq!(enter(&all, "192.0.2.1", 601).1, Some(Excess::Rate));
-        assert_eq!(enter(&all, "192.0.2.1", 700).1, Some(Excess::Rate));
+        assert_eq!(enter(&all, "192.0.2.1", 661).1, Some(Excess::Rate));
         assert_eq!(enter(&all, "192.0.2.1", 780).1, None);
     }
 

@@ -146,7 +146,17 @@ impl Names {
 
     /// The position of the element that is meant.
     pub(super) fn find(&self, check: &mut Check<'_>, name: &At<String>) -> Checked<usize> {
-        if let Some((position, _)) = self.index.get(name.as_str()) {
+        self.find_as(check, name, name)
+    }
+
+    /// As [`Names::find`], of a name that is part of what is written at `place`.
+    pub(super) fn find_as(
+        &self,
+        check: &mut Check<'_>,
+        place: &At<String>,
+        name: &str,
+    ) -> Checked<usize> {
+        if let Some((position, _)) = self.index.get(name) {
             return Ok(*position);
         }
         check.pruned.section(self.section)?;
@@ -157,7 +167,7 @@ impl Names {
         };
         let noun = self.section.replace(['.', '_'], " ");
         Err(check.error(
-            name,
+            place,
             format!("there is no {noun} named {}", quote(name)),
             help,
         ))

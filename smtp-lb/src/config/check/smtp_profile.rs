@@ -120,25 +120,32 @@ impl Of<'_, '_> {
         Ok((plan.alarm || plan.block).then_some(plan))
     }
 
+    /// Names of all that it runs at, or of all that it does not.
     fn servers(&mut self, common: &Common<'_>) -> Checked<ServersPlan> {
-        let known = &self.sections.virtual_servers;
-        let mut names = |texts: &[At<String>]| {
-            known.find_each(self.check, texts)?;
-            Ok(texts.iter().map(|text| text.to_string()).collect())
+        let Some(texts) = common.servers else {
+            return Ok(ServersPlan::All);
         };
-        match (common.servers, common.except_servers) {
-            (None, None) => Ok(ServersPlan::All),
-            (Some(only), None) => names(only).map(ServersPlan::Only),
-            (None, Some(except)) => names(except).map(ServersPlan::Except),
-            (Some(_), Some(except)) => match except.first() {
-                Some(first) => Err(self.check.error(
-                    first,
-                    "`servers` and `except_servers` do not go together",
-                    "write one of the two",
-                )),
-                None => Ok(ServersPlan::All),
-            },
+        let excepted = |text: &At<String>| text.starts_with('!');
+        if let Some(other) = texts
+            .iter()
+            .find(|it| Some(excepted(it)) != texts.first().map(excepted))
+        {
+            return Err(self.check.error(
+                other,
+                "servers where it runs and servers where it does not do not go together",
+                "write all of them with `!`, or none",
+            ));
         }
+        let names = all(texts.iter().map(|text| {
+            let known = &self.sections.virtual_servers;
+            let name = text.strip_prefix('!').unwrap_or(text);
+            known.find_as(self.check, text, name)?;
+            Ok(name.to_owned())
+        }))?;
+        Ok(match texts.first() {
+            Some(first) if excepted(first) => ServersPlan::Except(names),
+            _ => ServersPlan::Only(names),
+        })
     }
 
     fn exceptions(&mut self, raw: &raw::Exceptions) -> Checked<ExceptionsPlan> {

@@ -60,7 +60,6 @@ pub(crate) struct Common<'a> {
     pub block: Option<bool>,
     pub reply: Option<&'a At<String>>,
     pub servers: Option<&'a [At<String>]>,
-    pub except_servers: Option<&'a [At<String>]>,
 }
 
 /// A check. Not by serde's `flatten`, which forgets where things are written.
@@ -80,10 +79,10 @@ macro_rules! check {
             /// Text of the reply behind its codes: printable ASCII, at most 200 octets, with `{client}`,
             /// `{sender}` and `{reason}` in it or not. Default: the check's own.
             pub reply: Option<At<String>>,
-            /// Names of the only virtual servers at which it runs. Default: all that have the profile.
+            /// Names of the only virtual servers at which it runs, or, with `!` before each, of those at which it
+            /// does not. Default: all that have the profile.
+            #[schemars(length(min = 1), extend("examples" = [["!internal"]]))]
             pub servers: Option<Vec<At<String>>>,
-            /// Names of virtual servers at which it does not run. Default: none.
-            pub except_servers: Option<Vec<At<String>>>,
             $($(#[$meta])* pub $field: $type,)*
         }
 
@@ -94,7 +93,6 @@ macro_rules! check {
                     block: self.block,
                     reply: self.reply.as_ref(),
                     servers: self.servers.as_deref(),
-                    except_servers: self.except_servers.as_deref(),
                 }
             }
         }

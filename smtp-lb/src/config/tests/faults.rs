@@ -10,6 +10,7 @@ mod scenario;
 mod secret;
 mod shape;
 mod shown;
+mod smtp_profile;
 mod syntax;
 mod tls;
 
