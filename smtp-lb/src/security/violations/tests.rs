@@ -28,7 +28,7 @@ fn alarm_tells_and_keeps_block_alone_only_counts() {
     let counted = recorder.stats().checks[0].counted;
     assert_eq!((counted.alarmed, counted.blocked), (1, 2));
     let mut actions = Vec::new();
-    while let Ok(event) = events.try_recv() {
+    while let Some(event) = events.try_recv() {
         let Kind::Violation(event) = event.kind else {
             panic!("{event:?}");
         };
