@@ -26,15 +26,12 @@ pub(super) fn line(codes: &str, text: &str, values: Values<'_>) -> Box<str> {
             ("{sender}", values.sender),
             ("{reason}", values.reason),
         ];
-        match words.iter().find(|(word, _)| from.starts_with(word)) {
-            Some((word, value)) => {
-                push(&mut line, value, VALUE);
-                rest = from.strip_prefix(word).unwrap_or_default();
-            }
-            None => {
-                line.push('{');
-                rest = from.strip_prefix('{').unwrap_or_default();
-            }
+        if let Some((word, value)) = words.iter().find(|(word, _)| from.starts_with(word)) {
+            push(&mut line, value, VALUE);
+            rest = from.strip_prefix(word).unwrap_or_default();
+        } else {
+            line.push('{');
+            rest = from.strip_prefix('{').unwrap_or_default();
         }
     }
     push(&mut line, rest, LINE);

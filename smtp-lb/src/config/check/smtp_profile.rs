@@ -97,6 +97,7 @@ struct Of<'a, 'b> {
 
 impl Of<'_, '_> {
     /// A check, if it runs. It is looked at even if it does not.
+    #[expect(clippy::ref_option, reason = "as a profile has it")]
     fn check<R, S>(
         &mut self,
         raw: &Option<At<R>>,

@@ -20,7 +20,7 @@ fn violation(profile: &str, check: Check, alarm: bool, block: bool) -> Violation
 
 #[test]
 fn alarm_tells_and_keeps_block_alone_only_counts() {
-    let (bus, mut events) = Bus::channel(10);
+    let (bus, events) = Bus::channel(10);
     let recorder = Recorder::new(bus, "lb1");
     for (alarm, block) in [(true, false), (false, true), (true, true)] {
         recorder.record(violation("p", Check::SenderDomain, alarm, block));

@@ -34,6 +34,7 @@ fn of_virtual_servers() {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 #[test]
 fn checks() {
     for (table, keys, line, shown, message, help) in [
