@@ -31,14 +31,34 @@ fn exercise(text: &str) {
     }
 }
 
-#[test]
-fn truncated_anywhere() {
-    for end in (0..=FULL.len())
+/// Every seventh place, in four tests that run side by side.
+fn truncated(first: usize) {
+    for end in (first..=FULL.len())
+        .step_by(4 * 7)
         .filter(|end| FULL.is_char_boundary(*end))
-        .step_by(7)
     {
         exercise(&FULL[..end]);
     }
+}
+
+#[test]
+fn truncated_anywhere() {
+    truncated(0);
+}
+
+#[test]
+fn truncated_anywhere_else() {
+    truncated(7);
+}
+
+#[test]
+fn truncated_at_another_place() {
+    truncated(14);
+}
+
+#[test]
+fn truncated_at_a_last_place() {
+    truncated(21);
 }
 
 #[test]
