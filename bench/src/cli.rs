@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use crate::transport::tls::{Server, ServerOptions};
-use crate::{compare, firewall, generator, relay, sink, tls, transport};
+use crate::{compare, firewall, generator, log, relay, sink, tls, transport};
 
 #[derive(Parser)]
 #[command(
@@ -28,6 +28,8 @@ enum Command {
     Tls(compare::Options),
     /// Measure the packet filter
     Firewall(firewall::Options),
+    /// Measure the way of events from the ring to file, TCP and UDP beside rsyslog
+    Log(log::Options),
     /// Offer load, print what happened as one line of JSON
     Generate(generator::Load),
     /// Take mail until standard input ends, then print what arrived as one line of JSON
@@ -49,6 +51,7 @@ pub(crate) fn main() -> Result<()> {
         Command::Relay(options) => relay::BENCH.run(&options),
         Command::Tls(options) => tls::BENCH.run(&options),
         Command::Firewall(options) => firewall::run(&options),
+        Command::Log(options) => log::run(&options),
         Command::Generate(load) => generate(&load),
         Command::Sink { listen, auth, tls } => {
             let listener = transport::Listener::bind(listen)?;

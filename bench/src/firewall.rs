@@ -16,6 +16,8 @@ use clap::Args;
 
 use crate::interrupt;
 use case::Case;
+pub(crate) use prefixes::{Random, SEED};
+pub(crate) use subject::{Nobody, fill_random_sources, syn};
 
 /// What `firewall` takes.
 #[derive(Args)]

@@ -1,6 +1,6 @@
 //! Load generator, sink, and the peers that smtp-lb is measured against.
 //!
-//! `relay`, `tls` and `firewall` are the benchmarks; `sink` and `generate` are the two ends of
+//! `relay`, `tls`, `firewall` and `log` are the benchmarks; `sink` and `generate` are the two ends of
 //! the load, which the first two start as processes of their own inside network namespaces.
 
 #![expect(clippy::cast_precision_loss, reason = "no figure here is near 2^52")]
@@ -13,6 +13,7 @@ mod firewall;
 mod generator;
 mod interrupt;
 mod lab;
+mod log;
 mod machine;
 mod message;
 mod poll;

@@ -51,7 +51,7 @@ enum Task {
     Tidy,
     /// Show smtp-lb at work in a small network of namespaces, as root.
     Demo(demo::Args),
-    /// Measure; `bench relay`, `bench tls` and `bench firewall`.
+    /// Measure; `bench relay`, `bench tls`, `bench firewall` and `bench log`.
     Bench {
         /// Passed on to the bench program.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -30,7 +30,8 @@ pub(crate) struct Subject {
     rings: Vec<Ring>,
 }
 
-struct Nobody;
+/// Resolves no names.
+pub(crate) struct Nobody;
 
 impl Resolve for Nobody {
     fn resolve(&self, _: &str, _: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
@@ -77,7 +78,7 @@ impl Subject {
         };
         let mut subject = Self {
             stand,
-            frame: packet(case)?,
+            frame: packet(case.family())?,
             rings,
         };
         subject.check(case)?;
@@ -159,8 +160,13 @@ fn configuration(case: &Case, networks: &[IpNet]) -> String {
             pool = \"p\"\nfirewall_policy = \"p\"\n[[pool]]\nname = \"p\"\nmembers = [\"192.0.2.9:25\"]\n"
 }
 
-fn packet(case: &Case) -> Result<Vec<u8>> {
-    let (src, dst) = match case.family() {
+/// A SYN over IPv4 to the virtual server.
+pub(crate) fn syn() -> Result<Vec<u8>> {
+    packet(Family::V4)
+}
+
+fn packet(family: Family) -> Result<Vec<u8>> {
+    let (src, dst) = match family {
         Family::V4 => ("192.0.2.200", "192.0.2.1"),
         Family::V6 => ("2001:db8::c8", "2001:db8::1"),
     };
@@ -188,23 +194,33 @@ fn fill_sources(
     networks: &[IpNet],
     random: &mut Random,
 ) -> Result<()> {
-    let map = stand
-        .take_map("BENCH_SOURCES")
-        .context("no BENCH_SOURCES")?;
-    let mut map = Array::<MapData, [u64; 2]>::try_from(map)?;
     let mut held = Ranges::default();
     for network in networks {
         held.add(network.network(), network.broadcast());
     }
     held.merge();
-    for at in 0..SOURCES {
+    fill_random_sources(stand, || {
         let mut draw = || source(case.family(), networks, case.members(), random);
         let mut source = draw();
         // A stranger is nobody's, however many networks there are.
         while !case.members() && held.holds(source) {
             source = draw();
         }
-        map.set(at, words(source), 0)?;
+        source
+    })
+}
+
+/// Fills the table that the programs take their sources from.
+pub(crate) fn fill_random_sources(
+    stand: &mut Stand,
+    mut draw: impl FnMut() -> IpAddr,
+) -> Result<()> {
+    let map = stand
+        .take_map("BENCH_SOURCES")
+        .context("no BENCH_SOURCES")?;
+    let mut map = Array::<MapData, [u64; 2]>::try_from(map)?;
+    for at in 0..SOURCES {
+        map.set(at, words(draw()), 0)?;
     }
     Ok(())
 }

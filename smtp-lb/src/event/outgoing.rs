@@ -49,6 +49,17 @@ impl Outgoing {
         self.bytes.get(self.written..end).unwrap_or_default()
     }
 
+    /// What is still to be written, record by record.
+    pub(super) fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let ends = self.ends.get(self.past..).unwrap_or_default();
+        let mut start = self.written;
+        ends.iter().map(move |&end| {
+            let record = self.bytes.get(start..end).unwrap_or_default();
+            start = end;
+            record
+        })
+    }
+
     /// `octets` more are written; a record counts as sent with its last octet.
     pub(super) fn advance(&mut self, octets: usize) {
         self.written = (self.written + octets).min(self.bytes.len());
@@ -134,6 +145,7 @@ mod tests {
             }
         );
         assert_eq!(outgoing.rest(), b"hreex");
+        assert!(outgoing.records().eq([b"hree".as_slice(), b"x"]));
         outgoing.rewind();
         assert_eq!(outgoing.rest(), b"threex");
         outgoing.refuse();

@@ -14,6 +14,7 @@ use std::time::Duration;
 use aya::maps::{MapData, RingBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
+use smtp_lb_common::abi::RING_BYTES;
 use smtp_lb_common::event::RawEvent;
 use zerocopy::FromBytes as _;
 
@@ -26,6 +27,8 @@ use crate::clock::boot_ns;
 const POLL: Duration = Duration::from_millis(10);
 /// Events taken from one ring before the next has its turn.
 const BATCH: usize = 4096;
+/// Looks at the rings after a stop: enough for all that they held then, and no end of what still comes.
+const LAST: usize = RING_BYTES as usize / size_of::<RawEvent>() / BATCH + 1;
 /// Events handed to the bus at once.
 const CHUNK: usize = 256;
 /// Labels that are known without looking: a power of two.
@@ -70,9 +73,7 @@ impl Reader {
         } else {
             let mut worker = Worker {
                 rings,
-                names: Names::new(name, set, Arc::clone(bus.labels()))?,
-                bus,
-                chunk: Vec::with_capacity(CHUNK),
+                intake: Intake::new(name, set, bus)?,
                 stop: Arc::clone(&stop),
             };
             let thread = std::thread::Builder::new().name("rings".into());
@@ -103,43 +104,46 @@ impl Drop for Reader {
 
 struct Worker {
     rings: Vec<RingBuf<MapData>>,
-    names: Names,
-    bus: Bus,
-    chunk: Vec<Item>,
+    intake: Intake,
     stop: Arc<AtomicBool>,
 }
 
 impl Worker {
     fn run(&mut self) {
+        let mut passes = 0;
         loop {
             // Read before the rings are, so that what came before the stop is still delivered.
             let last = self.stop.load(Ordering::Relaxed);
-            let mut full = false;
-            let boot = boot_ns();
-            for ring in &mut self.rings {
-                let mut taken = 0;
-                while taken < BATCH {
-                    let Some(record) = ring.next() else { break };
-                    taken += 1;
-                    let Ok(raw) = RawEvent::read_from_bytes(&record) else {
-                        continue;
-                    };
-                    drop(record);
-                    self.chunk.push(self.names.item(raw, boot));
-                    if self.chunk.len() == CHUNK {
-                        self.bus.emit_items(&mut self.chunk);
-                    }
-                }
-                self.bus.emit_items(&mut self.chunk);
-                full |= taken == BATCH;
-            }
-            if last {
+            let full = self.pass();
+            passes = if last { passes + 1 } else { 0 };
+            if last && (!full || passes == LAST) {
                 return;
             }
             if !full {
                 self.wait();
             }
         }
+    }
+
+    /// Has a look at every ring. `true`: there may be more in one of them.
+    fn pass(&mut self) -> bool {
+        let mut full = false;
+        let boot = boot_ns();
+        for ring in &mut self.rings {
+            let mut taken = 0;
+            while taken < BATCH {
+                let Some(record) = ring.next() else { break };
+                taken += 1;
+                let Ok(raw) = RawEvent::read_from_bytes(&record) else {
+                    continue;
+                };
+                drop(record);
+                self.intake.put(raw, boot);
+            }
+            self.intake.flush();
+            full |= taken == BATCH;
+        }
+        full
     }
 
     fn wait(&self) {
@@ -159,6 +163,37 @@ impl Worker {
         if polled.iter().any(|fd| fd.revents().contains(PollFlags::IN)) {
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+/// From the kernel's records to the bus, some hundred at a time.
+pub struct Intake {
+    names: Names,
+    bus: Bus,
+    chunk: Vec<Item>,
+}
+
+impl Intake {
+    /// Nothing is put yet.
+    pub fn new(name: NameSlot, set: NameSet, bus: Bus) -> io::Result<Self> {
+        Ok(Self {
+            names: Names::new(name, set, Arc::clone(bus.labels()))?,
+            bus,
+            chunk: Vec::with_capacity(CHUNK),
+        })
+    }
+
+    /// Takes a record. `boot`: nanoseconds from the Unix epoch to when the clock of records began.
+    pub fn put(&mut self, raw: RawEvent, boot: u64) {
+        self.chunk.push(self.names.item(raw, boot));
+        if self.chunk.len() == CHUNK {
+            self.flush();
+        }
+    }
+
+    /// Hands on what was put.
+    pub fn flush(&mut self) {
+        self.bus.emit_items(&mut self.chunk);
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use tokio::task::spawn_blocking;
 
 use super::super::outgoing::Outgoing;
-use super::worker::Sink;
+use super::worker::{LARGE_BATCH, Sink};
 use crate::config::plan::RotatePlan;
 
 /// Appends to a file. Whether the path still leads to it is asked before every batch, so that a
@@ -68,6 +68,10 @@ impl Sink for File {
         self.opened = Some(file);
         *out = records;
         written
+    }
+
+    fn batch(&self) -> usize {
+        LARGE_BATCH
     }
 
     async fn broken(&mut self) -> io::Error {

@@ -19,7 +19,7 @@ use super::Timing;
 use super::collectors::Collectors;
 use super::dial::dial;
 use super::secure::Secure;
-use super::worker::Sink;
+use super::worker::{LARGE_BATCH, Sink};
 use crate::config::plan::Framing;
 
 /// Time that a connection to one of several collectors is used before the next has its turn.
@@ -240,6 +240,10 @@ impl Sink for Tcp {
             out.rewind();
         }
         written
+    }
+
+    fn batch(&self) -> usize {
+        LARGE_BATCH
     }
 
     async fn broken(&mut self) -> io::Error {

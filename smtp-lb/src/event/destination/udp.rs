@@ -1,20 +1,24 @@
 //! Syslog over UDP, one record a datagram (RFC 5426).
 
 use std::future::pending;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use rustix::io::Errno;
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 use super::super::outgoing::Outgoing;
 use super::collectors::Collectors;
-use super::worker::Sink;
+use super::worker::{LARGE_BATCH, Sink};
 
 /// Datagrams that one of several collectors has before the next has its turn.
 const TURN: usize = 32;
+/// Datagrams that the kernel is handed at once.
+const AT_ONCE: usize = 256;
 
 /// Connected sockets, so that the collector's host can say that nobody listens.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(super) struct Udp {
     place: usize,
     /// Datagrams that it had of it.
     sent: usize,
+    /// The next datagram goes by itself.
+    alone: bool,
 }
 
 impl Udp {
@@ -37,6 +43,7 @@ impl Udp {
             sockets: Vec::new(),
             place: 0,
             sent: 0,
+            alone: false,
         }
     }
 
@@ -77,8 +84,8 @@ impl Sink for Udp {
         self.turn().await
     }
 
-    /// One datagram. An error is often about an earlier one, which is gone and was counted as
-    /// sent; this one is kept and tried again.
+    /// Some datagrams. An error is often about an earlier one, which is gone and was counted as
+    /// sent; the one that met it is kept and tried again.
     async fn write(&mut self, out: &mut Outgoing) -> io::Result<()> {
         if out.is_empty() {
             return Ok(());
@@ -86,12 +93,26 @@ impl Sink for Udp {
         if self.collectors.is_many() && self.sent >= TURN {
             self.turn().await?;
         }
-        self.sent += 1;
+        let most = if self.alone {
+            1
+        } else if self.collectors.is_many() {
+            TURN - self.sent
+        } else {
+            AT_ONCE
+        };
         let socket = self.socket().and_then(|socket| socket.as_ref());
         let socket = socket.ok_or(ErrorKind::NotConnected)?;
-        match socket.send(out.record()).await {
-            Ok(_) => {
-                out.advance(out.record().len());
+        let asked = out.records().len().min(most);
+        let sent = socket.async_io(Interest::WRITABLE, || send(socket, out, most));
+        match sent.await {
+            Ok(sent) => {
+                for _ in 0..sent {
+                    out.advance(out.record().len());
+                }
+                self.sent += sent;
+                // Why it did not take all is forgotten with this call: that nobody listens, perhaps. If so, one
+                // datagram more makes the next call fail with its first.
+                self.alone = sent < asked;
                 Ok(())
             }
             Err(error) if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
@@ -108,9 +129,28 @@ impl Sink for Udp {
         }
     }
 
+    fn batch(&self) -> usize {
+        LARGE_BATCH
+    }
+
     async fn broken(&mut self) -> io::Error {
         pending().await
     }
 
     async fn close(self) {}
+}
+
+/// Hands the next records to the kernel; returns how many it took.
+fn send(socket: &UdpSocket, out: &Outgoing, most: usize) -> io::Result<usize> {
+    let records: Vec<_> = out.records().take(most).map(IoSlice::new).collect();
+    let mut none: Vec<_> = records
+        .iter()
+        .map(|_| SendAncillaryBuffer::default())
+        .collect();
+    let mut messages: Vec<_> = records
+        .iter()
+        .zip(&mut none)
+        .map(|(record, none)| MMsgHdr::new(std::slice::from_ref(record), none))
+        .collect();
+    Ok(sendmmsg(socket, &mut messages, SendFlags::DONTWAIT)?)
 }

@@ -14,11 +14,18 @@ use crate::chance;
 
 /// Records encoded at once.
 const BATCH: usize = 128;
+/// The same, where many cost little more than one: some 4 MiB at the most, and some 200 KiB of packets.
+pub(super) const LARGE_BATCH: usize = 512;
 
 /// Where records are written. Failures are told; when to try again is the worker's affair.
 pub(super) trait Sink: Send + 'static {
     /// Frames the record that begins at `start` of `out` and ends with it, of an event of that time.
     fn frame(&mut self, time_ns: u64, out: &mut Vec<u8>, start: usize);
+
+    /// Records that are best handed over together.
+    fn batch(&self) -> usize {
+        BATCH
+    }
 
     /// Opens what is not open.
     fn open(&mut self) -> impl Future<Output = io::Result<()>> + Send;
@@ -67,7 +74,7 @@ pub(super) fn told(destination: &str, sent: u64, lost: u64) {
 
 async fn serve(mut sink: impl Sink, mut encoder: Encoder, desk: &Desk, timing: Timing) {
     let mut backoff = Backoff::new(timing.retry_first, timing.retry_most);
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(sink.batch());
     let mut outgoing = Outgoing::default();
     let mut packets = Packets::new(Arc::clone(&desk.labels));
     loop {
@@ -120,12 +127,13 @@ async fn attempt(
         () = unneeded => return Ok(()),
     }
     desk.condition.up(&desk.name);
+    let most = sink.batch();
     loop {
         if outgoing.is_empty() {
             outgoing.clear();
             let taken = tokio::select! {
                 biased;
-                taken = desk.queue.take(batch, BATCH) => taken,
+                taken = desk.queue.take(batch, most) => taken,
                 error = sink.broken() => return Err(error),
             };
             if taken == Taken::Closed {

@@ -3,28 +3,39 @@
 //! backslash before quotes and backslashes.
 
 use std::fmt::{self, Write as _};
+use std::io::Write as _;
+
+use jiff::Timestamp;
 
 use super::super::model::{Event, FirewallEvent, Kind};
 use super::encoder::{NAME, Origin};
 use super::escape::{Escaped, plain, quoted};
-use super::message::{Message, protocol};
-use super::time;
+use super::fields::Value;
+use super::message::{Message, Protocol, protocol};
+use super::text::Clock;
 use crate::config::plan::FieldList;
 
 /// Appends the record of an event, without framing. What is no packet has its time, its kind and a
 /// line for people in place of the fields.
 pub(super) fn encode(
     list: &FieldList,
-    origin: &Origin,
+    (origin, clock): (&Origin, &mut Clock),
     sequence: u32,
     event: &Event,
     out: &mut Vec<u8>,
 ) {
     let delimiter = &*list.delimiter;
+    let time = clock.second(event.time_ns, date_time);
+    // What a clock writes is ASCII.
+    let time = Value::Name(str::from_utf8(time).unwrap_or_default());
     let Kind::Firewall(packet) = &event.kind else {
-        value(&DateTime(event.time_ns), delimiter, out);
+        value(time, delimiter, out);
         out.extend_from_slice(delimiter.as_bytes());
-        value(&super::fields::name(&event.kind), delimiter, out);
+        value(
+            Value::Name(super::fields::name(&event.kind)),
+            delimiter,
+            out,
+        );
         out.extend_from_slice(delimiter.as_bytes());
         return text(&Message(event), super::encoder::MESSAGE, out);
     };
@@ -33,9 +44,9 @@ pub(super) fn encode(
             out.extend_from_slice(delimiter.as_bytes());
         }
         match &**name {
-            "bigip_hostname" => value(&origin.host, delimiter, out),
-            "sequence_id" => value(&sequence, delimiter, out),
-            "date_time" => value(&DateTime(event.time_ns), delimiter, out),
+            "bigip_hostname" => value(Value::Name(&origin.host), delimiter, out),
+            "sequence_id" => value(Value::Number(sequence.into()), delimiter, out),
+            "date_time" => value(time, delimiter, out),
             name => field(packet, name, delimiter, out),
         }
     }
@@ -44,29 +55,32 @@ pub(super) fn encode(
 /// A field of the packet. We translate nothing before the verdict and have no route domains: those
 /// are empty, as on BIG-IP where there is none.
 fn field(packet: &FirewallEvent, name: &str, delimiter: &str, out: &mut Vec<u8>) {
-    let port = |port: u16| (port > 0).then_some(port);
     let host = packet.virtual_server.is_empty();
-    match name {
-        "acl_policy_name" => value(&packet.policy, delimiter, out),
-        "acl_policy_type" if !packet.policy.is_empty() => value(&"Enforced", delimiter, out),
-        "acl_rule_name" => value(&packet.rule, delimiter, out),
-        "action" => value(&capital(packet.action), delimiter, out),
-        "context_name" if host => value(&"host", delimiter, out),
-        "context_name" => value(&packet.virtual_server, delimiter, out),
-        "context_type" if host => value(&"Host", delimiter, out),
-        "context_type" => value(&"Virtual Server", delimiter, out),
-        "dest_ip" => value(&packet.dest_ip, delimiter, out),
-        "dest_port" => optional(port(packet.dest_port), delimiter, out),
-        "drop_reason" if packet.action != "accept" => value(&packet.reason, delimiter, out),
-        "protocol" => value(&protocol(packet.protocol), delimiter, out),
-        "src_ip" => value(&packet.src_ip, delimiter, out),
-        "src_port" => optional(port(packet.src_port), delimiter, out),
-        "vlan" => match packet.vlan {
-            Some(vlan) => value(&vlan, delimiter, out),
-            None => value(&packet.interface, delimiter, out),
+    let shown = match name {
+        "acl_policy_name" => Value::Name(&packet.policy),
+        "acl_policy_type" if !packet.policy.is_empty() => Value::Name("Enforced"),
+        "acl_rule_name" => Value::Name(&packet.rule),
+        "action" => Value::Name(capital(packet.action)),
+        "context_name" if host => Value::Name("host"),
+        "context_name" => Value::Name(&packet.virtual_server),
+        "context_type" if host => Value::Name("Host"),
+        "context_type" => Value::Name("Virtual Server"),
+        "dest_ip" => Value::Address(packet.dest_ip),
+        "dest_port" if packet.dest_port > 0 => Value::Number(packet.dest_port.into()),
+        "drop_reason" if packet.action != "accept" => Value::Name(packet.reason),
+        "protocol" => match protocol(packet.protocol) {
+            Protocol::Name(name) => Value::Name(name),
+            Protocol::Number(number) => Value::Number(number.into()),
         },
-        _ => {}
-    }
+        "src_ip" => Value::Address(packet.src_ip),
+        "src_port" if packet.src_port > 0 => Value::Number(packet.src_port.into()),
+        "vlan" => match packet.vlan {
+            Some(vlan) => Value::Number(vlan.into()),
+            None => Value::Name(&packet.interface),
+        },
+        _ => return,
+    };
+    value(shown, delimiter, out);
 }
 
 /// As BIG-IP writes actions.
@@ -79,22 +93,22 @@ fn capital(action: &str) -> &str {
     }
 }
 
-fn optional(port: Option<u16>, delimiter: &str, out: &mut Vec<u8>) {
-    if let Some(port) = port {
-        value(&port, delimiter, out);
+fn value(shown: Value<'_>, delimiter: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    // The only error is a value that was cut.
+    let _ = shown.write(&mut Escaped::new(out, NAME, plain));
+    if must_be_quoted(out.get(start..).unwrap_or_default(), delimiter.as_bytes()) {
+        out.truncate(start);
+        text(&shown, NAME, out);
     }
 }
 
-fn value(shown: &impl fmt::Display, delimiter: &str, out: &mut Vec<u8>) {
-    let start = out.len();
-    // The only error is a value that was cut.
-    let _ = write!(Escaped::new(out, NAME, plain), "{shown}");
-    let written = out.get(start..).unwrap_or_default();
-    let delimits = memchr::memmem::find(written, delimiter.as_bytes()).is_some();
-    if delimits || memchr::memchr2(b'"', b'\\', written).is_some() {
-        out.truncate(start);
-        text(shown, NAME, out);
-    }
+fn must_be_quoted(written: &[u8], delimiter: &[u8]) -> bool {
+    let first = delimiter.first();
+    let may = |octet: &u8| matches!(octet, b'"' | b'\\') || Some(octet) == first;
+    written.iter().any(may)
+        && (memchr::memchr2(b'"', b'\\', written).is_some()
+            || memchr::memmem::find(written, delimiter).is_some())
 }
 
 fn text(shown: &impl fmt::Display, most: usize, out: &mut Vec<u8>) {
@@ -103,12 +117,9 @@ fn text(shown: &impl fmt::Display, most: usize, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-struct DateTime(u64);
-
-impl fmt::Display for DateTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", time(self.0).strftime("%b %d %Y %H:%M:%S"))
-    }
+fn date_time(time: Timestamp, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail, and the conversions are known ones.
+    let _ = write!(out, "{}", time.strftime("%b %d %Y %H:%M:%S"));
 }
 
 #[cfg(test)]
@@ -119,7 +130,7 @@ mod tests {
     fn a_value_with_the_delimiter_is_quoted() {
         let written = |shown: &str, delimiter| {
             let mut out = Vec::new();
-            value(&shown, delimiter, &mut out);
+            value(Value::Name(shown), delimiter, &mut out);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(written("a b", ","), "a b");

@@ -10,10 +10,17 @@ use super::escape::Escaped;
 use super::fields;
 use super::message::{Message, protocol};
 use super::rfc3164::header;
+use super::text::Clock;
 
 /// Appends the record of an event, without framing.
-pub(super) fn encode(origin: &Origin, sequence: u32, event: &Event, out: &mut Vec<u8>) {
-    header(origin, event, out);
+pub(super) fn encode(
+    origin: &Origin,
+    clock: &mut Clock,
+    sequence: u32,
+    event: &Event,
+    out: &mut Vec<u8>,
+) {
+    header(origin, clock, event, out);
     // Writing to a Vec cannot fail.
     let _ = write!(
         out,

@@ -2,6 +2,7 @@
 
 use super::super::model::{Event, Kind};
 use super::fields::Value;
+use super::text::Clock;
 use super::{bigip, cef, journal, json, rfc3164, rfc5424, splunk};
 use crate::config::plan::Format;
 
@@ -72,6 +73,7 @@ pub(super) fn severity(kind: &Kind) -> u8 {
 pub struct Encoder {
     format: Format,
     origin: Origin,
+    clock: Clock,
     sequence: u32,
 }
 
@@ -91,6 +93,7 @@ impl Encoder {
                 host,
                 process,
             },
+            clock: Clock::default(),
             sequence: 0,
         }
     }
@@ -115,15 +118,15 @@ impl Encoder {
     pub fn numbered(&mut self, number: u64, event: &Event, out: &mut Vec<u8>) {
         let before = number.saturating_sub(1) % u64::from(SEQUENCE);
         self.sequence = u32::try_from(before).unwrap_or(0) + 1;
-        let (origin, sequence) = (&self.origin, self.sequence);
+        let (origin, clock, sequence) = (&self.origin, &mut self.clock, self.sequence);
         match &self.format {
-            Format::Rfc5424 => rfc5424::encode(origin, sequence, event, out),
-            Format::Rfc3164 => rfc3164::encode(origin, sequence, event, out),
-            Format::Splunk => splunk::encode(origin, sequence, event, out),
-            Format::Cef => cef::encode(origin, sequence, event, out),
-            Format::BigIp(list) => bigip::encode(list, origin, sequence, event, out),
+            Format::Rfc5424 => rfc5424::encode(origin, clock, sequence, event, out),
+            Format::Rfc3164 => rfc3164::encode(origin, clock, sequence, event, out),
+            Format::Splunk => splunk::encode(origin, clock, sequence, event, out),
+            Format::Cef => cef::encode(origin, clock, sequence, event, out),
+            Format::BigIp(list) => bigip::encode(list, (origin, clock), sequence, event, out),
             Format::Journal => journal::encode(origin, sequence, event, out),
-            Format::Json => json::numbered(sequence, event, out),
+            Format::Json => json::numbered(clock, sequence, event, out),
         }
     }
 }

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::text::{self, Text};
+
 use super::super::model::{
     FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEvent, SystemEvent, ViolationEvent,
 };
@@ -23,14 +25,21 @@ pub(crate) enum Value<'a> {
     Address(IpAddr),
 }
 
+impl Value<'_> {
+    /// As [`fmt::Display`] has it.
+    pub(super) fn write(self, out: &mut impl Text) -> fmt::Result {
+        match self {
+            Self::Name(text) | Self::Text(text) => out.write_str(text),
+            Self::Number(number) => text::number(number, out),
+            Self::Flag(flag) => out.clean(if flag { b"true" } else { b"false" }),
+            Self::Address(address) => text::address(address, out),
+        }
+    }
+}
+
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(text) | Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Flag(flag) => write!(f, "{flag}"),
-            Self::Address(address) => write!(f, "{address}"),
-        }
+        self.write(f)
     }
 }
 

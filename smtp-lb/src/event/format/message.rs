@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::text::{self, Text};
+
 use super::super::model::{Event, FirewallEvent, Kind, SessionEvent, ViolationEvent};
 
 /// Shows an event on one line. Text in it is as it came: whoever writes it to a terminal or a
@@ -11,46 +13,51 @@ pub(crate) struct Message<'a>(pub(crate) &'a Event);
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.kind {
-            Kind::Firewall(packet) => firewall(packet, f),
-            Kind::Health(health) => {
-                let state = if health.up { "up" } else { "down" };
-                let (pool, member) = (&health.pool, &health.member);
-                write!(
-                    f,
-                    "pool {pool} member {member} is {state}: {} (",
-                    health.reason
-                )?;
-                if !health.monitor.is_empty() {
-                    write!(f, "monitor {}, ", health.monitor)?;
-                }
-                write!(
-                    f,
-                    "{} for {} s before)",
-                    health.former, health.former_seconds
-                )
-            }
-            Kind::Member(event) => {
-                let (pool, member) = (&event.pool, &event.member);
-                write!(f, "pool {pool} member {member} {}", event.change)?;
-                match (event.reason.as_str(), event.by.as_str()) {
-                    ("", "") => Ok(()),
-                    (reason, "") => write!(f, ": {reason}"),
-                    ("", by) => write!(f, " by {by}"),
-                    (reason, by) => write!(f, " by {by}: {reason}"),
-                }
-            }
-            Kind::Session(session) => self::session(session, f),
-            Kind::Violation(found) => violation(found, f),
-            Kind::Administration(done) => {
-                write!(f, "{} by {}: {}", done.operation, done.by, done.result)
-            }
-            Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),
-        }
+        write(self.0, f)
     }
 }
 
-fn session(session: &SessionEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// As [`Message`] shows it.
+pub(super) fn write(event: &Event, f: &mut impl Text) -> fmt::Result {
+    match &event.kind {
+        Kind::Firewall(packet) => firewall(packet, f),
+        Kind::Health(health) => {
+            let state = if health.up { "up" } else { "down" };
+            let (pool, member) = (&health.pool, &health.member);
+            write!(
+                f,
+                "pool {pool} member {member} is {state}: {} (",
+                health.reason
+            )?;
+            if !health.monitor.is_empty() {
+                write!(f, "monitor {}, ", health.monitor)?;
+            }
+            write!(
+                f,
+                "{} for {} s before)",
+                health.former, health.former_seconds
+            )
+        }
+        Kind::Member(event) => {
+            let (pool, member) = (&event.pool, &event.member);
+            write!(f, "pool {pool} member {member} {}", event.change)?;
+            match (event.reason.as_str(), event.by.as_str()) {
+                ("", "") => Ok(()),
+                (reason, "") => write!(f, ": {reason}"),
+                ("", by) => write!(f, " by {by}"),
+                (reason, by) => write!(f, " by {by}: {reason}"),
+            }
+        }
+        Kind::Session(session) => self::session(session, f),
+        Kind::Violation(found) => violation(found, f),
+        Kind::Administration(done) => {
+            write!(f, "{} by {}: {}", done.operation, done.by, done.result)
+        }
+        Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),
+    }
+}
+
+fn session(session: &SessionEvent, f: &mut impl Text) -> fmt::Result {
     let client = SocketAddr::new(session.src_ip, session.src_port);
     let local = SocketAddr::new(session.dest_ip, session.dest_port);
     let (change, server) = (session.change, &session.virtual_server);
@@ -80,7 +87,7 @@ fn session(session: &SessionEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn violation(found: &ViolationEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn violation(found: &ViolationEvent, f: &mut impl Text) -> fmt::Result {
     let client = SocketAddr::new(found.src_ip, found.src_port);
     write!(
         f,
@@ -104,25 +111,37 @@ fn violation(found: &ViolationEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     Ok(())
 }
 
-fn firewall(packet: &FirewallEvent, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "{} ", packet.action)?;
+fn firewall(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
+    f.write_str(packet.action)?;
+    f.clean(b" ")?;
     match protocol(packet.protocol) {
-        Protocol::Number(number) => write!(f, "protocol {number}"),
-        named @ Protocol::Name(_) => write!(f, "{named}"),
+        Protocol::Number(number) => {
+            f.clean(b"protocol ")?;
+            text::number(number, f)
+        }
+        Protocol::Name(name) => f.clean(name.as_bytes()),
     }?;
+    f.clean(b" ")?;
     if packet.src_port == 0 && packet.dest_port == 0 {
-        write!(f, " {} -> {}", packet.src_ip, packet.dest_ip)?;
+        text::address(packet.src_ip, f)?;
+        f.clean(b" -> ")?;
+        text::address(packet.dest_ip, f)?;
     } else {
-        let source = SocketAddr::new(packet.src_ip, packet.src_port);
-        let destination = SocketAddr::new(packet.dest_ip, packet.dest_port);
-        write!(f, " {source} -> {destination}")?;
+        text::socket(packet.src_ip, packet.src_port, f)?;
+        f.clean(b" -> ")?;
+        text::socket(packet.dest_ip, packet.dest_port, f)?;
     }
-    write!(f, " on {} by {}", packet.interface, packet.rule)?;
+    f.clean(b" on ")?;
+    f.write_str(&packet.interface)?;
+    f.clean(b" by ")?;
+    f.write_str(&packet.rule)?;
     if !packet.policy.is_empty() {
-        write!(f, " of policy {}", packet.policy)?;
+        f.clean(b" of policy ")?;
+        f.write_str(&packet.policy)?;
     }
     if !packet.virtual_server.is_empty() {
-        write!(f, " for virtual server {}", packet.virtual_server)?;
+        f.clean(b" for virtual server ")?;
+        f.write_str(&packet.virtual_server)?;
     }
     Ok(())
 }

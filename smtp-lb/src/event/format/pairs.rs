@@ -1,9 +1,6 @@
 //! `name="value"`, with a backslash before a quote or a backslash in the value: what Splunk and
 //! most collectors take apart by themselves.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use super::super::model::Kind;
 use super::encoder::most;
 use super::escape::{Escaped, quoted};
@@ -11,10 +8,11 @@ use super::fields::{self, Value};
 
 /// Appends ` name="value"`.
 pub(super) fn pair(name: &str, value: Value<'_>, out: &mut Vec<u8>) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, " {name}=\"");
+    out.push(b' ');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"=\"");
     // The only error is a value that was cut.
-    let _ = write!(Escaped::new(out, most(&value), quoted), "{value}");
+    let _ = value.write(&mut Escaped::new(out, most(&value), quoted));
     out.push(b'"');
 }
 

@@ -10,35 +10,46 @@
 //! | an operator's change | ADMINISTRATION | notice (5) |
 //! | the daemon itself | SYSTEM | notice (5); warning (4) for failures and losses |
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-
 use super::super::model::{Event, Kind};
 use super::encoder::{MESSAGE, Origin, most};
 use super::escape::{Escaped, plain, quoted};
-use super::message::Message;
-use super::{fields, time};
+use super::text::{Clock, push_number};
+use super::{fields, message};
 
 /// Appends the record of an event, without framing.
-pub(super) fn encode(origin: &Origin, sequence: u32, event: &Event, out: &mut Vec<u8>) {
-    let priority = origin.priority(&event.kind);
-    let (host, process) = (&origin.host, origin.process);
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "<{priority}>1 {:.6}", time(event.time_ns));
-    let _ = write!(out, " {host} smtp-lb {process} ");
+pub(super) fn encode(
+    origin: &Origin,
+    clock: &mut Clock,
+    sequence: u32,
+    event: &Event,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'<');
+    push_number(origin.priority(&event.kind), out);
+    out.extend_from_slice(b">1 ");
+    clock.micros(event.time_ns, out);
+    out.push(b' ');
+    out.extend_from_slice(origin.host.as_bytes());
+    out.extend_from_slice(b" smtp-lb ");
+    push_number(origin.process, out);
+    out.push(b' ');
     let id = fields::name(&event.kind).bytes();
     out.extend(id.map(|octet| octet.to_ascii_uppercase()));
-    let _ = write!(out, " [smtp-lb@32473");
+    out.extend_from_slice(b" [smtp-lb@32473");
     structured(&event.kind, out);
-    let _ = write!(out, "][meta sequenceId=\"{sequence}\"] ");
-    message(event, out);
+    out.extend_from_slice(b"][meta sequenceId=\"");
+    push_number(sequence, out);
+    out.extend_from_slice(b"\"] ");
+    text(event, out);
 }
 
 fn structured(kind: &Kind, out: &mut Vec<u8>) {
     fields::each(kind, |name, value| {
-        let _ = write!(out, " {name}=\"");
+        out.push(b' ');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
         // The only error is a value that was cut.
-        let _ = write!(Escaped::new(out, most(&value), parameter), "{value}");
+        let _ = value.write(&mut Escaped::new(out, most(&value), parameter));
         out.push(b'"');
     });
 }
@@ -53,10 +64,11 @@ fn parameter(character: char) -> Option<&'static str> {
 
 /// MSG in UTF-8, which begins with a byte order mark (RFC 5424, 6.4) unless it is ASCII alone:
 /// collectors show the mark as dirt.
-fn message(event: &Event, out: &mut Vec<u8>) {
+fn text(event: &Event, out: &mut Vec<u8>) {
     const MARK: &[u8] = b"\xef\xbb\xbf";
     let start = out.len();
-    let _ = write!(Escaped::new(out, MESSAGE, plain), "{}", Message(event));
+    // The only error is a text that was cut.
+    let _ = message::write(event, &mut Escaped::new(out, MESSAGE, plain));
     if !out[start..].is_ascii() {
         out.extend_from_slice(MARK);
         out[start..].rotate_right(MARK.len());

@@ -1,0 +1,185 @@
+//! `smtp-lb-bench log`: from the kernel's ring to file, TCP and UDP on one core, beside rsyslog.
+//!
+//! One CPU has the subject alone: all threads of smtp-lb's pipeline, or rsyslogd. The other has what feeds
+//! it (the packet filter by `BPF_PROG_TEST_RUN`, or a writer of the same records) and the collector.
+//! Turns are interleaved: every subject once a round.
+
+mod collector;
+mod peer;
+mod pipeline;
+mod records;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use serde::{Deserialize, Serialize};
+
+use crate::interrupt;
+use pipeline::Trial;
+
+/// CPU of the producer and the collector, CPU of the subject.
+pub(crate) const AROUND: usize = 0;
+pub(crate) const SUBJECT: usize = 1;
+
+/// What `log` takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Turns of each subject.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each trial.
+    #[arg(long, default_value_t = 1.5)]
+    seconds: f64,
+    /// Records that rsyslog is given in a turn.
+    #[arg(long, default_value_t = 500_000)]
+    records: usize,
+    /// Only these destinations.
+    #[arg(long, value_enum)]
+    only: Vec<Way>,
+    /// The object with the filter and the sources.
+    #[arg(long, default_value = "target/ebpf-bench/smtp-lb.bpf.o")]
+    object: PathBuf,
+    /// Where files are written: in memory, as it is the pipeline that is measured, and not a disk.
+    #[arg(long, default_value = "/dev/shm")]
+    folder: PathBuf,
+    /// Where the report goes.
+    #[arg(long, default_value = "bench/logging.md")]
+    out: PathBuf,
+    /// Runs a pipeline, told how in JSON: for the bench itself.
+    #[arg(long, hide = true)]
+    pipeline: Option<String>,
+    /// One short round, printed and not written.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Where records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Way {
+    File,
+    Tcp,
+    Udp,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::File, Self::Tcp, Self::Udp];
+
+    /// Events in a second that are aimed at.
+    fn aim(self) -> f64 {
+        match self {
+            Self::File | Self::Tcp => 1_000_000.0,
+            Self::Udp => 400_000.0,
+        }
+    }
+}
+
+/// What one subject did in one turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outcome {
+    /// Events a second.
+    pub(crate) rate: f64,
+    /// CPU seconds for 100,000 of them.
+    pub(crate) cpu: f64,
+    /// The same at 100,000 events a second.
+    pub(crate) calm: Option<f64>,
+    /// The least rate that was tried and lost some: anywhere, in the ring.
+    pub(crate) loses_at: Option<f64>,
+    pub(crate) ring_at: Option<f64>,
+    /// The part of what was sent that came.
+    pub(crate) came: f64,
+}
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    SmtpLb(&'static str),
+    RsyslogSocket,
+    RsyslogFile,
+}
+
+impl Subject {
+    const ALL: [Self; 5] = [
+        Self::SmtpLb("rfc5424"),
+        Self::RsyslogSocket,
+        Self::RsyslogFile,
+        Self::SmtpLb("json"),
+        Self::SmtpLb("bigip"),
+    ];
+}
+
+/// Measures the way from the ring to destinations.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(told) = &options.pipeline {
+        return pipeline::child(&serde_json::from_str(told)?);
+    }
+    interrupt::catch()?;
+    ensure!(
+        std::thread::available_parallelism()?.get() > SUBJECT,
+        "two CPUs are needed"
+    );
+    ensure!(
+        options.object.exists(),
+        "{}: `cargo xtask bench log` builds it",
+        options.object.display()
+    );
+    // Collectors and writers are threads of this process.
+    pin(AROUND)?;
+    let folder = tempfile::Builder::new()
+        .prefix("slbb-log-")
+        .tempdir_in(&options.folder)?;
+    let (rounds, seconds, number) = if options.quick {
+        (1, 0.5, options.records / 5)
+    } else {
+        (options.rounds, options.seconds, options.records)
+    };
+    let records = records::some(number);
+    let mut rows = Vec::new();
+    for way in Way::ALL {
+        if !options.only.is_empty() && !options.only.contains(&way) {
+            continue;
+        }
+        let mut outcomes: Vec<(Subject, Vec<Outcome>)> =
+            Subject::ALL.map(|subject| (subject, Vec::new())).into();
+        for round in 1..=rounds {
+            for (subject, outcomes) in &mut outcomes {
+                interrupt::check()?;
+                eprintln!("{way:?}, round {round} of {rounds}: {subject:?}");
+                let outcome = match subject {
+                    Subject::SmtpLb(format) => {
+                        let trial = Trial {
+                            way,
+                            format: (*format).to_owned(),
+                            seconds,
+                            object: options.object.clone(),
+                            folder: folder.path().to_owned(),
+                            collector: None,
+                        };
+                        pipeline::turn(trial)
+                    }
+                    Subject::RsyslogSocket => peer::turn(way, false, &records, folder.path()),
+                    Subject::RsyslogFile => peer::turn(way, true, &records, folder.path()),
+                };
+                let outcome = outcome.with_context(|| format!("{way:?}, {subject:?}"))?;
+                eprintln!("  {outcome:?}");
+                outcomes.push(outcome);
+            }
+        }
+        rows.push((way, outcomes));
+    }
+    let text = report::render(&rows, rounds, seconds, &records)?;
+    println!("{text}");
+    if !options.quick && options.only.is_empty() {
+        std::fs::write(&options.out, text)?;
+    }
+    Ok(())
+}
+
+/// Keeps this thread, and those that it starts, to a CPU.
+pub(crate) fn pin(cpu: usize) -> Result<()> {
+    let mut cpus = CpuSet::new();
+    cpus.set(cpu);
+    Ok(sched_setaffinity(None, &cpus)?)
+}
