@@ -34,6 +34,7 @@ pub mod client;
 mod refusal;
 mod reputation;
 mod routes;
+mod security;
 mod server;
 pub mod socket;
 #[cfg(test)]
@@ -67,6 +68,8 @@ pub trait Control: Send + Sync + 'static {
     fn firewall(&self) -> Result<FirewallList, Refusal>;
     /// Counters of the packet filter.
     fn counters(&self) -> Result<Counters, Refusal>;
+    /// What security checks found and remember. `None`: they are not there.
+    fn security(&self) -> Option<crate::security::Services>;
     /// Runs a made-up packet through the filter.
     fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal>;
     /// What a file would change of the firewall.

@@ -15,6 +15,8 @@ mod profiles;
 pub(crate) mod rings;
 pub(crate) mod routing;
 mod schedules;
+pub(crate) mod services;
+mod silent;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +39,7 @@ use crate::pool::Pools;
 use crate::proxy::Proxy;
 use crate::reload::reload;
 use crate::reputation::Service;
+use crate::security::Services;
 use crate::shutdown::{Asked, Signals, shutdown};
 use crate::state::Folder;
 use crate::tls::{Profiles, Watch};
@@ -62,6 +65,8 @@ pub(crate) struct Running {
     pub(crate) firewall: Arc<Firewall>,
     pub(crate) reputation: Service,
     pub(crate) health: Health,
+    /// What security checks ask, remember and tell.
+    pub(crate) services: Services,
     pub(crate) proxy: Proxy,
     /// Taken by the stop.
     pub(crate) reader: Mutex<Option<Reader>>,
@@ -236,6 +241,10 @@ async fn live(config: &Path) -> Result<(), AppError> {
     let scheduler = Arc::clone(&running);
     let _schedules = AbortOnDropHandle::new(tokio::spawn(async move {
         schedules::follow(&scheduler).await;
+    }));
+    let sharer = running.services.clone();
+    let _shares = AbortOnDropHandle::new(tokio::spawn(async move {
+        services::share(&sharer).await;
     }));
     running.tell("started", format!("version {}", env!("CARGO_PKG_VERSION")));
     tracing::info!(config = %config.display(), "running");

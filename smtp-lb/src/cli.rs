@@ -13,6 +13,7 @@ mod exit;
 mod explain;
 mod firewall;
 mod generate;
+mod greylist;
 mod log;
 mod member;
 mod monitor;
@@ -26,6 +27,7 @@ mod run;
 mod spf;
 mod status;
 mod top;
+mod violations;
 
 use std::process::ExitCode;
 
@@ -74,6 +76,8 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Routing(args) => routing::routing(&args, out),
         Command::Firewall(command) => firewall::firewall(command, socket, out),
         Command::Reputation(command) => reputation::reputation(command, socket, out),
+        Command::Violations(command) => violations::violations(command, socket, out),
+        Command::Greylist(command) => greylist::greylist(command, socket, out),
         Command::Monitor(command) => monitor::monitor(command, socket, out),
         Command::Pool(command) => pool::pool(command, socket, out),
         Command::Member(command) => member::member(command, socket, out),

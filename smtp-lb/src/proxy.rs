@@ -54,7 +54,7 @@ use crate::clock;
 use crate::config::plan::Plan;
 use crate::event::Bus;
 use crate::pool::Pools;
-use crate::security::engine::Services;
+use crate::security::Services;
 use crate::tls::Profiles;
 use draining::Draining;
 use feedback::Reporter;

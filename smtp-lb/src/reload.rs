@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use crate::admin::api::Reloaded;
 use crate::admin::{Part, Refusal};
-use crate::app::{AppError, Configuration, Current, Running, cause, picture, routing, targets};
+use crate::app::{
+    AppError, Configuration, Current, Running, cause, picture, routing, services, targets,
+};
 use crate::config::ConfigError;
 use crate::config::plan::Plan;
 use crate::event::Routes;
@@ -99,6 +101,7 @@ fn change(running: &Running) -> Result<Reloaded, Refusal> {
     pools.take_over(&before.pools);
     running.orders.restore(&pools);
     running.health.reload(targets(&plan, &pools, &profiles));
+    services::reload(&running.services, &before.plan, &plan);
     running.proxy.commit(proxy);
     routing::narrow(&before.plan, &plan);
     // Only now, so that what was counted until here is not lost.
@@ -193,6 +196,7 @@ pub(crate) fn fixed(before: &Plan, after: &Plan) -> Vec<&'static str> {
             "firewall.interfaces",
             before.firewall.interfaces == after.firewall.interfaces,
         ),
+        ("store", before.store.kind == after.store.kind),
         (
             "log.bus_capacity",
             before.log.bus_capacity == after.log.bus_capacity,
@@ -237,6 +241,10 @@ mod tests {
             (
                 plan("state_path = \"/var/lib/other\"", "", "", ""),
                 &["general.state_path"],
+            ),
+            (
+                plan("", "", "", "[store.embedded]\nentries = 5000"),
+                &["store"],
             ),
             (
                 plan("", "", "interfaces = [\"lo\"]", ""),

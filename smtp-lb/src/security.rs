@@ -11,9 +11,11 @@ mod protocol;
 pub mod question;
 pub mod rate;
 mod reply;
+mod services;
 pub mod session;
 mod violation;
 pub mod violations;
 
 pub use check::Check;
+pub use services::Services;
 pub use violation::{Reaction, Violation};

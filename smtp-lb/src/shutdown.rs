@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{Running, rings, routing};
+use crate::app::{Running, rings, routing, services};
 
 /// Bound on handing the last events to their destinations. Nobody listens meanwhile, so a
 /// collector that is down must not make a restart much longer.
@@ -74,6 +74,7 @@ pub(crate) async fn shutdown(running: &Running, signals: &mut Signals) {
         "sessions have ended"
     );
     running.health.shutdown();
+    services::close(&running.services).await;
     tokio::task::block_in_place(|| routing::end(&running.current.load().plan));
     tokio::task::block_in_place(|| running.reputation.shutdown());
     running.tell(

@@ -2,10 +2,15 @@
 
 mod change;
 mod log;
+mod security;
 
 use serde::{Deserialize, Serialize};
 
 pub use log::{EventQuery, LogReport, LogTest, TestReport};
+pub use security::{
+    GreylistAllow, GreylistEntries, GreylistEntry, GreylistQuery, GreylistRemove, GreylistRemoved,
+    GreylistState, KeptViolation, ViolationFilter, ViolationList, ViolationQuery, ViolationStats,
+};
 
 pub use change::{
     AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,

@@ -23,6 +23,10 @@ use super::api::{
     Refreshed, Reloaded, RemoveRequest, ReputationStatus, Status,
 };
 use super::api::{EventQuery, LogReport, LogTest, TestReport};
+use super::api::{
+    GreylistAllow, GreylistEntries, GreylistQuery, GreylistRemove, GreylistRemoved, ViolationList,
+    ViolationQuery, ViolationStats,
+};
 
 /// Bound on connecting.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -188,6 +192,40 @@ impl Client {
         request: &RefreshRequest,
     ) -> Result<Refreshed, ClientError> {
         self.ask(Method::POST, "/v1/reputation/refresh", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/violations`.
+    pub async fn violations(&self, query: &ViolationQuery) -> Result<ViolationList, ClientError> {
+        self.ask(Method::POST, "/v1/violations", json(query)?).await
+    }
+
+    /// `GET /v1/violations/stats`.
+    pub async fn violation_stats(&self) -> Result<ViolationStats, ClientError> {
+        self.ask(Method::GET, "/v1/violations/stats", Bytes::new())
+            .await
+    }
+
+    /// `POST /v1/greylist`.
+    pub async fn greylist(&self, query: &GreylistQuery) -> Result<GreylistEntries, ClientError> {
+        self.ask(Method::POST, "/v1/greylist", json(query)?).await
+    }
+
+    /// `POST /v1/greylist/allow`.
+    pub async fn greylist_allow(
+        &self,
+        request: &GreylistAllow,
+    ) -> Result<GreylistEntries, ClientError> {
+        self.ask(Method::POST, "/v1/greylist/allow", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/greylist/remove`.
+    pub async fn greylist_remove(
+        &self,
+        request: &GreylistRemove,
+    ) -> Result<GreylistRemoved, ClientError> {
+        self.ask(Method::POST, "/v1/greylist/remove", json(request)?)
             .await
     }
 

@@ -21,6 +21,8 @@ pub enum Part {
     Routing,
     /// Feeds and added entries.
     Reputation,
+    /// What security checks found and remember.
+    Security,
 }
 
 impl fmt::Display for Part {
@@ -31,6 +33,7 @@ impl fmt::Display for Part {
             Self::Log => "log",
             Self::Routing => "routing",
             Self::Reputation => "reputation",
+            Self::Security => "security",
         })
     }
 }

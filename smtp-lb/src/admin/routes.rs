@@ -23,7 +23,7 @@ use super::api::{
     LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
     Peer, PoolEvents, PoolEventsRequest, PoolList, Reloaded, Status, TestReport,
 };
-use super::{Control, Refusal, reputation};
+use super::{Control, Refusal, reputation, security};
 use crate::config::MAX_FILE;
 
 /// The API over `control`.
@@ -48,6 +48,7 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/log", get(log::<C>))
         .route("/v1/log/test", post(test_log::<C>))
         .merge(reputation::router::<C>())
+        .merge(security::router::<C>())
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::NotFound)
         .layer(DefaultBodyLimit::max(body_limit))
@@ -92,6 +93,8 @@ fn operation(method: &Method, path: &str) -> Option<&'static str> {
         "/v1/reputation/refresh" => "reputation refresh",
         "/v1/reputation/add" => "reputation add",
         "/v1/reputation/remove" => "reputation remove",
+        "/v1/greylist/allow" => "greylist allow",
+        "/v1/greylist/remove" => "greylist remove",
         "/v1/log/test" => "log test",
         _ => return None,
     };

@@ -161,6 +161,10 @@ impl Control for Fake {
         Err(Refusal::BadRequest(request.packets.to_string()))
     }
 
+    fn security(&self) -> Option<crate::security::Services> {
+        None
+    }
+
     fn reputation(&self) -> Option<crate::reputation::Service> {
         None
     }

@@ -135,6 +135,10 @@ impl Control for Shared {
         capture::capture(&self.0, request)
     }
 
+    fn security(&self) -> Option<crate::security::Services> {
+        Some(self.0.services.clone())
+    }
+
     fn reputation(&self) -> Option<crate::reputation::Service> {
         Some(self.0.reputation.clone())
     }

@@ -8,6 +8,8 @@ use crate::event::EventError;
 use crate::firewall::FirewallError;
 use crate::proxy::ProxyError;
 use crate::routing::RoutingError;
+use crate::secret::Unreadable;
+use crate::store::StoreError;
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,12 @@ pub enum AppError {
     /// A listener or a worker cannot be had.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The shared store of security checks cannot be spoken to.
+    #[error("cannot use the store of [store.valkey]")]
+    Store(#[source] StoreError),
+    /// Its password cannot be had.
+    #[error("the password of [store.valkey]")]
+    StorePassword(#[source] Unreadable),
     /// Members cannot see clients' own addresses.
     #[error(transparent)]
     Routing(#[from] RoutingError),

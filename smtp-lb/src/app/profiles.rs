@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
+use super::silent;
 use crate::config::plan::Plan;
 use crate::config::{
     self, ConfigError, Diagnostics, Finding, Loaded, MembersLater, Resolve, SystemResolver,
@@ -52,7 +53,13 @@ impl Configuration {
         if expiring {
             warnings.extend(profiles.expiring(SystemTime::now()));
         }
-        let warnings = loaded.diagnose([], warnings.iter().map(Finding::from));
+        let silent = if expiring {
+            silent::warnings(&loaded.plan)
+        } else {
+            Vec::new()
+        };
+        let warnings = warnings.iter().map(Finding::from).chain(silent);
+        let warnings = loaded.diagnose([], warnings);
         Ok(Self {
             profiles,
             warnings: warnings.map_err(ConfigError::Invalid)?,

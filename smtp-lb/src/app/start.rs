@@ -12,7 +12,7 @@ use super::administration::Orders;
 use super::feedback::Listed;
 use super::names::Names;
 use super::picture::word;
-use super::{AppError, Configuration, Current, Running, rings, targets};
+use super::{AppError, Configuration, Current, Running, rings, services, targets};
 use crate::admin::socket::Claim;
 use crate::config::plan::Plan;
 use crate::event::ring::Reader;
@@ -22,8 +22,7 @@ use crate::health::Health;
 use crate::pool::Pools;
 use crate::proxy::{AcceptFilter, Admission, AllowAll, Proxy};
 use crate::reputation::{self, Service};
-use crate::security::engine::Services;
-use crate::security::violations::Recorder;
+use crate::security::Services;
 use crate::state::Folder;
 use crate::tls::Profiles;
 
@@ -70,13 +69,20 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         .as_ref()
         .map(|folder| folder.path().join("reputation"));
     let reputation = Service::start(&plan, &firewall, &bus, folder, listed);
-    let (reader, health, proxy) = behind(&plan, &pools, &profiles, (&firewall, &reputation), &bus)
-        .inspect_err(|_| {
-            // A first start that fails leaves no filter behind; one that was there stays in force.
-            if fresh && let Err(error) = firewall::detach(pins) {
-                tracing::error!("cannot detach the firewall again: {error}");
-            }
-        })?;
+    let services = tokio::task::block_in_place(|| services::open(&plan, state.as_deref(), &bus))?;
+    let (reader, health, proxy) = behind(
+        &plan,
+        &pools,
+        &profiles,
+        (&firewall, &reputation, &services),
+        &bus,
+    )
+    .inspect_err(|_| {
+        // A first start that fails leaves no filter behind; one that was there stays in force.
+        if fresh && let Err(error) = firewall::detach(pins) {
+            tracing::error!("cannot detach the firewall again: {error}");
+        }
+    })?;
     let running = Running {
         config: config.to_path_buf(),
         current: ArcSwap::from_pointee(Current::new(plan, pools, profiles, source, 0, &bus)),
@@ -85,6 +91,7 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         firewall,
         reputation,
         health,
+        services,
         proxy,
         reader: Mutex::new(Some(reader)),
         bus,
@@ -114,7 +121,7 @@ fn behind(
     plan: &Plan,
     pools: &Pools,
     profiles: &Arc<Profiles>,
-    (firewall, reputation): (&Firewall, &Service),
+    (firewall, reputation, services): (&Firewall, &Service, &Services),
     bus: &Bus,
 ) -> Result<(Reader, Health, Proxy), AppError> {
     let reader = rings::read(firewall, bus.clone())?;
@@ -124,9 +131,6 @@ fn behind(
     };
     // Listeners before monitors: they can fail, and a failed start should bother nobody.
     let feedback = Arc::new(Listed(reputation.clone()));
-    let services = Services {
-        recorder: Arc::new(Recorder::new(bus.clone(), "")),
-    };
     let proxy = Proxy::start(
         plan,
         pools,
@@ -134,7 +138,7 @@ fn behind(
         filter,
         feedback,
         bus.clone(),
-        services,
+        services.clone(),
     )?;
     let health = Health::start(targets(plan, pools, profiles), bus.clone());
     Ok((reader, health, proxy))

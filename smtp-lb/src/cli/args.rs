@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use super::{
-    check, dns, events, firewall, generate, log, member, monitor, pool, reputation, routing, run,
-    spf,
+    check, dns, events, firewall, generate, greylist, log, member, monitor, pool, reputation,
+    routing, run, spf, violations,
 };
 
 /// SMTP load balancer with an XDP firewall.
@@ -60,6 +60,12 @@ pub(super) enum Command {
     /// Look at feeds of bad sources, and list sources for a time.
     #[command(subcommand)]
     Reputation(reputation::Command),
+    /// Look at what checks of SMTP security profiles found.
+    #[command(subcommand)]
+    Violations(violations::Command),
+    /// Look at whom greylisting knows, let clients through, and forget them.
+    #[command(subcommand)]
+    Greylist(greylist::Command),
     /// Test health monitors.
     #[command(subcommand)]
     Monitor(monitor::Command),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::client::runtime;
 use super::error::CliError;
 use super::output::{Output, table};
+use crate::app::services::question_settings;
 use crate::config;
 use crate::dns::{QuestionError, QuestionSettings, Questions, system_servers};
 
@@ -76,15 +77,7 @@ pub(super) fn dns(command: &Command, out: Output) -> Result<(), CliError> {
 }
 
 fn settings(file: &std::path::Path) -> Result<QuestionSettings, CliError> {
-    let plan = config::load(file)?.plan.dns;
-    Ok(QuestionSettings {
-        servers: plan.servers,
-        timeout: plan.timeout,
-        in_flight: plan.in_flight,
-        cache: plan.cache,
-        max_ttl: plan.max_ttl,
-        negative_ttl: plan.negative_ttl,
-    })
+    Ok(question_settings(&config::load(file)?.plan.dns))
 }
 
 fn told(

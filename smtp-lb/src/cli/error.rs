@@ -58,6 +58,10 @@ pub(super) enum CliError {
     Input(#[source] io::Error),
     #[error("there is no pool {0:?}; `smtp-lb pool list` lists them")]
     NoPool(String),
+    #[error(
+        "no violation is {0:?}, or it is one of the old that gave way; `smtp-lb violations list` lists them"
+    )]
+    NoViolation(String),
     #[error("cannot print")]
     Output(#[source] io::Error),
     #[error("cannot print JSON")]
@@ -81,7 +85,7 @@ impl CliError {
             Self::Firewall(error) => firewall(error),
             Self::Detach(error) => pins(error),
             Self::File { .. } | Self::Capture { .. } => Exit::File,
-            Self::NotAgreed | Self::NoPool(_) => Exit::Refused,
+            Self::NotAgreed | Self::NoPool(_) | Self::NoViolation(_) => Exit::Refused,
             Self::StreamEnded => Exit::Unreachable,
             Self::ProbeFailed { .. } | Self::NotDelivered | Self::NoNameServer(_) => {
                 Exit::ProbeFailed
@@ -141,6 +145,7 @@ fn run(error: &AppError) -> Exit {
         AppError::Firewall(error) => firewall(error),
         AppError::Proxy(error) => proxy(error),
         AppError::Routing(RoutingError::Transparent(_)) => Exit::Privilege,
+        AppError::Store(_) | AppError::StorePassword(_) => Exit::Config,
         AppError::Routing(RoutingError::Netlink(_)) | AppError::Rings(_) | AppError::Runtime(_) => {
             Exit::Internal
         }

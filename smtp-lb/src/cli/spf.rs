@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::escape;
 use super::output::Output;
 use crate::dns::{QuestionSettings, Questions};
-use crate::spf::{Limits, Outcome, Problem, Query, Verdict, check_host, received_spf};
+use crate::spf::{Limits, Outcome, Query, check_host, received_spf};
 
 /// Time for the whole, as RFC 7208 section 4.6.4 has it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,16 +89,8 @@ pub(super) fn spf(command: &Command, out: Output) -> Result<(), CliError> {
 async fn evaluate(questions: &Questions, query: &Query) -> Outcome {
     let limits = Limits::default();
     let checked = tokio::time::timeout(PATIENCE, check_host(questions, query, &limits));
-    checked.await.unwrap_or_else(|_| Outcome {
-        verdict: Verdict::TempError,
-        directive: None,
-        domain: query.domain().to_owned(),
-        explanation: None,
-        problem: Some(Problem::TooLong),
-        terms: 0,
-        voids: 0,
-        questions: 0,
-    })
+    let checked = checked.await;
+    checked.unwrap_or_else(|_| Outcome::too_late(query))
 }
 
 fn text(report: &Report) -> String {

@@ -97,7 +97,7 @@ pub(crate) fn compile(
     let state = general.as_ref().ok().map(|general| &*general.state_path);
     let log = log::compile(check, &sections, &raw.server_tls, &raw.log, state);
 
-    let plan = Plan {
+    let mut plan = Plan {
         general: general?,
         admin: admin?,
         dns: dns?,
@@ -113,6 +113,9 @@ pub(crate) fn compile(
         reputation: reputation?,
         log: log?,
     };
+    for profile in &mut plan.smtp_profiles {
+        profile.store_away = plan.store.when_away;
+    }
     reputation::whole(check, raw, &plan);
     snat::families(check, raw, &plan)?;
     doubt::warn(check, raw, &plan);

@@ -88,11 +88,20 @@ impl QuestionError {
 
 /// Asks, and remembers. Shared by all sessions.
 pub struct Questions {
-    resolver: TokioResolver,
+    /// `None`: there is nobody to ask.
+    resolver: Option<TokioResolver>,
     room: Semaphore,
     time: Duration,
     counts: [AtomicU64; 3],
+    /// Answers of a test, in place of everybody's.
+    #[cfg(test)]
+    table: Option<Table>,
 }
+
+/// What a test answers.
+#[cfg(test)]
+pub(crate) type Table =
+    Box<dyn Fn(RecordType, &str) -> Result<Vec<RData>, QuestionError> + Send + Sync>;
 
 /// What was asked so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,11 +135,35 @@ impl Questions {
         // Answers are read, not where they come from by way of others.
         options.preserve_intermediates = true;
         Ok(Self {
-            resolver: builder.build().map_err(failed)?,
+            resolver: Some(builder.build().map_err(failed)?),
             room: Semaphore::new(settings.in_flight),
             time: settings.timeout,
             counts: Default::default(),
+            #[cfg(test)]
+            table: None,
         })
+    }
+
+    /// There is nobody to ask: every question fails at once.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        Self {
+            resolver: None,
+            room: Semaphore::new(1),
+            time: Duration::ZERO,
+            counts: Default::default(),
+            #[cfg(test)]
+            table: None,
+        }
+    }
+
+    /// A test's.
+    #[cfg(test)]
+    pub(crate) fn of_table(table: Table) -> Self {
+        Self {
+            table: Some(table),
+            ..Self::of_nobody()
+        }
     }
 
     /// A records.
@@ -224,11 +257,20 @@ impl Questions {
     ) -> Result<Vec<T>, QuestionError> {
         let [asked, failed, busy] = &self.counts;
         asked.fetch_add(1, Ordering::Relaxed);
+        #[cfg(test)]
+        if let Some(table) = &self.table {
+            let found = table(kind, name.to_string().trim_end_matches('.'))?;
+            return Ok(found.iter().filter_map(read).collect());
+        }
+        let Some(resolver) = &self.resolver else {
+            failed.fetch_add(1, Ordering::Relaxed);
+            return Err(QuestionError::Unreachable);
+        };
         let mut waited = true;
         let question = timeout(self.time, async {
             let _room = self.room.acquire().await;
             waited = false;
-            self.resolver.lookup(name, kind).await
+            resolver.lookup(name, kind).await
         });
         let found = match question.await {
             Ok(Ok(lookup)) => {

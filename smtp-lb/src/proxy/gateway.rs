@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use crate::config::plan::{Plan, VirtualServerPlan};
 use crate::pool::Pool;
-use crate::security::engine::{Engine, Services};
+use crate::security::Services;
+use crate::security::engine::Engine;
 use counts::Counts;
 pub use counts::GatewayStatus;
 pub(super) use driver::run;

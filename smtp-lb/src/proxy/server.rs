@@ -20,7 +20,7 @@ use crate::config::plan::{
 use crate::event::Bus;
 use crate::pool::{Pool, Pools, client_key};
 use crate::proxy_protocol::{Addresses, Header};
-use crate::security::engine::Services;
+use crate::security::Services;
 use crate::tls::{Acceptor, Profiles};
 
 /// One virtual server of one plan. A session keeps the one that it began with.

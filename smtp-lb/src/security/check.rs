@@ -1,9 +1,24 @@
 //! The checks of an SMTP security profile, by name.
 
+mod finding;
+
+pub mod client_dns;
+pub mod dnsbl;
+pub mod domain;
+pub mod greylist;
+pub mod harvest;
+pub mod rates;
+pub mod sender_domain;
+pub mod spf;
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use finding::{Fault, Finding};
 
 /// A check. In the order in which they are cheap.
 #[derive(
@@ -152,7 +167,7 @@ impl FromStr for Check {
 }
 
 #[cfg(test)]
-mod tests {
+mod names {
     use super::*;
 
     #[test]

@@ -3,25 +3,8 @@
 use std::sync::Arc;
 
 use super::connections::Connections;
-use super::violations::Recorder;
+use super::services::Services;
 use crate::config::plan::{CheckPlan, SmtpProfilePlan};
-
-/// What all engines share.
-#[derive(Debug, Clone)]
-pub struct Services {
-    /// Who hears of violations.
-    pub recorder: Arc<Recorder>,
-}
-
-impl Services {
-    /// Those of tests that tell nobody.
-    #[must_use]
-    pub fn null() -> Self {
-        Self {
-            recorder: Arc::new(Recorder::null()),
-        }
-    }
-}
 
 /// The checks of one profile at one virtual server. Sessions keep the one that they began with.
 #[derive(Debug)]
@@ -53,6 +36,14 @@ impl Engine {
         here(&mut plan.client_rate, server);
         here(&mut plan.size, server);
         here(&mut plan.smuggling, server);
+        here(&mut plan.client_dns, server);
+        here(&mut plan.dnsbl, server);
+        here(&mut plan.sender_domain, server);
+        here(&mut plan.spf, server);
+        here(&mut plan.greylist, server);
+        here(&mut plan.sender_rate, server);
+        here(&mut plan.recipient_rate, server);
+        here(&mut plan.harvest, server);
         Self {
             profile: profile.name.as_str().into(),
             server: server.into(),

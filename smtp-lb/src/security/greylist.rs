@@ -6,6 +6,8 @@
 //! **client** whose triplets passed [`Policy::trust_after`] times, counted at most hourly, is let through
 //! from then on.
 
+pub mod book;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -93,13 +95,20 @@ pub fn judge(
     client: Option<Entry>,
     now: u64,
 ) -> Judgement {
-    let trusted = |it: &Entry| policy.trust_after > 0 && it.passes >= policy.trust_after;
+    let trusted = |it: &Entry| {
+        it.passes == book::ALLOWED || policy.trust_after > 0 && it.passes >= policy.trust_after
+    };
     if let Some(client) = client.filter(trusted) {
         return Judgement {
             decision: Decision::Trusted,
             triplet: None,
             client: Some(Entry {
-                expires: now + policy.keep,
+                // Whom an operator allows stays for as long as was said.
+                expires: if client.passes == book::ALLOWED {
+                    client.expires
+                } else {
+                    now + policy.keep
+                },
                 ..client
             }),
         };

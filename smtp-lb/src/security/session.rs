@@ -3,6 +3,7 @@
 //! What needs neither DNS nor store is judged as soon as it is known. Who is refused is told of once in
 //! a transaction, but for what is of each recipient.
 
+mod remote;
 mod results;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use super::question::{Answer, Bounds, Method, Note, Question, Refusal};
 use super::reply::{self, Values};
 use super::{Check, Reaction, Violation, protocol};
 use crate::config::plan::{CheckPlan, Offence};
+use remote::Ahead;
 use results::{Outcome, Results};
 
 /// Where a session stands with its checks. Shared by the session and by what it waits for.
@@ -28,6 +30,8 @@ pub struct Session {
     id: String,
     /// The client is none that is checked.
     excepted: bool,
+    /// What is asked about the client.
+    ahead: Ahead,
     state: Mutex<State>,
 }
 
@@ -45,6 +49,10 @@ struct State {
     told: Vec<Check>,
     results: Results,
     claim: Option<Claim>,
+    /// For which SPF lets the client send.
+    spf_domain: Option<Box<str>>,
+    /// Of the recipients of this transaction, each once.
+    recipient_domains: Vec<Box<str>>,
 }
 
 /// An answer, and what goes with it.
@@ -90,11 +98,13 @@ impl Session {
     #[must_use]
     pub fn new(engine: Arc<Engine>, client: SocketAddr, id: String) -> Self {
         let excepted = engine.plan.exceptions.networks.contains(client.ip());
+        let ahead = Ahead::of(&engine, client.ip());
         Self {
             engine,
             client,
             id,
             excepted,
+            ahead,
             state: Mutex::default(),
         }
     }
@@ -116,8 +126,30 @@ impl Session {
                 sender,
                 size,
                 loose,
-            } => Judged::now(self.mail(sender, *size, *loose, now)),
-            Question::Rcpt { recipient, loose } => Judged::now(self.rcpt(recipient, *loose, now)),
+            } => Judged::now(match self.mail(sender, *size, *loose, now) {
+                Answer::Within(bounds) => {
+                    let refusal = self.ask_at_mail(sender, now).await;
+                    refusal.map_or(Answer::Within(bounds), Answer::Refuse)
+                }
+                answer => answer,
+            }),
+            Question::Rcpt { recipient, loose } => match self.rcpt(recipient, *loose, now) {
+                Answer::Pass if !self.passes(&self.lock()) => {
+                    let (refusal, after) = self.ask_at_rcpt(recipient, now).await;
+                    self.lock().recipients -= usize::from(refusal.is_some());
+                    let answer = refusal.map_or(Answer::Pass, Answer::Refuse);
+                    Judged {
+                        after,
+                        ..Judged::now(answer)
+                    }
+                }
+                answer => {
+                    if matches!(answer, Answer::Refuse(_)) {
+                        self.one_more_unknown(now).await;
+                    }
+                    Judged::now(answer)
+                }
+            },
             Question::Method(method) => Judged::now(self.method(*method, now)),
         }
     }
@@ -484,7 +516,7 @@ impl Session {
         let each = check.is_of_recipient()
             || matches!(
                 check,
-                Check::Methods | Check::ProtocolCompliance | Check::Size
+                Check::Methods | Check::ProtocolCompliance | Check::Size | Check::Greylist
             );
         if !each {
             if state.told.contains(&check) {
@@ -532,6 +564,8 @@ impl State {
         self.recipient = Box::default();
         self.excepted = false;
         self.recipients = 0;
+        self.recipient_domains.clear();
+        self.spf_domain = None;
         self.told.clear();
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::dns::DnsFailure;
+use super::query::Query;
 use super::record::SyntaxError;
 
 /// Results of `check_host()` (section 2.6).
@@ -66,6 +67,23 @@ pub struct Outcome {
     pub voids: u32,
     /// Questions asked.
     pub questions: u32,
+}
+
+impl Outcome {
+    /// Of an evaluation that took too long (section 4.6.4), which is the caller's to see to.
+    #[must_use]
+    pub fn too_late(query: &Query) -> Self {
+        Self {
+            verdict: Verdict::TempError,
+            directive: None,
+            domain: query.domain().to_owned(),
+            explanation: None,
+            problem: Some(Problem::TooLong),
+            terms: 0,
+            voids: 0,
+            questions: 0,
+        }
+    }
 }
 
 /// Why there is neither a result nor none.

@@ -17,6 +17,14 @@ impl Backend {
         matches!(self, Self::Valkey(_))
     }
 
+    /// Writes what is left to write. Blocks.
+    pub fn close(&self) {
+        match self {
+            Self::Embedded(store) => store.close(),
+            Self::Valkey(_) => {}
+        }
+    }
+
     /// As the configuration calls it.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -72,7 +72,7 @@ pub struct EmbeddedStatus {
 #[derive(Debug)]
 pub struct Embedded {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
@@ -110,23 +110,7 @@ impl Embedded {
             entries,
             set_aside,
         } = opened.unwrap_or_default();
-        let each = |all: usize| all.div_ceil(SHARDS).max(1);
-        let shared = Arc::new(Shared {
-            shards: std::array::from_fn(|_| Mutex::default()),
-            entries: AtomicUsize::new(0),
-            most: settings.entries,
-            counts: std::array::from_fn(|_| Mutex::new(Counts::new(each(settings.counts)))),
-            lists: Mutex::default(),
-            hasher: RandomState::new(),
-            changed: Mutex::default(),
-            keeps: disk.is_some(),
-            now: AtomicU64::new(0),
-            ends: Mutex::new(false),
-            rings: Condvar::new(),
-            batches: AtomicU64::new(0),
-            failed_batches: AtomicU64::new(0),
-            set_aside: u64::from(set_aside),
-        });
+        let shared = Arc::new(Shared::new(settings, disk.is_some(), set_aside));
         for (key, entry) in entries {
             let gone = shared.put(&mut shared.shard(&key), key, entry);
             shared.note(gone.map(|key| (key, None)));
@@ -138,8 +122,29 @@ impl Embedded {
             .map_err(OpenError::Thread)?;
         Ok(Self {
             shared,
-            writer: Some(writer),
+            writer: Mutex::new(Some(writer)),
         })
+    }
+
+    /// Of nothing but memory, which cannot fail: entries expire when they are asked for, and are not
+    /// swept.
+    #[must_use]
+    pub fn in_memory(settings: &EmbeddedSettings) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(settings, false, false)),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// Writes what is left to write. From then on nothing is written any more. Blocks.
+    pub fn close(&self) {
+        *lock(&self.shared.ends) = true;
+        self.shared.rings.notify_all();
+        let writer = lock(&self.writer).take();
+        if let Some(writer) = writer {
+            // It ends by itself; a panic of it was told on standard error.
+            let _ = writer.join();
+        }
     }
 
     /// What became of it so far.
@@ -166,12 +171,7 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        *lock(&self.shared.ends) = true;
-        self.shared.rings.notify_all();
-        if let Some(writer) = self.writer.take() {
-            // It ends by itself; a panic of it was told on standard error.
-            let _ = writer.join();
-        }
+        self.close();
     }
 }
 
@@ -254,6 +254,26 @@ impl Store for Embedded {
 }
 
 impl Shared {
+    fn new(settings: &EmbeddedSettings, keeps: bool, set_aside: bool) -> Self {
+        let each = |all: usize| all.div_ceil(SHARDS).max(1);
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            entries: AtomicUsize::new(0),
+            most: settings.entries,
+            counts: std::array::from_fn(|_| Mutex::new(Counts::new(each(settings.counts)))),
+            lists: Mutex::default(),
+            hasher: RandomState::new(),
+            changed: Mutex::default(),
+            keeps,
+            now: AtomicU64::new(0),
+            ends: Mutex::new(false),
+            rings: Condvar::new(),
+            batches: AtomicU64::new(0),
+            failed_batches: AtomicU64::new(0),
+            set_aside: u64::from(set_aside),
+        }
+    }
+
     fn place(&self, key: &Key) -> usize {
         let hash = self.hasher.hash_one(key).to_le_bytes()[0];
         usize::from(hash) % SHARDS

@@ -12,6 +12,7 @@
 mod apply;
 mod attach;
 mod capture;
+mod checks;
 mod collectors;
 mod dns;
 mod drain;

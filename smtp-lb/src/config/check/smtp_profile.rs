@@ -1,5 +1,7 @@
 //! `[[smtp_profile]]`.
 
+mod remote;
+
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,9 +14,11 @@ use crate::config::plan::{
     ExceptionsPlan, Method, NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfilePlan,
 };
 use crate::config::raw::smtp_profile::{self as raw, Common};
-use crate::config::raw::{At, SmtpProfile};
+use crate::config::raw::{At, DurationText, SmtpProfile};
 use crate::config::value::{self, smtp_profile as read};
 
+/// Violations of a profile that are kept.
+const KEPT: usize = 500;
 /// Largest file of a list, in octets.
 const MAX_FILE: u64 = 64 << 20;
 /// Domains in one list.
@@ -74,7 +78,9 @@ fn profile(
     let client_rate = of.check(&raw.client_rate, raw::ClientRate::common, Of::client_rate);
     let size = of.check(&raw.size, raw::Size::common, Of::size);
     let smuggling = of.check(&raw.smuggling, raw::Smuggling::common, |_, _| Ok(()));
-    Ok(SmtpProfilePlan {
+    let remote = of.remote(raw);
+    let violations = raw.violations.as_deref().copied();
+    let plan = SmtpProfilePlan {
         name: name?,
         exceptions: exceptions?,
         protocol_compliance: protocol_compliance?,
@@ -86,7 +92,10 @@ fn profile(
         client_rate: client_rate?,
         size: size?,
         smuggling: smuggling?,
-    })
+        violations: violations.unwrap_or(KEPT),
+        ..remote?
+    };
+    Ok(plan)
 }
 
 /// What the parts of a profile need.
@@ -225,11 +234,16 @@ impl Of<'_, '_> {
         &mut self,
         raw: &At<raw::DisallowedClient>,
     ) -> Checked<DisallowedClientPlan> {
-        let networks = NetworksPlan::new(address_list::networks(self.check, &raw.networks)?);
-        if networks.is_empty() {
+        let networks = address_list::networks(self.check, &raw.networks);
+        let domains = self.domains(&raw.domains, None, true);
+        let plan = DisallowedClientPlan {
+            networks: NetworksPlan::new(networks?),
+            domains: domains?,
+        };
+        if plan == DisallowedClientPlan::default() {
             return Err(self.empty(raw, "client", "write `networks = [\"203.0.113.0/24\"]`"));
         }
-        Ok(DisallowedClientPlan { networks })
+        Ok(plan)
     }
 
     fn disallowed_sender(
@@ -259,11 +273,10 @@ impl Of<'_, '_> {
         Ok(domains)
     }
 
-    fn client_rate(&mut self, raw: &At<raw::ClientRate>) -> Checked<ClientRatePlan> {
-        let window = self
-            .check
-            .duration_or(raw.window.as_ref(), WINDOW, WINDOWS)?;
-        if let Some(text) = &raw.window
+    /// Whole seconds.
+    fn window(&mut self, text: Option<&At<DurationText>>) -> Checked<u32> {
+        let window = self.check.duration_or(text, WINDOW, WINDOWS)?;
+        if let Some(text) = text
             && window.subsec_nanos() != 0
         {
             return Err(self.check.error(
@@ -272,14 +285,19 @@ impl Of<'_, '_> {
                 "write whole seconds, as `\"60s\"`",
             ));
         }
+        // At most a day.
+        Ok(u32::try_from(window.as_secs()).unwrap_or(u32::MAX))
+    }
+
+    fn client_rate(&mut self, raw: &At<raw::ClientRate>) -> Checked<ClientRatePlan> {
+        let window = self.window(raw.window.as_ref())?;
         let rate = raw.rate.as_deref().copied();
         let at_once = raw.at_once.as_deref().copied();
         Ok(ClientRatePlan {
             // Whoever writes a rate alone means that alone.
             at_once: at_once.or(rate.is_none().then_some(AT_ONCE)),
             rate,
-            // At most a day.
-            window: u32::try_from(window.as_secs()).unwrap_or(u32::MAX),
+            window,
         })
     }
 

@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::WhenAway;
+use crate::security::check::{client_dns, dnsbl, greylist, sender_domain, spf};
+use crate::security::harvest;
+use crate::security::rate::Rate;
+
 /// Index of a profile in [`Plan::smtp_profiles`](super::Plan::smtp_profiles).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SmtpProfileId(pub usize);
@@ -34,6 +39,39 @@ pub struct SmtpProfilePlan {
     pub size: Option<CheckPlan<SizePlan>>,
     /// Bare CR, bare LF and NUL in a message.
     pub smuggling: Option<CheckPlan<()>>,
+    /// Clients without a name in DNS.
+    pub client_dns: Option<CheckPlan<client_dns::Settings>>,
+    /// Clients that lists in DNS have.
+    pub dnsbl: Option<CheckPlan<dnsbl::Settings>>,
+    /// Reverse-paths whose domain is not in DNS.
+    pub sender_domain: Option<CheckPlan<sender_domain::Settings>>,
+    /// Clients that may not send for the reverse-path's domain.
+    pub spf: Option<CheckPlan<spf::Settings>>,
+    /// First messages.
+    pub greylist: Option<CheckPlan<greylist::Settings>>,
+    /// Messages from a domain.
+    pub sender_rate: Option<CheckPlan<Rate>>,
+    /// Messages to a domain.
+    pub recipient_rate: Option<CheckPlan<Rate>>,
+    /// Unknown recipients of a client.
+    pub harvest: Option<CheckPlan<harvest::Policy>>,
+    /// What becomes of mail if the store does not answer.
+    pub store_away: WhenAway,
+    /// Violations that are kept; 0 stands for 500.
+    pub violations: usize,
+}
+
+impl SmtpProfilePlan {
+    /// Whether any of its checks asks DNS.
+    #[must_use]
+    pub fn asks_dns(&self) -> bool {
+        let by_name = |it: &CheckPlan<DisallowedClientPlan>| it.settings.asks_dns();
+        self.client_dns.is_some()
+            || self.dnsbl.is_some()
+            || self.sender_domain.is_some()
+            || self.spf.is_some()
+            || self.disallowed_client.as_ref().is_some_and(by_name)
+    }
 }
 
 /// A check that runs.
@@ -151,6 +189,16 @@ impl DomainsPlan {
 pub struct DisallowedClientPlan {
     /// Those of these addresses.
     pub networks: NetworksPlan,
+    /// Those whose name in DNS, which leads back to them, is of these domains.
+    pub domains: DomainsPlan,
+}
+
+impl DisallowedClientPlan {
+    /// Whether names are asked for.
+    #[must_use]
+    pub fn asks_dns(&self) -> bool {
+        self.domains != DomainsPlan::default()
+    }
 }
 
 /// `disallowed_sender`.

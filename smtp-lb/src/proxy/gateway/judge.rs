@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock;
 use crate::config::plan::Offence;
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Judge {
     session: Arc<Session>,
     waits: Option<Pin<Box<dyn Future<Output = Judged> + Send>>>,
+    /// What is asked of the client before it says anything.
+    _ahead: Option<AbortOnDropHandle<()>>,
 }
 
 impl Judge {
@@ -29,9 +32,11 @@ impl Judge {
         let engine = place.gateway.as_ref()?.engine.as_ref()?;
         let id = format!("{:016x}", place.number());
         let session = Session::new(Arc::clone(engine), place.client(), id);
+        let ahead = session.ask_ahead();
         Some(Self {
             session: Arc::new(session),
             waits: None,
+            _ahead: ahead.map(|asks| AbortOnDropHandle::new(tokio::spawn(asks))),
         })
     }
 
@@ -59,7 +64,14 @@ impl Judge {
     }
 
     pub(super) fn note(&self, note: &Note) {
-        self.session.note(note, clock::wall());
+        let now = clock::wall();
+        self.session.note(note, now);
+        if matches!(note, Note::UnknownRecipient)
+            && let Some(counts) = self.session.count_unknown(now)
+        {
+            // It is counted even if the session ends with it; the store bounds its time.
+            tokio::spawn(counts);
+        }
     }
 
     /// What the checks found so far.

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::super::*;
 use crate::config::plan::{LimitsPlan, Mode, Offence, PoolId, Snat, VirtualServerPlan};
 use crate::pool::tests::{member, plan, pool};
-use crate::security::engine::Services;
+use crate::security::Services;
 
 /// Long enough never to be reached by a test that passes.
 pub(super) const LONG: Duration = Duration::from_mins(1);

@@ -9,6 +9,8 @@ use crate::security::Check;
 pub(super) enum Outcome {
     /// Nothing was wrong.
     Pass,
+    /// There is no saying: DNS or the store did not answer.
+    Unknown,
     /// Something was, and it was let through.
     Alarm,
     /// It was refused.
@@ -35,6 +37,7 @@ impl fmt::Display for Results {
             let space = if at == 0 { "" } else { " " };
             let word = match outcome {
                 Outcome::Pass => "pass",
+                Outcome::Unknown => "unknown",
                 Outcome::Alarm => "alarm",
                 Outcome::Block => "block",
             };

@@ -7,10 +7,10 @@ use crate::config::plan::{
     ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan, ExceptionsPlan,
     NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfilePlan,
 };
-use crate::security::engine::Services;
+use crate::security::Services;
 use crate::security::violations::Filter;
 
-const NOW: u64 = 1_700_000_000_000_000_000;
+pub(super) const NOW: u64 = 1_700_000_000_000_000_000;
 
 /// How a check is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +56,17 @@ pub(super) fn domains(of: &[&str]) -> DomainsPlan {
 }
 
 pub(super) struct Stage {
-    services: Services,
-    engine: Arc<Engine>,
+    pub(super) services: Services,
+    pub(super) engine: Arc<Engine>,
     pub(super) session: Session,
 }
 
 impl Stage {
     pub(super) fn new(profile: SmtpProfilePlan) -> Self {
-        let services = Services::null();
+        Self::with(profile, Services::null())
+    }
+
+    pub(super) fn with(profile: SmtpProfilePlan, services: Services) -> Self {
         let profile = SmtpProfilePlan {
             name: "p".into(),
             ..profile
@@ -76,12 +79,12 @@ impl Stage {
         }
     }
 
-    fn client(engine: &Arc<Engine>, address: &str) -> Session {
+    pub(super) fn client(engine: &Arc<Engine>, address: &str) -> Session {
         let address = SocketAddr::new(address.parse().unwrap(), 4711);
         Session::new(Arc::clone(engine), address, "5e55".into())
     }
 
-    fn another(&mut self, address: &str) -> Session {
+    pub(super) fn another(&self, address: &str) -> Session {
         Self::client(&self.engine, address)
     }
 
@@ -94,7 +97,7 @@ impl Stage {
         judged.expect("it waits for nothing")
     }
 
-    fn hello(&self, name: &str) -> Answer {
+    pub(super) fn hello(&self, name: &str) -> Answer {
         self.ask(&Question::Hello { name: name.into() })
     }
 
@@ -121,7 +124,7 @@ impl Stage {
         kept
     }
 
-    fn counted(&self, check: Check) -> u64 {
+    pub(super) fn counted(&self, check: Check) -> u64 {
         let stats = self.services.recorder.stats();
         let of = stats.checks.iter().filter(|it| it.check == check);
         of.map(|it| it.counted.alarmed + it.counted.blocked).sum()
@@ -255,6 +258,7 @@ fn disallowed_clients() {
         disallowed_client: Some(check(
             set,
             DisallowedClientPlan {
+                domains: DomainsPlan::default(),
                 networks: networks(&["192.0.2.7/32"]),
             },
         )),
