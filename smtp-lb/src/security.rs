@@ -17,5 +17,5 @@ mod violation;
 pub mod violations;
 
 pub use check::Check;
-pub use services::Services;
+pub use services::{Services, Sleep};
 pub use violation::{Reaction, Violation};

@@ -288,7 +288,7 @@ mod tests {
         );
         let remove = |what: &str| remove(&store, what, NOW).now_or_never().unwrap().unwrap();
         assert_eq!(remove("192.0.2.7"), 1);
-        assert_eq!(remove("198.51.100.1"), 1, "the triplet");
+        assert_eq!(remove("198.51.100.1"), 2, "the triplet, and what is over");
         assert_eq!(remove("nonsense"), 0);
         assert_eq!(
             ask(&store, &never_trusts, "192.0.2.1", NOW + 1),
