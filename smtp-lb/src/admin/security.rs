@@ -15,6 +15,7 @@ use super::api::{
 use super::{Control, Part, Refusal};
 use crate::security::Services;
 use crate::security::greylist::{self, book};
+use crate::store::StoreError;
 
 /// Entries of one answer.
 const MOST: usize = 10_000;
@@ -44,7 +45,7 @@ fn asked<T>(request: Asked<T>) -> Result<T, Refusal> {
     }
 }
 
-fn unavailable(error: impl std::error::Error) -> Refusal {
+fn unavailable(error: StoreError) -> Refusal {
     Refusal::Unavailable {
         part: Part::Security,
         cause: error.to_string(),

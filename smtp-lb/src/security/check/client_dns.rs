@@ -1,4 +1,4 @@
-//! Clients that cannot be resolved in DNS: no name, or none that leads back to the client (FCrDNS,
+//! Clients that cannot be resolved in DNS: no name, or none that leads back to the client (`FCrDNS`,
 //! forward-confirmed reverse DNS).
 
 use std::net::IpAddr;

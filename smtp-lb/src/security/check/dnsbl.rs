@@ -183,7 +183,7 @@ pub fn judge(settings: &Settings, said: &[Listed]) -> Finding {
     }
     match failed {
         Some((failure, zone)) if score.saturating_add(most) >= threshold => {
-            Finding::no_dns(format!("{zone}: {failure}"))
+            Finding::no_dns(&format!("{zone}: {failure}"))
         }
         _ => Finding::Pass,
     }

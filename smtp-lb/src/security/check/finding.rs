@@ -1,5 +1,7 @@
 //! What a check says.
 
+use std::fmt::Display;
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
@@ -37,7 +39,7 @@ impl Finding {
     }
 
     /// Codes of a temporary refusal.
-    pub(super) fn unknown(codes: &'static str, text: &'static str, reason: impl ToString) -> Self {
+    pub(super) fn unknown(codes: &'static str, text: &'static str, reason: &dyn Display) -> Self {
         debug_assert!(codes.starts_with('4'), "mail is not lost to a failure");
         Self::Unknown(Fault {
             codes,
@@ -48,7 +50,7 @@ impl Finding {
     }
 
     /// DNS did not answer.
-    pub(super) fn no_dns(reason: impl ToString) -> Self {
+    pub(super) fn no_dns(reason: &dyn Display) -> Self {
         Self::unknown(
             "450 4.4.3",
             "DNS does not answer, please come again",
@@ -57,7 +59,7 @@ impl Finding {
     }
 
     /// The store did not answer.
-    pub(super) fn no_store(reason: impl ToString) -> Self {
+    pub(super) fn no_store(reason: &dyn Display) -> Self {
         Self::unknown("450 4.3.0", "Temporary failure, please come again", reason)
     }
 }

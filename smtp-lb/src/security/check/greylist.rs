@@ -34,7 +34,7 @@ pub async fn check(
             "<{sender}>: greylisted, please come again: {reason}",
             format!("{seconds} s to wait"),
         ),
-        Err(failure) => Finding::no_store(failure),
+        Err(failure) => Finding::no_store(&failure),
     }
 }
 

@@ -31,7 +31,7 @@ pub async fn check(
             };
             (Finding::Fail(fault), Duration::ZERO)
         }
-        Err(failure) => (Finding::no_store(failure), Duration::ZERO),
+        Err(failure) => (Finding::no_store(&failure), Duration::ZERO),
     }
 }
 

@@ -50,7 +50,7 @@ async fn take(
             "Too many messages {reason}, please come again later",
             format!("{way} {domain}"),
         ),
-        Err(failure) => Finding::no_store(failure),
+        Err(failure) => Finding::no_store(&failure),
     }
 }
 

@@ -88,7 +88,7 @@ pub fn judge(settings: &Settings, domain: SenderDomain) -> Finding {
         SenderDomain::Literal => Finding::fail(codes, TEXT, "its domain is an address"),
         SenderDomain::NullMx => Finding::fail("550 5.7.27", TEXT, "its domain takes no mail"),
         SenderDomain::Nothing => Finding::fail(codes, TEXT, "its domain is not in DNS"),
-        SenderDomain::Unknown(failure) => Finding::no_dns(failure),
+        SenderDomain::Unknown(failure) => Finding::no_dns(&failure),
     }
 }
 

@@ -71,7 +71,11 @@ pub fn judge(settings: &Settings, outcome: &Outcome) -> Finding {
         Verdict::Pass => return Finding::Pass,
         // There is no saying, whatever is done with it: never for good.
         Verdict::TempError => {
-            return Finding::unknown("451 4.7.24", "SPF cannot be evaluated now", reason(outcome));
+            return Finding::unknown(
+                "451 4.7.24",
+                "SPF cannot be evaluated now",
+                &reason(outcome),
+            );
         }
         Verdict::Fail => (settings.fail, "550 5.7.23", "451 4.7.23"),
         Verdict::SoftFail => (settings.soft_fail, "550 5.7.23", "451 4.7.23"),

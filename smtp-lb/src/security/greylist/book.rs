@@ -11,7 +11,7 @@ use crate::store::{Entry, Key, Store, StoreError};
 /// Passes of a client that an operator let through.
 pub(super) const ALLOWED: u32 = u32::MAX;
 /// The end of time, as the store has it.
-const FOR_EVER: u64 = u32::MAX as u64;
+const FOR_EVER: u64 = 0xffff_ffff;
 /// Entries that are looked at for a list.
 const LOOKED_AT: usize = 1_000_000;
 

@@ -57,6 +57,7 @@ impl Ahead {
 impl Session {
     /// Asks about the client what will be needed of it. To be polled beside the session from its
     /// beginning; what it has not heard by then is waited for at MAIL. None: there is nothing to ask.
+    #[must_use]
     pub fn ask_ahead(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
         let (name, listed) = (self.ahead.name.clone(), self.ahead.listed.clone());
         (!self.excepted && (name.is_some() || listed.is_some())).then_some(async move {
@@ -238,6 +239,7 @@ impl Session {
     }
 
     /// Counts a recipient that there is not, for harvests. None: nobody counts them.
+    #[must_use]
     pub fn count_unknown(
         self: &Arc<Self>,
         now: u64,

@@ -87,27 +87,28 @@ fn the_reason_says_whose_record_and_what_it_explains() {
     );
 }
 
+struct Silent;
+impl Dns for Silent {
+    async fn txt(&self, _: &str) -> crate::spf::Answer<Vec<u8>> {
+        pending().await
+    }
+    async fn a(&self, _: &str) -> crate::spf::Answer<std::net::Ipv4Addr> {
+        pending().await
+    }
+    async fn aaaa(&self, _: &str) -> crate::spf::Answer<std::net::Ipv6Addr> {
+        pending().await
+    }
+    async fn mx(&self, _: &str) -> crate::spf::Answer<String> {
+        pending().await
+    }
+    async fn ptr(&self, _: std::net::IpAddr) -> crate::spf::Answer<String> {
+        pending().await
+    }
+}
+
 #[test]
 fn what_takes_too_long_is_no_reason() {
     let query = query("fail.example");
-    struct Silent;
-    impl Dns for Silent {
-        async fn txt(&self, _: &str) -> crate::spf::Answer<Vec<u8>> {
-            pending().await
-        }
-        async fn a(&self, _: &str) -> crate::spf::Answer<std::net::Ipv4Addr> {
-            pending().await
-        }
-        async fn aaaa(&self, _: &str) -> crate::spf::Answer<std::net::Ipv6Addr> {
-            pending().await
-        }
-        async fn mx(&self, _: &str) -> crate::spf::Answer<String> {
-            pending().await
-        }
-        async fn ptr(&self, _: std::net::IpAddr) -> crate::spf::Answer<String> {
-            pending().await
-        }
-    }
     let outcome = ask(&Silent, &query, ready(())).now_or_never().unwrap();
     assert_eq!(outcome.verdict, Verdict::TempError);
     let finding = judge(&Settings::default(), &outcome);

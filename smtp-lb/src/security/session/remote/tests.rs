@@ -362,13 +362,13 @@ fn no_message_is_lost_to_a_failure() {
     };
     let mut seen = [0_u32; 3];
     for message in 0..10_000_u64 {
-        let good = message % 4 != 0;
+        let good = !message.is_multiple_of(4);
         let chance = message.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let fails = move |question: &str| {
             let hash = question.bytes().fold(chance, |hash, octet| {
                 (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
             });
-            (hash >> 40) % 8 == 0
+            (hash >> 40).is_multiple_of(8)
         };
         let (records, sender) = if good {
             (GOOD, "a@good.example")
