@@ -139,13 +139,12 @@ fn listener_hint(error: &ProxyError) -> Option<&'static str> {
 
 fn run(error: &AppError) -> Exit {
     match error {
-        AppError::Config(_) => Exit::Config,
+        AppError::Config(_) | AppError::Store(_) | AppError::StorePassword(_) => Exit::Config,
         AppError::Socket(error) => socket(error),
         AppError::Event(error) => event(error),
         AppError::Firewall(error) => firewall(error),
         AppError::Proxy(error) => proxy(error),
         AppError::Routing(RoutingError::Transparent(_)) => Exit::Privilege,
-        AppError::Store(_) | AppError::StorePassword(_) => Exit::Config,
         AppError::Routing(RoutingError::Netlink(_)) | AppError::Rings(_) | AppError::Runtime(_) => {
             Exit::Internal
         }

@@ -103,7 +103,7 @@ pub(super) fn violations(command: Command, socket: &Path, out: Output) -> Result
                 |client| async move { client.violations(&query).await },
             )?;
             match list.violations.first() {
-                Some(kept) => out.show(&**kept, |kept| one(kept)),
+                Some(kept) => out.show(&**kept, one),
                 None => Err(CliError::NoViolation(id)),
             }
         }

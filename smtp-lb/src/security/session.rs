@@ -116,7 +116,6 @@ impl Session {
     }
 
     /// Answers, at `now` in nanoseconds since the Unix epoch.
-    #[expect(clippy::unused_async, reason = "checks that wait are to come")]
     pub async fn judge(&self, question: &Question, now: u64) -> Judged {
         match question {
             Question::Connect => self.connect(now),

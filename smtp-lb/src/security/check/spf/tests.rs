@@ -27,10 +27,10 @@ fn query(domain: &str) -> Query {
     )
 }
 
-fn finding(zone: &Zone, settings: &Settings, domain: &str) -> Finding {
+fn finding(zone: &Zone, settings: Settings, domain: &str) -> Finding {
     let query = query(domain);
     let outcome = ask(zone, &query, pending()).now_or_never().unwrap();
-    judge(settings, &outcome)
+    judge(&settings, &outcome)
 }
 
 fn codes(finding: &Finding) -> &'static str {
@@ -71,14 +71,14 @@ fn each_verdict_can_be_refused_for_good_for_now_or_not() {
     ] {
         let found = sets
             .each_ref()
-            .map(|set| codes(&finding(&zone, set, domain)));
+            .map(|set| codes(&finding(&zone, *set, domain)));
         assert_eq!(found, expected, "{domain}");
     }
 }
 
 #[test]
 fn the_reason_says_whose_record_and_what_it_explains() {
-    let Finding::Fail(fault) = finding(&zone(), &Settings::default(), "fail.example") else {
+    let Finding::Fail(fault) = finding(&zone(), Settings::default(), "fail.example") else {
         panic!("-all");
     };
     assert_eq!(
@@ -137,10 +137,10 @@ fn a_failure_is_never_for_good() {
     };
     for domain in ["pass.example", "a.example"] {
         let whole = zone();
-        assert_eq!(finding(&whole, &strict, domain), Finding::Pass);
+        assert_eq!(finding(&whole, strict, domain), Finding::Pass);
         for (kind, name) in whole.forget_asked() {
             let broken = zone().failing(kind, &name, DnsFailure::ServerFailure);
-            let found = finding(&broken, &strict, domain);
+            let found = finding(&broken, strict, domain);
             assert!(
                 matches!(found, Finding::Unknown(_)),
                 "{domain}: {kind} {name}"

@@ -22,6 +22,7 @@ const BOTH: Set = Set {
 const SECOND: u64 = 1_000_000_000;
 
 type Asked = Arc<Mutex<Vec<String>>>;
+type OfSet = fn(Set) -> SmtpProfilePlan;
 type Records = &'static [(&'static str, &'static str)];
 
 /// The client is 192.0.2.7 = mail.good.example, and may send for it.
@@ -137,7 +138,7 @@ fn who_is_good_passes_and_each_question_is_asked_once() {
 
 #[test]
 fn each_check_alone_alarms_blocks_both_or_asks_nothing() {
-    let plans: [(Check, fn(Set) -> SmtpProfilePlan, &str); 5] = [
+    let plans: [(Check, OfSet, &str); 5] = [
         (
             Check::ClientDns,
             |set| SmtpProfilePlan {
