@@ -124,9 +124,9 @@ impl Drop for Stage {
 
 impl Stage {
     /// `reverse`: what 127.0.0.1 is called.
-    fn start(checks: &str, reverse: &[&str], listed: bool) -> Self {
+    fn start(checks: &str, reverse: &[&str], on_list: bool) -> Self {
         let mut lines = LINES.to_vec();
-        if listed {
+        if on_list {
             lines.push("1.0.0.127.bl A 127.0.0.2");
         }
         let mut back = vec!["9 PTR nobody.good.test."];
