@@ -12,6 +12,7 @@ mod member_tls;
 mod modes;
 mod pipelining;
 mod points;
+mod profile;
 mod proxy_header;
 mod renewal;
 mod shutdown;
