@@ -57,6 +57,8 @@ pub enum Offence {
     Pregreet,
     /// It had too many connections.
     ConnectionFlood,
+    /// It asked for too many recipients that there are not.
+    Harvest,
 }
 
 impl fmt::Display for Offence {
@@ -67,6 +69,7 @@ impl fmt::Display for Offence {
             Self::CommandFlood => "too many bad commands",
             Self::Pregreet => "spoke before it was greeted",
             Self::ConnectionFlood => "too many connections",
+            Self::Harvest => "too many unknown recipients",
         })
     }
 }

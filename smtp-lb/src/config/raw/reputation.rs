@@ -59,6 +59,8 @@ pub(crate) enum Offence {
     Pregreet,
     /// It had too many connections, or too many new ones, for an SMTP profile that blocks that.
     ConnectionFlood,
+    /// It was sent away for too many recipients that there are not, by an SMTP profile.
+    Harvest,
 }
 
 /// A feed of listed networks.

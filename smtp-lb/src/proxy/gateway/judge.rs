@@ -45,7 +45,7 @@ impl Judge {
         let session = Arc::clone(&self.session);
         self.waits = Some(Box::pin(async move {
             let judged = timeout(PATIENCE, session.judge(&question, clock::wall())).await;
-            let judged = judged.unwrap_or_else(|_| session.cannot_judge(clock::wall()));
+            let judged = judged.unwrap_or_else(|_| session.cannot_judge());
             if !judged.after.is_zero() {
                 sleep(judged.after).await;
             }
@@ -66,6 +66,10 @@ impl Judge {
     pub(super) fn note(&self, note: &Note) {
         let now = clock::wall();
         self.session.note(note, now);
+        if matches!(note, Note::Waited) {
+            let session = Arc::clone(&self.session);
+            tokio::spawn(async move { session.remember_wait(now).await });
+        }
         if matches!(note, Note::UnknownRecipient)
             && let Some(counts) = self.session.count_unknown(now)
         {

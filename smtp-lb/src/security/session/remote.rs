@@ -197,6 +197,8 @@ impl Session {
             let finding = rates::recipient(store, &check.settings, recipient, seconds(now)).await;
             let refusal = self.found(Check::RecipientRate, check, finding, plan.store_away, now);
             if refusal.is_some() {
+                // The next of its domain is not let through for that.
+                self.lock().recipient_domains.pop();
                 return (refusal, after);
             }
         }

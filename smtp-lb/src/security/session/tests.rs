@@ -8,6 +8,7 @@ use crate::config::plan::{
     NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfilePlan,
 };
 use crate::security::Services;
+use crate::security::question::{Bounds, Method};
 use crate::security::violations::Filter;
 
 pub(super) const NOW: u64 = 1_700_000_000_000_000_000;
@@ -356,6 +357,14 @@ fn pregreet() {
         stage.judge(&Question::Early).offence,
         Some(Offence::Pregreet)
     );
+    // Who has waited need not do so again that day.
+    stage.session.remember_wait(NOW).now_or_never().unwrap();
+    assert_eq!(stage.ask(&Question::Connect), Answer::Pass);
+    let tomorrow = stage
+        .session
+        .judge(&Question::Connect, NOW + 86_401_000_000_000);
+    let tomorrow = tomorrow.now_or_never().unwrap();
+    assert_eq!(tomorrow.answer, Answer::Wait(delay));
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub(super) fn compile(
                 raw::Offence::CommandFlood => Offence::CommandFlood,
                 raw::Offence::Pregreet => Offence::Pregreet,
                 raw::Offence::ConnectionFlood => Offence::ConnectionFlood,
+                raw::Offence::Harvest => Offence::Harvest,
             })
         }));
         let category = check

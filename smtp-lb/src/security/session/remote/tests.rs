@@ -340,7 +340,9 @@ fn a_harvester_is_slowed_and_sent_away() {
     (0..10).for_each(|_| unknown());
     assert!(!rcpt().after.is_zero() && code(&rcpt().answer).is_empty());
     (0..11).for_each(|_| unknown());
-    let Answer::Refuse(refusal) = rcpt().answer else {
+    let judged = rcpt();
+    assert_eq!(judged.offence, Some(crate::config::plan::Offence::Harvest));
+    let Answer::Refuse(refusal) = judged.answer else {
         panic!("21 of 20");
     };
     assert!(refusal.close && refusal.reply.starts_with("421 4.7.0 "));
