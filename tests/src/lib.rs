@@ -16,6 +16,7 @@ pub mod dovecot;
 pub mod exim;
 pub mod faulty_member;
 
+pub mod flaky_dns;
 pub mod flood;
 pub mod folder;
 pub mod https_server;

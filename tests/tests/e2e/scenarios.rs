@@ -4,6 +4,7 @@ mod activation;
 mod auth;
 mod balance;
 mod end_of_data;
+mod faults;
 mod flapping;
 mod haproxy;
 mod kills;
