@@ -105,7 +105,7 @@ impl Cutter {
         let (ends, cuts) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let (over, cut) = (Arc::clone(&ends), Arc::clone(&cuts));
         let thread = thread::spawn(move || {
-            let mut chance = Chance(0xc0ffee);
+            let mut chance = Chance(0x0c0f_fee5);
             while let Ok((client, _)) = listener.accept() {
                 if over.load(Ordering::Relaxed) {
                     return;

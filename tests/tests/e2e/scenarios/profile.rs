@@ -1,6 +1,7 @@
 //! SMTP security profiles before a real Postfix: each check that needs neither DNS nor store, in every
 //! way in which it can be set.
 
+use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
 
@@ -138,11 +139,11 @@ fn start(site: &Site, family: Family) -> (Host, Vec<SocketAddr>) {
                  gateway = {{ line_endings = \"normalize\" }}\n"
             );
             text += &virtual_server(&name, listen, &own, &member);
-            text += &format!("[[smtp_profile]]\nname = \"{name}\"\n");
+            writeln!(text, "[[smtp_profile]]\nname = \"{name}\"").unwrap();
             if way == "excepted" {
                 text += "[smtp_profile.exceptions]\nnetworks = [\"0.0.0.0/0\", \"::/0\"]\n";
             }
-            text += &format!("[smtp_profile.{check}]\n{set}{keys}");
+            writeln!(text, "[smtp_profile.{check}]\n{set}{keys}").unwrap();
             listeners.push(listen);
         }
     }
