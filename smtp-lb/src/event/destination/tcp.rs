@@ -141,20 +141,14 @@ impl Link {
 
     /// Ends the connection, and sees that the collector has read all of it: it closes its side when it has
     /// read to our end, and our end is acknowledged only behind all before it. A collector that goes
-    /// while octets are unread resets the connection.
+    /// while octets are unread resets the connection. Within TLS it says so itself (RFC 5425, 4.4).
     async fn finish(mut self) -> io::Result<()> {
         self.shutdown().await?;
         let mut waste = [0; 512];
         if let Self::Secure(stream) = &mut self {
-            loop {
-                match stream.read(&mut waste).await {
-                    Ok(0) => break,
-                    // Without close_notify: what TCP says of the end decides.
-                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
-                    Ok(_) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            // Only a process that lives can say it: when one is killed, its kernel ends the connection, also if
+            // what it had read was lost with it.
+            while stream.read(&mut waste).await.map_err(unsaid)? > 0 {}
         }
         let stream = match &mut self {
             Self::Plain(stream) => stream,
@@ -265,7 +259,7 @@ impl Sink for Tcp {
         let late = |_| {
             Err(io::Error::new(
                 ErrorKind::TimedOut,
-                "no end of the connection in time",
+                "the collector did not close in time; one that never does needs `confirm = \"none\"`",
             ))
         };
         let finished = finished.unwrap_or_else(late);
@@ -297,6 +291,18 @@ fn read_away(stream: &TcpStream) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Within TLS the end came without a word.
+fn unsaid(error: io::Error) -> io::Error {
+    if error.kind() != ErrorKind::UnexpectedEof {
+        return error;
+    }
+    io::Error::new(
+        ErrorKind::UnexpectedEof,
+        "the collector closed without close_notify, so what it has is not known; one that never says it \
+         needs `confirm = \"none\"`",
+    )
 }
 
 fn closed() -> io::Error {

@@ -7,6 +7,7 @@ mod hec;
 mod journald;
 mod pool;
 mod tcp;
+mod tls;
 mod udp;
 
 use super::*;

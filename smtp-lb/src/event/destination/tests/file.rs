@@ -210,3 +210,34 @@ async fn is_put_aside_at_its_size() {
         "none lost between files"
     );
 }
+
+/// After its time the file is put aside, too, whatever its size.
+#[tokio::test]
+async fn is_put_aside_after_its_time() {
+    let (folder, path) = folder();
+    let mut plan = plan(&path);
+    plan.kind = DestinationKind::File {
+        path: path.clone(),
+        rotate: Some(RotatePlan {
+            size: 1 << 30,
+            age: Some(Duration::from_millis(100)),
+            keep: 1000,
+        }),
+    };
+    let destination = start(&plan);
+    offer(&destination, 0..1);
+    until_sent(&destination, 1).await;
+    let mut number = 1;
+    let aside = folder.path().join("events.jsonl.1");
+    until("it is put aside", || {
+        offer(&destination, number..number + 1);
+        number += 1;
+        aside.exists().then_some(())
+    })
+    .await;
+    finish(&destination).await;
+    let files = fs::read_dir(folder.path()).unwrap();
+    let mut numbers: Vec<_> = files.flat_map(|file| read(&file.unwrap().path())).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..number).collect::<Vec<_>>());
+}
