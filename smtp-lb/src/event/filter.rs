@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::format::fields::{self, Value};
 use super::model::Event;
+use super::schema::{self, Value};
 
 /// A condition on one field, as `src_ip=192.0.2.0/24` or `action!=accept`. `event` is the kind of event.
 /// A value may begin or end with `*`. Numbers compare with `<` and `>`, too.
@@ -66,7 +66,7 @@ impl FromStr for Filter {
         .find_map(|(sign, operator)| Some((operator, rest.strip_prefix(sign)?)))
         .ok_or_else(|| FilterError::Operator(text.to_owned()))?;
         let field = field.trim();
-        if field != "event" && !fields::is_known(field) {
+        if field != "event" && !schema::is_known(field) {
             return Err(FilterError::Field(field.to_owned()));
         }
         let value = value.trim();
@@ -108,11 +108,11 @@ impl Filter {
     #[must_use]
     pub fn admits(&self, event: &Event) -> bool {
         if self.field == "event" {
-            return self.judge(&Value::Name(fields::name(&event.kind)));
+            return self.judge(&Value::Name(schema::name(&event.kind)));
         }
         let mut admitted = false;
-        fields::each(&event.kind, |name, value| {
-            if name == self.field {
+        schema::each(&event.kind, |field, value| {
+            if field.name == self.field {
                 admitted = self.judge(&value);
             }
         });

@@ -58,6 +58,8 @@ pub struct SessionEvent {
     pub session: String,
     /// Virtual server.
     pub virtual_server: Arc<str>,
+    /// Its pool.
+    pub pool: Arc<str>,
     /// Client.
     pub src_ip: IpAddr,
     /// Its port.

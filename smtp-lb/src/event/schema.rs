@@ -1,10 +1,25 @@
-//! The schema of events: every kind, its fields in their order, their types. Formats write what
-//! [`super::format::fields`] gives them, and a test holds that against this.
+//! The schema of events: every kind, its fields in their order, their types, and what each format calls
+//! them. Formats are written from it: they walk the fields of an event, and know none of their own.
+
+mod afm;
+mod cef;
+mod kinds;
 
 use serde::Serialize;
 
+pub(super) use super::format::fields::Value;
+use super::model::Kind;
+pub(super) use afm::Afm;
+pub use afm::AfmName;
+pub(super) use cef::Cef;
+pub use kinds::KINDS;
+pub(super) use kinds::{each, name, of};
+
 /// Changes when a field is taken away or means something else; not when one is added.
 pub const VERSION: u32 = 1;
+
+/// Fields that a kind has at most.
+const FIELDS: usize = 32;
 
 /// A kind of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -13,14 +28,35 @@ pub struct KindSchema {
     pub event: &'static str,
     /// When it is told.
     pub about: &'static str,
-    /// In the order of every format.
+    /// In the order of every format but CEF.
     pub fields: &'static [FieldSchema],
+    /// Places of the fields in the order of CEF, and how many of them it has.
+    #[serde(skip)]
+    cef: ([u8; FIELDS], usize),
+}
+
+impl KindSchema {
+    const fn new(event: &'static str, about: &'static str, fields: &'static [FieldSchema]) -> Self {
+        Self {
+            event,
+            about,
+            fields,
+            cef: cef::order(fields),
+        }
+    }
+
+    /// Its fields in the order of CEF.
+    pub(super) fn in_cef(&self) -> impl Iterator<Item = &'static FieldSchema> {
+        let (order, count) = &self.cef;
+        let places = order.iter().take(*count);
+        places.filter_map(|place| self.fields.get(usize::from(*place)))
+    }
 }
 
 /// A field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct FieldSchema {
-    /// Its name.
+    /// Its name: in JSON, in structured data and pairs, and in capitals in the journal.
     pub name: &'static str,
     /// What it holds.
     #[serde(rename = "type")]
@@ -30,7 +66,34 @@ pub struct FieldSchema {
     pub optional: bool,
     /// What it says.
     pub about: &'static str,
+    /// Its place in CEF, and its name there.
+    #[serde(serialize_with = "cef::key", skip_serializing_if = "cef::is_none")]
+    cef: (u8, Cef),
+    /// Its value in an event of its kind.
+    #[serde(skip)]
+    get: fn(&Kind) -> Option<Value<'_>>,
 }
+
+impl FieldSchema {
+    /// Its value in an event; `None`: it is not there.
+    pub(super) fn get<'a>(&self, kind: &'a Kind) -> Option<Value<'a>> {
+        (self.get)(kind)
+    }
+
+    /// How CEF has it.
+    pub(super) fn cef(&self) -> Cef {
+        self.cef.1
+    }
+}
+
+/// The name tells a field from every other one of its kind.
+impl PartialEq for FieldSchema {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.kind, self.optional) == (other.name, other.kind, other.optional)
+    }
+}
+
+impl Eq for FieldSchema {}
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,172 +111,41 @@ pub enum FieldType {
     Address,
 }
 
-const fn field(name: &'static str, kind: FieldType, about: &'static str) -> FieldSchema {
-    FieldSchema {
-        name,
-        kind,
-        optional: false,
-        about,
-    }
+/// A field that every record has, whatever its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CommonField {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: FieldType,
+    /// It may be left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// What it says.
+    pub about: &'static str,
 }
-
-const fn optional(name: &'static str, kind: FieldType, about: &'static str) -> FieldSchema {
-    FieldSchema {
-        name,
-        kind,
-        optional: true,
-        about,
-    }
-}
-
-use FieldType::{Address, Flag, Name, Number, Text};
-
-/// All kinds.
-pub const KINDS: &[KindSchema] = &[
-    KindSchema {
-        event: "firewall",
-        about: "a packet was decided and its rule asked to tell",
-        fields: &[
-            field("action", Name, "accept, drop or reject"),
-            field(
-                "reason",
-                Name,
-                "why: policy, default, failsafe, reputation, malformed, …",
-            ),
-            field("interface", Name, "interface it came in by"),
-            optional("vlan", Number, "outer VLAN tag"),
-            field("virtual_server", Name, "virtual server, empty for the host"),
-            field(
-                "policy",
-                Name,
-                "policy, empty for defaults and built-in reasons",
-            ),
-            field("rule", Name, "rule, or the built-in reason's name"),
-            field("protocol", Number, "IP protocol"),
-            field("src_ip", Address, "source"),
-            field("src_port", Number, "source port, 0: none"),
-            field("dest_ip", Address, "destination"),
-            field("dest_port", Number, "destination port, 0: none"),
-            field("tcp_flags", Number, "TCP flags (RFC 9293), 0 for others"),
-            field("length", Number, "octets of the frame"),
-            optional("feeds", Text, "feeds that list the source, by commas"),
-        ],
-    },
-    KindSchema {
-        event: "health",
-        about: "a member went up or down",
-        fields: &[
-            field("pool", Name, "pool"),
-            field("member", Name, "member"),
-            field("up", Flag, "is it up now"),
-            field("reason", Text, "why"),
-            field(
-                "monitor",
-                Name,
-                "monitor that made the difference, empty: a change of configuration",
-            ),
-            field("former", Name, "state before: checking, up or down"),
-            field("former_seconds", Number, "seconds in that state"),
-        ],
-    },
-    KindSchema {
-        event: "member",
-        about: "a member was enabled or disabled, came or went",
-        fields: &[
-            field("pool", Name, "pool"),
-            field("member", Name, "member"),
-            field(
-                "change",
-                Name,
-                "enabled, disabled, draining, drained, offline, added or removed",
-            ),
-            field("reason", Text, "why"),
-            field("by", Name, "who, empty: nobody"),
-        ],
-    },
-    KindSchema {
-        event: "session",
-        about: "a client's session began or ended, where the log profile asks for it",
-        fields: &[
-            field("change", Name, "open or close"),
-            field("session", Name, "the same at both ends"),
-            field("virtual_server", Name, "virtual server"),
-            field("src_ip", Address, "client"),
-            field("src_port", Number, "its port"),
-            field("dest_ip", Address, "what it connected to"),
-            field("dest_port", Number, "and the port"),
-            optional("member", Name, "at a close: the last member, empty: none"),
-            optional(
-                "tls",
-                Name,
-                "at a close: version of the client's TLS, empty: none that we end",
-            ),
-            optional("bytes_in", Number, "at a close: octets from the client"),
-            optional("bytes_out", Number, "at a close: octets to the client"),
-            optional("duration_ms", Number, "at a close: how long it lasted"),
-            optional(
-                "result",
-                Name,
-                "at a close: closed, reset, timeout, cut, no_member, handshake_failed or panic",
-            ),
-            optional(
-                "checks",
-                Text,
-                "at a close: what its security checks found, as spf=pass greylist=block, empty: none was made",
-            ),
-        ],
-    },
-    KindSchema {
-        event: "violation",
-        about: "a check of an SMTP security profile was failed; empty text: not known",
-        fields: &[
-            field("profile", Name, "SMTP security profile"),
-            field("virtual_server", Name, "virtual server"),
-            field("check", Name, "check, as the configuration calls it"),
-            field(
-                "action",
-                Name,
-                "alarm (it passed) or block (it was refused)",
-            ),
-            field("session", Name, "as the session's own events have it"),
-            field("src_ip", Address, "client"),
-            field("src_port", Number, "its port"),
-            field("helo", Name, "what it called itself"),
-            field("sender", Name, "reverse-path, without brackets"),
-            field("recipient", Name, "forward-path, without brackets"),
-            field("reason", Name, "what was wrong"),
-            field("reply", Name, "what the client was told"),
-            field("message_id", Name, "Message-ID of the message"),
-        ],
-    },
-    KindSchema {
-        event: "administration",
-        about: "somebody changed something over the control socket, or tried",
-        fields: &[
-            field("operation", Name, "as reload, firewall apply, member set"),
-            field("by", Name, "who"),
-            field("result", Name, "done or refused"),
-        ],
-    },
-    KindSchema {
-        event: "system",
-        about: "the daemon itself: start, stop, reload, losses",
-        fields: &[
-            field("what", Name, "short name"),
-            field("detail", Text, "a line for people"),
-        ],
-    },
-];
 
 /// Fields of every record.
-const COMMON: &[FieldSchema] = &[
-    field(
-        "time",
-        Text,
-        "RFC 3339, nanoseconds, UTC; syslog has it in its header",
-    ),
-    field("event", Name, "kind of event; in RFC 5424 the MSGID"),
-    optional("sequence_id", Number, "number in the destination, from 1"),
+const COMMON: &[CommonField] = &[
+    CommonField {
+        name: "time",
+        kind: FieldType::Text,
+        optional: false,
+        about: "RFC 3339, nanoseconds, UTC; syslog has it in its header",
+    },
+    CommonField {
+        name: "event",
+        kind: FieldType::Name,
+        optional: false,
+        about: "kind of event; in RFC 5424 the MSGID",
+    },
+    CommonField {
+        name: "sequence_id",
+        kind: FieldType::Number,
+        optional: true,
+        about: "number in the destination, from 1",
+    },
 ];
 
 /// The whole schema, as it is printed.
@@ -222,9 +154,11 @@ pub struct Schema {
     /// [`VERSION`].
     pub version: u32,
     /// Fields of every record, whatever its kind.
-    pub common: &'static [FieldSchema],
+    pub common: &'static [CommonField],
     /// [`KINDS`].
     pub events: &'static [KindSchema],
+    /// Names of `fields` in the format `bigip`.
+    pub bigip: &'static [AfmName],
 }
 
 /// As `smtp-lb events schema` prints it.
@@ -234,43 +168,15 @@ pub fn schema() -> Schema {
         version: VERSION,
         common: COMMON,
         events: KINDS,
+        bigip: AfmName::ALL,
     }
+}
+
+/// Does any event have a field of that name?
+pub(super) fn is_known(name: &str) -> bool {
+    let mut fields = KINDS.iter().flat_map(|kind| kind.fields);
+    fields.any(|field| field.name == name)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::format::fields::{self, Value};
-    use super::super::format::samples;
-    use super::*;
-
-    /// What is emitted is what the schema says, in its order, and every kind is tried.
-    #[test]
-    fn events_are_as_the_schema_has_them() {
-        let mut tried = Vec::new();
-        for event in samples::all() {
-            let name = fields::name(&event.kind);
-            let kind = KINDS.iter().find(|kind| kind.event == name).expect(name);
-            tried.push(kind.event);
-            let mut rest = kind.fields.iter();
-            fields::each(&event.kind, |name, value| {
-                let field = rest
-                    .by_ref()
-                    .find(|field| field.name == name || !field.optional)
-                    .unwrap_or_else(|| panic!("{name} is not in the schema, or not there"));
-                assert_eq!(field.name, name);
-                let kind = match value {
-                    Value::Name(_) => Name,
-                    Value::Text(_) => Text,
-                    Value::Number(_) => Number,
-                    Value::Flag(_) => Flag,
-                    Value::Address(_) => Address,
-                };
-                assert_eq!(field.kind, kind, "{name}");
-            });
-            assert!(rest.all(|field| field.optional), "{name} lacks fields");
-        }
-        for kind in KINDS {
-            assert!(tried.contains(&kind.event), "no sample of {}", kind.event);
-        }
-    }
-}
+mod tests;

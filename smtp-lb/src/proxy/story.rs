@@ -15,6 +15,7 @@ use crate::event::model::{Event, Kind, SessionEnd, SessionEvent};
 pub(super) struct Teller {
     bus: Bus,
     server: Arc<str>,
+    pool: Arc<str>,
     openings: bool,
 }
 
@@ -26,6 +27,11 @@ impl Teller {
         (sessions != Sessions::None).then(|| Self {
             bus: bus.clone(),
             server: plan.name.as_str().into(),
+            pool: all
+                .pools
+                .get(plan.pool.0)
+                .map_or("", |pool| &pool.name)
+                .into(),
             openings: sessions == Sessions::All,
         })
     }
@@ -141,6 +147,7 @@ impl Story {
             change,
             session: format!("{:016x}", self.number),
             virtual_server: Arc::clone(&self.teller.server),
+            pool: Arc::clone(&self.teller.pool),
             src_ip: client.ip().to_canonical(),
             src_port: client.port(),
             dest_ip: local.ip().to_canonical(),

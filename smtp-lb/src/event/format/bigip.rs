@@ -8,6 +8,7 @@ use std::io::Write as _;
 use jiff::Timestamp;
 
 use super::super::model::{Event, FirewallEvent, Kind};
+use super::super::schema::{self, Afm, AfmName, FieldSchema};
 use super::encoder::{NAME, Origin};
 use super::escape::{Escaped, plain, quoted};
 use super::fields::Value;
@@ -15,10 +16,28 @@ use super::message::{Message, Protocol, protocol};
 use super::text::Clock;
 use crate::config::plan::FieldList;
 
+/// A field list, looked up.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    names: Vec<(&'static AfmName, Option<&'static FieldSchema>)>,
+    delimiter: String,
+}
+
+impl List {
+    /// A name that is none stands for nothing: the configuration has told of it.
+    pub(super) fn new(list: &FieldList) -> Self {
+        let names = list.fields.iter().filter_map(|name| AfmName::find(name));
+        Self {
+            names: names.map(|name| (name, name.field())).collect(),
+            delimiter: list.delimiter.clone(),
+        }
+    }
+}
+
 /// Appends the record of an event, without framing. What is no packet has its time, its kind and a
 /// line for people in place of the fields.
 pub(super) fn encode(
-    list: &FieldList,
+    list: &List,
     (origin, clock): (&Origin, &mut Clock),
     sequence: u32,
     event: &Event,
@@ -31,56 +50,50 @@ pub(super) fn encode(
     let Kind::Firewall(packet) = &event.kind else {
         value(time, delimiter, out);
         out.extend_from_slice(delimiter.as_bytes());
-        value(
-            Value::Name(super::fields::name(&event.kind)),
-            delimiter,
-            out,
-        );
+        value(Value::Name(schema::name(&event.kind)), delimiter, out);
         out.extend_from_slice(delimiter.as_bytes());
         return text(&Message(event), super::encoder::MESSAGE, out);
     };
-    for (place, name) in list.fields.iter().enumerate() {
+    for (place, (name, field)) in list.names.iter().enumerate() {
         if place > 0 {
             out.extend_from_slice(delimiter.as_bytes());
         }
-        match &**name {
-            "bigip_hostname" => value(Value::Name(&origin.host), delimiter, out),
-            "sequence_id" => value(Value::Number(sequence.into()), delimiter, out),
-            "date_time" => value(time, delimiter, out),
-            name => field(packet, name, delimiter, out),
+        let found = || field.and_then(|field| field.get(&event.kind));
+        let shown = match name.how {
+            Afm::Host => Some(Value::Name(&origin.host)),
+            Afm::Sequence => Some(Value::Number(sequence.into())),
+            Afm::Time => Some(time),
+            Afm::Field => found(),
+            Afm::Port => found().filter(|found| *found != Value::Number(0)),
+            how => made(packet, how),
+        };
+        if let Some(shown) = shown {
+            value(shown, delimiter, out);
         }
     }
 }
 
-/// A field of the packet. We translate nothing before the verdict and have no route domains: those
-/// are empty, as on BIG-IP where there is none.
-fn field(packet: &FirewallEvent, name: &str, delimiter: &str, out: &mut Vec<u8>) {
+/// What is made of several fields, or written otherwise.
+fn made(packet: &FirewallEvent, how: Afm) -> Option<Value<'_>> {
     let host = packet.virtual_server.is_empty();
-    let shown = match name {
-        "acl_policy_name" => Value::Name(&packet.policy),
-        "acl_policy_type" if !packet.policy.is_empty() => Value::Name("Enforced"),
-        "acl_rule_name" => Value::Name(&packet.rule),
-        "action" => Value::Name(capital(packet.action)),
-        "context_name" if host => Value::Name("host"),
-        "context_name" => Value::Name(&packet.virtual_server),
-        "context_type" if host => Value::Name("Host"),
-        "context_type" => Value::Name("Virtual Server"),
-        "dest_ip" => Value::Address(packet.dest_ip),
-        "dest_port" if packet.dest_port > 0 => Value::Number(packet.dest_port.into()),
-        "drop_reason" if packet.action != "accept" => Value::Name(packet.reason),
-        "protocol" => match protocol(packet.protocol) {
+    Some(match how {
+        Afm::PolicyType if !packet.policy.is_empty() => Value::Name("Enforced"),
+        Afm::Action => Value::Name(capital(packet.action)),
+        Afm::ContextName if host => Value::Name("host"),
+        Afm::ContextName => Value::Name(&packet.virtual_server),
+        Afm::ContextType if host => Value::Name("Host"),
+        Afm::ContextType => Value::Name("Virtual Server"),
+        Afm::DropReason if packet.action != "accept" => Value::Name(packet.reason),
+        Afm::Protocol => match protocol(packet.protocol) {
             Protocol::Name(name) => Value::Name(name),
             Protocol::Number(number) => Value::Number(number.into()),
         },
-        "src_ip" => Value::Address(packet.src_ip),
-        "src_port" if packet.src_port > 0 => Value::Number(packet.src_port.into()),
-        "vlan" => match packet.vlan {
+        Afm::Vlan => match packet.vlan {
             Some(vlan) => Value::Number(vlan.into()),
             None => Value::Name(&packet.interface),
         },
-        _ => return,
-    };
-    value(shown, delimiter, out);
+        _ => return None,
+    })
 }
 
 /// As BIG-IP writes actions.

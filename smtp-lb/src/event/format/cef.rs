@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use super::super::model::{Event, FirewallEvent, Kind, SessionEvent, ViolationEvent};
-use super::encoder::{MESSAGE, NAME, Origin, TEXT, severity};
+use super::super::model::{Event, Kind};
+use super::super::schema::{self, Cef, FieldSchema, Value};
+use super::encoder::{MESSAGE, NAME, Origin, most, severity};
 use super::escape::Escaped;
-use super::fields;
 use super::message::{Message, protocol};
 use super::rfc3164::header;
 use super::text::Clock;
@@ -26,7 +26,7 @@ pub(super) fn encode(
         out,
         "CEF:0|smtp-lb|smtp-lb|{}|{}|",
         env!("CARGO_PKG_VERSION"),
-        fields::name(&event.kind)
+        schema::name(&event.kind)
     );
     let _ = write!(Escaped::new(out, NAME, in_header), "{}", Title(&event.kind));
     let _ = write!(
@@ -36,106 +36,43 @@ pub(super) fn encode(
         event.time_ns / 1_000_000
     );
     pair("dvchost", &origin.host, NAME, out);
-    match &event.kind {
-        Kind::Firewall(packet) => firewall(packet, out),
-        Kind::Health(health) => {
-            pair("outcome", if health.up { "up" } else { "down" }, NAME, out);
-            pair("reason", &health.reason, TEXT, out);
-            custom(1, "pool", &health.pool, out);
-            custom(2, "member", &health.member, out);
-            custom(3, "monitor", &health.monitor, out);
-            custom(4, "former", health.former, out);
-            let _ = write!(
-                out,
-                " cn1Label=former_seconds cn1={}",
-                health.former_seconds
-            );
+    for field in schema::of(&event.kind).in_cef() {
+        if let Some(value) = field.get(&event.kind) {
+            self::field(field, &value, event, out);
         }
-        Kind::Member(member) => {
-            pair("outcome", member.change, NAME, out);
-            pair("reason", &member.reason, TEXT, out);
-            pair("suser", &member.by, NAME, out);
-            custom(1, "pool", &member.pool, out);
-            custom(2, "member", &member.member, out);
-        }
-        Kind::Session(session) => self::session(session, out),
-        Kind::Violation(found) => violation(found, out),
-        Kind::Administration(done) => {
-            pair("act", done.operation, NAME, out);
-            pair("suser", &done.by, NAME, out);
-            pair("outcome", done.result, NAME, out);
-        }
-        Kind::System(system) => pair("reason", system.what, NAME, out),
-    }
-    if let Kind::System(_) = event.kind {
-        pair("msg", Message(event), MESSAGE, out);
     }
 }
 
-fn session(session: &SessionEvent, out: &mut Vec<u8>) {
-    pair("act", session.change, NAME, out);
-    address("src", 2, "Source IPv6 Address", session.src_ip, out);
-    address("dst", 3, "Destination IPv6 Address", session.dest_ip, out);
-    pair("spt", session.src_port, NAME, out);
-    pair("dpt", session.dest_port, NAME, out);
-    custom(1, "virtual_server", &session.virtual_server, out);
-    custom(2, "session", &session.session, out);
-    if let Some(end) = &session.end {
-        pair("outcome", end.result, NAME, out);
-        pair("in", end.bytes_in, NAME, out);
-        pair("out", end.bytes_out, NAME, out);
-        custom(3, "member", &end.member, out);
-        custom(4, "tls", end.tls, out);
-        custom(5, "checks", &end.checks, out);
-        let _ = write!(out, " cn1Label=duration_ms cn1={}", end.duration_ms);
-    }
-}
-
-fn violation(found: &ViolationEvent, out: &mut Vec<u8>) {
-    pair("act", found.action, NAME, out);
-    address("src", 2, "Source IPv6 Address", found.src_ip, out);
-    pair("spt", found.src_port, NAME, out);
-    for (key, value) in [
-        ("shost", &found.helo),
-        ("suser", &found.sender),
-        ("duser", &found.recipient),
-        ("reason", &found.reason),
-    ] {
-        if !value.is_empty() {
-            pair(key, value, NAME, out);
+fn field(field: &FieldSchema, value: &Value<'_>, event: &Event, out: &mut Vec<u8>) {
+    match (field.cef(), value) {
+        (Cef::Key(key), _) => pair(key, value, most(value), out),
+        (Cef::Port(_), Value::Number(0)) | (Cef::Filled(_), Value::Name("") | Value::Text("")) => {}
+        (Cef::Filled(key), _) => pair(key, value, most(value), out),
+        (Cef::Port(key), _) => pair(key, value, NAME, out),
+        (Cef::Protocol(key), Value::Number(number)) => {
+            // A protocol's number has an octet.
+            let number = u8::try_from(*number).unwrap_or(u8::MAX);
+            pair(key, protocol(number), NAME, out);
         }
-    }
-    custom(1, "virtual_server", &found.virtual_server, out);
-    custom(2, "profile", &found.profile, out);
-    custom(3, "check", found.check, out);
-    custom(4, "session", &found.session, out);
-    custom(5, "reply", &found.reply, out);
-    custom(6, "message_id", &found.message_id, out);
-}
-
-fn firewall(packet: &FirewallEvent, out: &mut Vec<u8>) {
-    pair("act", packet.action, NAME, out);
-    pair("reason", packet.reason, NAME, out);
-    pair("proto", protocol(packet.protocol), NAME, out);
-    address("src", 2, "Source IPv6 Address", packet.src_ip, out);
-    address("dst", 3, "Destination IPv6 Address", packet.dest_ip, out);
-    for (key, port) in [("spt", packet.src_port), ("dpt", packet.dest_port)] {
-        if port > 0 {
-            pair(key, port, NAME, out);
+        (Cef::Address(key, number, label), Value::Address(address)) => {
+            self::address(key, number, label, *address, out);
         }
+        (Cef::UpDown(key), Value::Flag(up)) => {
+            pair(key, if *up { "up" } else { "down" }, NAME, out);
+        }
+        (Cef::String(_), Value::Name("") | Value::Text("")) => {}
+        (Cef::String(number), _) => {
+            let _ = write!(out, " cs{number}Label={} cs{number}=", field.name);
+            // The only error is a value that was cut.
+            let _ = write!(Escaped::new(out, NAME, in_extension), "{value}");
+        }
+        (Cef::Number(number), _) => {
+            let _ = write!(out, " cn{number}Label={} cn{number}={value}", field.name);
+        }
+        (Cef::Message, _) => pair("msg", Message(event), MESSAGE, out),
+        // What the schema gives to no field of such a type.
+        (Cef::Nothing | Cef::Protocol(_) | Cef::Address(..) | Cef::UpDown(_), _) => {}
     }
-    pair("in", packet.length, NAME, out);
-    pair("deviceInboundInterface", &packet.interface, NAME, out);
-    custom(1, "virtual_server", &packet.virtual_server, out);
-    custom(2, "policy", &packet.policy, out);
-    custom(3, "rule", &packet.rule, out);
-    if let Some(feeds) = &packet.feeds {
-        custom(4, "feeds", feeds, out);
-    }
-    if let Some(vlan) = packet.vlan {
-        let _ = write!(out, " cn1Label=vlan cn1={vlan}");
-    }
-    let _ = write!(out, " cn2Label=tcp_flags cn2={}", packet.tcp_flags);
 }
 
 /// `src` and `dst` are for IPv4 alone.
@@ -144,14 +81,6 @@ fn address(key: &str, number: u8, label: &str, address: IpAddr, out: &mut Vec<u8
         IpAddr::V4(address) => write!(out, " {key}={address}"),
         IpAddr::V6(address) => write!(out, " c6a{number}Label={label} c6a{number}={address}"),
     };
-}
-
-/// A custom string, left out where it is empty.
-fn custom(number: u8, label: &str, value: &str, out: &mut Vec<u8>) {
-    if !value.is_empty() {
-        let _ = write!(out, " cs{number}Label={label} cs{number}=");
-        let _ = write!(Escaped::new(out, NAME, in_extension), "{value}");
-    }
 }
 
 fn pair(key: &str, value: impl fmt::Display, most: usize, out: &mut Vec<u8>) {

@@ -72,6 +72,8 @@ pub(super) fn severity(kind: &Kind) -> u8 {
 #[derive(Debug)]
 pub struct Encoder {
     format: Format,
+    /// Of the format `bigip`.
+    list: bigip::List,
     origin: Origin,
     clock: Clock,
     sequence: u32,
@@ -86,8 +88,13 @@ impl Encoder {
         if host.is_empty() {
             host.push('-');
         }
+        let list = match &format {
+            Format::BigIp(fields) => bigip::List::new(fields),
+            _ => bigip::List::default(),
+        };
         Self {
             format,
+            list,
             origin: Origin {
                 facility: facility.min(23),
                 host,
@@ -124,7 +131,7 @@ impl Encoder {
             Format::Rfc3164 => rfc3164::encode(origin, clock, sequence, event, out),
             Format::Splunk => splunk::encode(origin, clock, sequence, event, out),
             Format::Cef => cef::encode(origin, clock, sequence, event, out),
-            Format::BigIp(list) => bigip::encode(list, (origin, clock), sequence, event, out),
+            Format::BigIp(_) => bigip::encode(&self.list, (origin, clock), sequence, event, out),
             Format::Journal => journal::encode(origin, sequence, event, out),
             Format::Json => json::numbered(clock, sequence, event, out),
         }

@@ -61,6 +61,7 @@ pub(crate) fn session(server: &str) -> Event {
         change: "close",
         session: "00000000deadbeef".to_owned(),
         virtual_server: server.into(),
+        pool: "mail".into(),
         src_ip: [192, 0, 2, 7].into(),
         src_port: 40_000,
         dest_ip: [203, 0, 113, 25].into(),

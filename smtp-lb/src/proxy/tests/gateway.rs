@@ -5,6 +5,7 @@ mod balance;
 mod end;
 mod faults;
 mod member;
+mod told;
 mod transport;
 
 use std::io;

@@ -11,18 +11,27 @@ use crate::event::{Bus, Receiver};
 use crate::proxy::AllowAll;
 use crate::tls::Profiles;
 
-fn telling(mut plan: Plan, sessions: Sessions) -> (Fixture, Receiver) {
+fn telling(plan: Plan, sessions: Sessions) -> (Fixture, Receiver) {
+    telling_with(plan, &Profiles::default(), sessions)
+}
+
+/// A proxy whose log profile asks for sessions, and what it tells.
+pub(super) fn telling_with(
+    mut plan: Plan,
+    profiles: &Profiles,
+    sessions: Sessions,
+) -> (Fixture, Receiver) {
     plan.log.profiles = vec![LogProfilePlan {
         sessions,
         ..LogProfilePlan::of("p", PublisherId(0))
     }];
     plan.virtual_servers[0].log_profile = Some(ProfileId(0));
     let (bus, receiver) = Bus::channel(100);
-    let fixture = Fixture::telling(&plan, &Profiles::default(), AllowAll, bus);
+    let fixture = Fixture::telling(&plan, profiles, AllowAll, bus);
     (fixture, receiver)
 }
 
-async fn next(events: &mut Receiver) -> SessionEvent {
+pub(super) async fn next(events: &mut Receiver) -> SessionEvent {
     loop {
         let event = tokio::time::timeout(Duration::from_secs(20), events.recv()).await;
         if let Kind::Session(session) = event.expect("in time").expect("a bus").kind {
@@ -47,9 +56,11 @@ async fn beginnings_and_ends_with_what_moved_and_where() {
     );
     assert_eq!((open.src_ip, open.src_port), (address.ip(), address.port()));
     assert_eq!(open.dest_port, fixture.address().port());
+    assert_eq!(&*open.pool, "p");
     drop(client);
     let close = next(&mut events).await;
     assert_eq!((close.change, &close.session), ("close", &open.session));
+    assert_eq!(&*close.pool, "p");
     let end = close.end.expect("an end");
     assert_eq!((end.bytes_in, end.bytes_out), (4, 12));
     assert_eq!(&*end.member, member.to_string());

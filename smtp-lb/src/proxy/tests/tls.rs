@@ -5,6 +5,7 @@ mod handshake;
 mod identity;
 pub(super) mod peer;
 mod relay;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
