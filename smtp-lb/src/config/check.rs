@@ -14,6 +14,7 @@ mod flood;
 mod format;
 mod gateway;
 mod general;
+mod layout;
 mod log;
 mod monitor;
 mod names;

@@ -28,8 +28,8 @@ pub(crate) use self::firewall::{
 pub(crate) use self::flood::FloodProfile;
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
 pub(crate) use self::log::{
-    Destination, DestinationKind, Format, Framing, Log, LogPool, Overflow, PoolMonitor, Rotate,
-    Sessions, Transport,
+    Destination, DestinationKind, Format, Framing, Log, LogPool, Overflow, PoolMonitor,
+    Profile as LogProfile, Rotate, Sessions, Transport,
 };
 pub(crate) use self::monitor::{
     Mechanism, Monitor, MonitorAuth, MonitorKind, MonitorMessage, MonitorTls, SettingText,

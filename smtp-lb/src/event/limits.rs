@@ -12,6 +12,7 @@ pub(super) const PERIOD: Duration = Duration::from_secs(10);
 pub(super) enum Class {
     Accept,
     Drop,
+    Reject,
     Reputation,
     Session,
     Violation,
@@ -19,9 +20,10 @@ pub(super) enum Class {
     Other,
 }
 
-const CLASSES: [&str; 6] = [
+const CLASSES: [&str; 7] = [
     "accept",
     "drop",
+    "reject",
     "reputation",
     "session",
     "violation",

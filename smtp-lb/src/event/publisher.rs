@@ -42,6 +42,7 @@ struct Profile {
     name: String,
     accept: bool,
     drop: bool,
+    reject: bool,
     reputation: bool,
     sessions: Sessions,
     violations: bool,
@@ -76,6 +77,7 @@ impl Table {
             name: profile.name.clone(),
             accept: profile.accept,
             drop: profile.drop,
+            reject: profile.reject,
             reputation: profile.reputation,
             sessions: profile.sessions,
             violations: profile.violations,
@@ -103,6 +105,7 @@ impl Table {
                 (Class::Reputation, profile.reputation)
             }
             Kind::Firewall(packet) if packet.action == "accept" => (Class::Accept, profile.accept),
+            Kind::Firewall(packet) if packet.action == "reject" => (Class::Reject, profile.reject),
             Kind::Firewall(_) => (Class::Drop, profile.drop),
             Kind::Session(session) => {
                 let asked = match profile.sessions {
@@ -335,29 +338,34 @@ mod tests {
 
     #[test]
     fn profiles_filter_packets_only() {
-        let profile = |accept, drop| LogProfilePlan {
+        let profile = |accept, drop, reject| LogProfilePlan {
             accept,
             drop,
+            reject,
             ..LogProfilePlan::of("p", PublisherId(0))
         };
         let log = LogPlan {
             destinations: Vec::new(),
             publishers: Vec::new(),
             profiles: vec![
-                profile(true, false),
-                profile(false, true),
-                profile(false, false),
+                profile(true, false, false),
+                profile(false, true, false),
+                profile(false, false, false),
+                profile(false, false, true),
             ],
             system_profile: None,
             bus_capacity: 1,
         };
-        let routes = Routes::of(&[("a", 0), ("d", 1), ("gone", 7)], None, Some(2));
+        let routes = Routes::of(&[("a", 0), ("d", 1), ("r", 3), ("gone", 7)], None, Some(2));
         let table = Table::new(&log, routes, Vec::new());
         let cases = [
             (samples::packet("accept", "a"), true),
             (samples::packet("drop", "a"), false),
             (samples::packet("accept", "d"), false),
             (samples::packet("drop", "d"), true),
+            (samples::packet("reject", "d"), false),
+            (samples::packet("reject", "r"), true),
+            (samples::packet("drop", "r"), false),
             (samples::packet("drop", "gone"), false),
             (samples::packet("drop", ""), false),
             (samples::session("a"), false),

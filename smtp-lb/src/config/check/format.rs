@@ -27,7 +27,7 @@ pub(super) fn compile(
         return Err(check.error(format, message, "leave `format` out"));
     }
     if written == raw::Format::Bigip {
-        return list(check, raw).map(Format::BigIp);
+        return list(check, raw.fields.as_ref(), raw.delimiter.as_ref()).map(Format::BigIp);
     }
     let strange = [
         foreign(check, "fields", raw.fields.as_ref()),
@@ -53,15 +53,20 @@ fn journal(check: &mut Check<'_>, raw: &raw::Destination) -> Checked<Format> {
     Err(check.error(written, message, "leave `format` out"))
 }
 
-fn list(check: &mut Check<'_>, raw: &raw::Destination) -> Checked<FieldList> {
+/// A field list, of a destination or of a log profile.
+pub(super) fn list(
+    check: &mut Check<'_>,
+    fields: Option<&At<Vec<At<String>>>>,
+    delimiter: Option<&At<String>>,
+) -> Checked<FieldList> {
     let default = FieldList::default();
-    let fields = match &raw.fields {
+    let fields = match fields {
         None => Ok(default.fields),
         Some(names) => all(names.iter().map(|name| field(check, name))),
     };
-    let delimiter = match &raw.delimiter {
+    let delimiter = match delimiter {
         None => Ok(default.delimiter),
-        Some(text) => delimiter(check, text),
+        Some(text) => self::delimiter(check, text),
     };
     Ok(FieldList {
         fields: fields?,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::names::Sections;
-use super::{Check, Checked, all, collectors, disk, format, transport};
+use super::{Check, Checked, all, collectors, disk, format, layout, transport};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
     CollectorsPlan, DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogPlan,
@@ -82,6 +82,7 @@ pub(super) fn compile(
             publisher: PublisherId(publisher?),
             accept: raw.accept.unwrap_or(true),
             drop: raw.drop.unwrap_or(true),
+            reject: raw.reject.or(raw.drop).unwrap_or(true),
             reputation: raw.reputation.unwrap_or(true),
             sessions: match raw.sessions.as_deref() {
                 Some(raw::Sessions::Close) => Sessions::Close,
@@ -94,14 +95,18 @@ pub(super) fn compile(
             class_rate: raw.class_rate.as_deref().copied(),
         })
     }));
+    let lists = all(raw.profile.iter().map(|raw| layout::list(check, raw)));
     let system_profile = sections
         .profiles
         .find_any(check, raw.system_profile.as_ref());
     broken?;
+    let (mut destinations, publishers) = (destinations?, publishers?);
+    let profiles = profiles?.into_iter().zip(lists?);
+    let profiles = layout::give(check, raw, &mut destinations, &publishers, profiles)?;
     Ok(LogPlan {
-        destinations: destinations?,
-        publishers: publishers?,
-        profiles: profiles?,
+        destinations,
+        publishers,
+        profiles,
         system_profile: system_profile?.map(ProfileId),
         bus_capacity: raw.bus_capacity.as_deref().copied().unwrap_or(BUS_CAPACITY),
     })

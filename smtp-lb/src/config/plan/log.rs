@@ -275,8 +275,10 @@ pub struct LogProfilePlan {
     pub publisher: PublisherId,
     /// Firewall events of accepted packets.
     pub accept: bool,
-    /// Firewall events of dropped and rejected packets.
+    /// Firewall events of dropped packets.
     pub drop: bool,
+    /// Firewall events of rejected packets.
+    pub reject: bool,
     /// Firewall events of packets that reputation decided.
     pub reputation: bool,
     /// Events of sessions.
@@ -300,6 +302,7 @@ impl LogProfilePlan {
             publisher,
             accept: true,
             drop: true,
+            reject: true,
             reputation: true,
             sessions: Sessions::None,
             violations: true,

@@ -269,8 +269,10 @@ pub(crate) struct Profile {
     pub publisher: Option<At<String>>,
     /// Tell of accepted packets. Default: true.
     pub accept: Option<bool>,
-    /// Tell of dropped and rejected packets. Default: true.
+    /// Tell of dropped packets. Default: true.
     pub drop: Option<bool>,
+    /// Tell of rejected packets. Default: as `drop`.
+    pub reject: Option<bool>,
     /// Tell of packets that reputation decided. Default: true.
     pub reputation: Option<bool>,
     /// Tell of sessions: their ends, or beginnings, too. Default: `"none"`.
@@ -283,9 +285,16 @@ pub(crate) struct Profile {
     /// Events a second over all; what is above is counted, and told of every 10 s. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub rate: Option<At<u32>>,
-    /// The same of each class: accepted, dropped, reputation, sessions, violations, others. Default: no bound.
+    /// The same of each class: accepted, dropped, rejected, reputation, sessions, violations, others. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub class_rate: Option<At<u32>>,
+    /// Fields of a packet in their order, for those destinations of the publisher that have the format
+    /// `"bigip"` and no `fields` of their own. Default: those of the destination.
+    #[schemars(length(min = 1), extend("examples" = [["date_time", "action", "src_ip", "dest_port"]]))]
+    pub fields: Option<At<Vec<At<String>>>>,
+    /// What stands between two values, for the same destinations. Default: `","`.
+    #[schemars(extend("examples" = ["|"]))]
+    pub delimiter: Option<At<String>>,
 }
 
 /// What is told of sessions.

@@ -114,6 +114,62 @@ fn defaults() {
     );
 }
 
+/// A profile's list is that of the destinations that have none of their own.
+#[test]
+fn lists_of_fields_of_profiles() {
+    let text = r#"
+        [[log.destination]]
+        name = "a"
+        type = "file"
+        path = "/var/log/a"
+        format = "bigip"
+        [[log.destination]]
+        name = "b"
+        type = "file"
+        path = "/var/log/b"
+        format = "bigip"
+        fields = ["action"]
+        [[log.destination]]
+        name = "c"
+        type = "file"
+        path = "/var/log/c"
+        [[log.publisher]]
+        name = "all"
+        destinations = ["a", "b", "c"]
+        [[log.profile]]
+        name = "p"
+        publisher = "all"
+        drop = false
+        fields = ["context_type", "translated_src_ip"]
+        delimiter = "|"
+        [[log.profile]]
+        name = "q"
+        publisher = "all"
+        drop = false
+        reject = true
+    "#;
+    let log = read(text).unwrap().plan.log;
+    let list = |fields: &[&str], delimiter: &str| {
+        Format::BigIp(FieldList {
+            fields: fields.iter().map(|&field| field.to_owned()).collect(),
+            delimiter: delimiter.to_owned(),
+        })
+    };
+    let formats: Vec<_> = log.destinations.into_iter().map(|it| it.format).collect();
+    let expected = [
+        list(&["context_type", "translated_src_ip"], "|"),
+        list(&["action"], ","),
+        Format::Json,
+    ];
+    assert_eq!(formats, expected);
+    let asked: Vec<_> = log.profiles.iter().map(|it| (it.drop, it.reject)).collect();
+    assert_eq!(
+        asked,
+        [(false, false), (false, true)],
+        "rejected as dropped, if not said"
+    );
+}
+
 #[test]
 fn defaults_of_the_log() {
     let log = LogPlan {

@@ -293,3 +293,55 @@ async fn what_a_rate_holds_back_is_told() {
         "{last}"
     );
 }
+
+/// As a format destination on BIG-IP: by the way of another one, in a format of its own, with numbers and a
+/// queue of its own.
+#[tokio::test]
+async fn a_forward_goes_by_the_way_of_another_in_its_own_format() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let text = format!(
+        r#"
+        [firewall]
+        log_profile = "all"
+        [[log.destination]]
+        name = "way"
+        type = "syslog"
+        address = "{}"
+        facility = "local3"
+        [[log.destination]]
+        name = "arcsight"
+        type = "forward"
+        forward_to = "way"
+        format = "cef"
+        [[log.publisher]]
+        name = "all"
+        destinations = ["arcsight"]
+        [[log.profile]]
+        name = "all"
+        publisher = "all"
+        "#,
+        socket.local_addr().unwrap()
+    );
+    let plan = crate::config::parse("forward", &text, &crate::config::SystemResolver)
+        .unwrap_or_else(|faults| panic!("{faults}"))
+        .plan;
+    let (pipeline, bus) = start(&plan.log, Routes::from_plan(&plan));
+    emit(&bus, 2);
+    for number in 1..=2 {
+        let mut datagram = [0; 2000];
+        let length = socket.recv(&mut datagram).await.unwrap();
+        let record = std::str::from_utf8(&datagram[..length]).unwrap();
+        // local3, warning.
+        assert!(
+            record.starts_with("<156>") && record.contains(" CEF:0|smtp-lb|"),
+            "{record}"
+        );
+        assert!(
+            record.contains(&format!(" externalId={number} ")),
+            "{record}"
+        );
+    }
+    let status = stop(&pipeline).await;
+    let of = |name| (find(&status, name).offered, find(&status, name).sent);
+    assert_eq!((of("way"), of("arcsight")), ((0, 0), (2, 2)));
+}

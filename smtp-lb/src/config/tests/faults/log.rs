@@ -166,3 +166,76 @@ fn a_timeout_below_the_interval() {
         )],
     );
 }
+
+#[test]
+fn lists_of_fields_of_profiles() {
+    says(
+        r#"
+        [[log.destination]]
+        name = "own"
+        type = "file"
+        path = "/var/log/own"
+        format = "bigip"
+        fields = ["action"]
+        [[log.destination]]
+        name = "list"
+        type = "file"
+        path = "/var/log/list"
+        format = "bigip"
+        [[log.publisher]]
+        name = "own"
+        destinations = ["own"]
+        [[log.publisher]]
+        name = "both"
+        destinations = ["own", "list"]
+        [[log.profile]]
+        name = "a"
+        publisher = "both"
+        fields = ["src_ip"]
+        [[log.profile]]
+        name = "b"
+        publisher = "both"
+        fields = ["dest_ip"]
+        [[log.profile]]
+        name = "c"
+        publisher = "own"
+        delimiter = "|"
+        "#,
+        &[
+            (
+                26,
+                "[\"dest_ip\"]",
+                "`list` gets two lists of fields, from two profiles",
+                "give each profile a destination of its own, as one of type `forward`",
+            ),
+            (
+                30,
+                "\"|\"",
+                "no destination of this profile takes a list of fields",
+                "add `format = \"bigip\"` to one that has no `fields` of its own",
+            ),
+        ],
+    );
+    says(
+        r#"
+        [[log.destination]]
+        name = "list"
+        type = "file"
+        path = "/var/log/list"
+        format = "bigip"
+        [[log.publisher]]
+        name = "p"
+        destinations = ["list"]
+        [[log.profile]]
+        name = "a"
+        publisher = "p"
+        fields = ["src_ip", "rout_domain"]
+        "#,
+        &[(
+            13,
+            "\"rout_domain\"",
+            "no field is named `rout_domain`",
+            "did you mean `\"route_domain\"`?",
+        )],
+    );
+}
