@@ -142,8 +142,12 @@ impl Cli {
     }
 }
 
-/// The program, beside the one that is running: in `target/debug`, where tests lie in `deps/`.
+/// The program that `SMTP_LB_BINARY` names, or else the one beside the program that is running: in
+/// `target/debug`, where tests lie in `deps/`.
 pub fn binary() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("SMTP_LB_BINARY") {
+        return Ok(named.into());
+    }
     let own = std::env::current_exe()?;
     own.ancestors()
         .skip(1)

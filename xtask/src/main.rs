@@ -5,6 +5,7 @@ mod build;
 mod demo;
 mod fuzz;
 mod lint;
+mod losses;
 mod paths;
 mod provision;
 mod sh;
@@ -51,6 +52,9 @@ enum Task {
     Tidy,
     /// Show smtp-lb at work in a small network of namespaces, as root.
     Demo(demo::Args),
+    /// Show that every event is accounted for whatever happens to its collectors, as root: the tests of
+    /// that, at a rate and for a time of your own, with a daemon that is optimised.
+    Losses(losses::Args),
     /// Measure; `bench relay`, `bench tls`, `bench firewall` and `bench log`.
     Bench {
         /// Passed on to the bench program.
@@ -85,6 +89,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
         Task::Demo(args) => demo::run(&args),
+        Task::Losses(args) => losses::run(&args),
         Task::Bench { args } => bench::run(&args),
     }
 }

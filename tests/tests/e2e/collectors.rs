@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_lb::config::{SystemResolver, parse};
-use smtp_lb::event::model::{Event, FirewallEvent, HealthEvent, Kind, SystemEvent};
+use smtp_lb::event::model::{
+    AdministrationEvent, Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEnd,
+    SessionEvent, SystemEvent,
+};
 use smtp_lb::event::{Pipeline, Routes};
 use smtp_lb::tls::Profiles;
 use smtp_lb_tests::certs::Certs;
@@ -96,6 +99,39 @@ fn events() -> Vec<Event> {
             former_seconds: 91,
         })
     };
+    let session = |end: Option<SessionEnd>| {
+        Kind::Session(SessionEvent {
+            change: if end.is_some() { "close" } else { "open" },
+            session: "00000000deadbeef".to_owned(),
+            virtual_server: NASTY.into(),
+            pool: "mail".into(),
+            src_ip: "2001:db8::7".parse().unwrap(),
+            src_port: 40_000,
+            dest_ip: "2001:db8::25".parse().unwrap(),
+            dest_port: 465,
+            end,
+        })
+    };
+    let end = SessionEnd {
+        member: NASTY.into(),
+        tls: "TLSv1_3",
+        bytes_in: u64::MAX,
+        bytes_out: 815,
+        duration_ms: 1234,
+        result: "closed",
+    };
+    let member = Kind::Member(MemberEvent {
+        pool: "mail".into(),
+        member: "mx1".into(),
+        change: "draining",
+        reason: NASTY.to_owned(),
+        by: "uid 0, pid 4711".to_owned(),
+    });
+    let administration = Kind::Administration(AdministrationEvent {
+        operation: "firewall apply",
+        by: "uid 0, pid 4711".to_owned(),
+        result: "done",
+    });
     let system = |detail: String| {
         Kind::System(SystemEvent {
             what: "started",
@@ -107,6 +143,10 @@ fn events() -> Vec<Event> {
         packet(NASTY, "2001:db8::7"),
         health("greeting: 554 no"),
         health(NASTY),
+        session(None),
+        session(Some(end)),
+        member,
+        administration,
         system("version".to_owned()),
         system("=".repeat(8192)),
         system("\u{9b}".repeat(4096)),
@@ -182,7 +222,7 @@ fn tell(netns: &Netns, certs: &Certs, ways: &[Way]) {
          [[pool]]\nname = \"p\"\nmembers = [\"127.0.0.1:26\"]\n\
          [[server_tls]]\nname = \"logs\"\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"file:{}\"\n\
          [log]\nsystem_profile = \"all\"\n[firewall]\nlog_profile = \"all\"\n\
-         [[log.profile]]\nname = \"all\"\npublisher = \"all\"\n",
+         [[log.profile]]\nname = \"all\"\npublisher = \"all\"\nsessions = \"all\"\n",
         certs.ca().display(),
         client.chain.display(),
         client.key.display()
