@@ -9,7 +9,7 @@ use std::time::Duration;
 use smtp_lb::config::{SystemResolver, parse};
 use smtp_lb::event::model::{
     AdministrationEvent, Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEnd,
-    SessionEvent, SystemEvent,
+    SessionEvent, SystemEvent, ViolationEvent,
 };
 use smtp_lb::event::{Pipeline, Routes};
 use smtp_lb::tls::Profiles;
@@ -68,6 +68,66 @@ fn ways(port: impl Fn(&str, &str) -> u16) -> Vec<Way> {
     ways
 }
 
+/// Sessions, and what was found and done.
+fn of_the_proxy() -> [Kind; 5] {
+    let session = |end: Option<SessionEnd>| {
+        Kind::Session(SessionEvent {
+            change: if end.is_some() { "close" } else { "open" },
+            session: "00000000deadbeef".to_owned(),
+            virtual_server: NASTY.into(),
+            pool: "mail".into(),
+            src_ip: "2001:db8::7".parse().unwrap(),
+            src_port: 40_000,
+            dest_ip: "2001:db8::25".parse().unwrap(),
+            dest_port: 465,
+            end,
+        })
+    };
+    let end = SessionEnd {
+        member: NASTY.into(),
+        tls: "TLSv1_3",
+        bytes_in: u64::MAX,
+        bytes_out: 815,
+        duration_ms: 1234,
+        result: "closed",
+        checks: "client-rate=pass".to_owned(),
+    };
+    let violation = Kind::Violation(ViolationEvent {
+        profile: "inbound".into(),
+        virtual_server: "mx".into(),
+        check: "disallowed-sender",
+        action: "block",
+        session: "00000000deadbeef".to_owned(),
+        src_ip: "192.0.2.7".parse().unwrap(),
+        src_port: 40_000,
+        helo: NASTY.to_owned(),
+        sender: NASTY.to_owned(),
+        recipient: "a@example.org".to_owned(),
+        reason: "not wanted".to_owned(),
+        reply: "550 5.7.1 no".to_owned(),
+        message_id: String::new(),
+    });
+    let member = Kind::Member(MemberEvent {
+        pool: "mail".into(),
+        member: "mx1".into(),
+        change: "draining",
+        reason: NASTY.to_owned(),
+        by: "uid 0, pid 4711".to_owned(),
+    });
+    let administration = Kind::Administration(AdministrationEvent {
+        operation: "firewall apply",
+        by: "uid 0, pid 4711".to_owned(),
+        result: "done",
+    });
+    [
+        session(None),
+        session(Some(end)),
+        violation,
+        member,
+        administration,
+    ]
+}
+
 fn events() -> Vec<Event> {
     let packet = |name: &str, ip: &str| {
         Kind::Firewall(FirewallEvent {
@@ -99,39 +159,6 @@ fn events() -> Vec<Event> {
             former_seconds: 91,
         })
     };
-    let session = |end: Option<SessionEnd>| {
-        Kind::Session(SessionEvent {
-            change: if end.is_some() { "close" } else { "open" },
-            session: "00000000deadbeef".to_owned(),
-            virtual_server: NASTY.into(),
-            pool: "mail".into(),
-            src_ip: "2001:db8::7".parse().unwrap(),
-            src_port: 40_000,
-            dest_ip: "2001:db8::25".parse().unwrap(),
-            dest_port: 465,
-            end,
-        })
-    };
-    let end = SessionEnd {
-        member: NASTY.into(),
-        tls: "TLSv1_3",
-        bytes_in: u64::MAX,
-        bytes_out: 815,
-        duration_ms: 1234,
-        result: "closed",
-    };
-    let member = Kind::Member(MemberEvent {
-        pool: "mail".into(),
-        member: "mx1".into(),
-        change: "draining",
-        reason: NASTY.to_owned(),
-        by: "uid 0, pid 4711".to_owned(),
-    });
-    let administration = Kind::Administration(AdministrationEvent {
-        operation: "firewall apply",
-        by: "uid 0, pid 4711".to_owned(),
-        result: "done",
-    });
     let system = |detail: String| {
         Kind::System(SystemEvent {
             what: "started",
@@ -143,16 +170,12 @@ fn events() -> Vec<Event> {
         packet(NASTY, "2001:db8::7"),
         health("greeting: 554 no"),
         health(NASTY),
-        session(None),
-        session(Some(end)),
-        member,
-        administration,
         system("version".to_owned()),
         system("=".repeat(8192)),
         system("\u{9b}".repeat(4096)),
     ];
+    let kinds = kinds.into_iter().chain(of_the_proxy());
     kinds
-        .into_iter()
         .map(|kind| Event {
             time_ns: 1_772_368_496_000_000_789,
             kind,

@@ -39,7 +39,7 @@ impl Follower {
 
     /// The next line that it prints.
     fn next(&self) -> String {
-        self.lines.recv_timeout(LONG).expect("a line in time")
+        self.lines.recv_timeout(LONG).unwrap()
     }
 }
 

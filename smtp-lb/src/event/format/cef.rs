@@ -45,9 +45,9 @@ pub(super) fn encode(
 
 fn field(field: &FieldSchema, value: &Value<'_>, event: &Event, out: &mut Vec<u8>) {
     match (field.cef(), value) {
-        (Cef::Key(key), _) => pair(key, value, most(value), out),
-        (Cef::Port(_), Value::Number(0)) | (Cef::Filled(_), Value::Name("") | Value::Text("")) => {}
-        (Cef::Filled(key), _) => pair(key, value, most(value), out),
+        (Cef::Port(_), Value::Number(0))
+        | (Cef::Filled(_) | Cef::String(_), Value::Name("") | Value::Text("")) => {}
+        (Cef::Key(key) | Cef::Filled(key), _) => pair(key, value, most(value), out),
         (Cef::Port(key), _) => pair(key, value, NAME, out),
         (Cef::Protocol(key), Value::Number(number)) => {
             // A protocol's number has an octet.
@@ -60,7 +60,6 @@ fn field(field: &FieldSchema, value: &Value<'_>, event: &Event, out: &mut Vec<u8
         (Cef::UpDown(key), Value::Flag(up)) => {
             pair(key, if *up { "up" } else { "down" }, NAME, out);
         }
-        (Cef::String(_), Value::Name("") | Value::Text("")) => {}
         (Cef::String(number), _) => {
             let _ = write!(out, " cs{number}Label={} cs{number}=", field.name);
             // The only error is a value that was cut.

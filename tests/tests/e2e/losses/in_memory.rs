@@ -123,7 +123,7 @@ fn losses_are_counted() {
             || {
                 both.borrow_mut()
                     .iter_mut()
-                    .for_each(|it| trouble.begins(it))
+                    .for_each(|it| trouble.begins(it));
             },
             || both.borrow_mut().iter_mut().for_each(|it| trouble.ends(it)),
         );

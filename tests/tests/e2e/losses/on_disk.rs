@@ -36,10 +36,10 @@ fn loses_nothing(name: &str, settings: &str, port: u16, speaks: Speaks, more: &[
     let nothing = |_: &mut LogCollector| {};
     check("undisturbed", &mut stage, &nothing, &nothing);
     check("killed", &mut stage, &LogCollector::kill, &|it| {
-        it.revive().unwrap()
+        it.revive().unwrap();
     });
     check("restarted", &mut stage, &|it| it.revive().unwrap(), &|it| {
-        it.revive().unwrap()
+        it.revive().unwrap();
     });
     for pace in [Pace::Stalled, Pace::Slow].iter().chain(more) {
         check(
