@@ -191,7 +191,7 @@ fn configuration(
         ),
         Arrival::File(..) => format!(
             "type=\"omfile\" File=\"{}\" Template=\"line\" asyncWriting=\"off\" \
-             ioBufferSize=\"256k\" flushOnTXEnd=\"off\" flushInterval=\"1\"",
+             ioBufferSize=\"256k\" flushOnTXEnd=\"on\" flushInterval=\"1\"",
             output.display()
         ),
     };
