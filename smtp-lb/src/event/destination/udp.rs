@@ -17,8 +17,9 @@ use super::worker::{LARGE_BATCH, Sink};
 
 /// Datagrams that one of several collectors has before the next has its turn.
 const TURN: usize = 32;
-/// Datagrams that the kernel is handed at once.
-const AT_ONCE: usize = 256;
+/// Datagrams that the kernel is handed at once: so few that a collector's socket has room for them by
+/// the kernel's own default.
+const AT_ONCE: usize = 64;
 
 /// Connected sockets, so that the collector's host can say that nobody listens.
 #[derive(Debug)]
@@ -113,6 +114,10 @@ impl Sink for Udp {
                 // Why it did not take all is forgotten with this call: that nobody listens, perhaps. If so, one
                 // datagram more makes the next call fail with its first.
                 self.alone = sent < asked;
+                if !out.is_empty() {
+                    // Others have their turn, as they would have between single datagrams.
+                    tokio::task::yield_now().await;
+                }
                 Ok(())
             }
             Err(error) if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
