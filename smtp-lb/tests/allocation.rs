@@ -26,7 +26,7 @@ const BURST: u64 = 8192;
 const WARM: u64 = 10;
 const COUNTED: u64 = 20;
 /// Events to one allocation, at least. Batches are of 256 to 512, and have a handful each: a task for the
-/// write to a file, three lists for a call that sends datagrams.
+/// write to a file.
 const EVENTS: u64 = 25;
 
 struct Nobody;

@@ -147,15 +147,17 @@ impl Sink for Udp {
 
 /// Hands the next records to the kernel; returns how many it took.
 fn send(socket: &UdpSocket, out: &Outgoing, most: usize) -> io::Result<usize> {
-    let records: Vec<_> = out.records().take(most).map(IoSlice::new).collect();
-    let mut none: Vec<_> = records
-        .iter()
-        .map(|_| SendAncillaryBuffer::default())
-        .collect();
-    let mut messages: Vec<_> = records
-        .iter()
-        .zip(&mut none)
-        .map(|(record, none)| MMsgHdr::new(std::slice::from_ref(record), none))
-        .collect();
-    Ok(sendmmsg(socket, &mut messages, SendFlags::DONTWAIT)?)
+    let mut records = out.records();
+    let most = records.len().min(most);
+    let records: [IoSlice<'_>; AT_ONCE] =
+        std::array::from_fn(|_| IoSlice::new(records.next().unwrap_or_default()));
+    let mut records = records.iter();
+    let mut none: [SendAncillaryBuffer<'_, '_, '_>; AT_ONCE] =
+        std::array::from_fn(|_| SendAncillaryBuffer::default());
+    let mut messages = none.each_mut().map(|none| {
+        let record = records.next().map_or(&[][..], std::slice::from_ref);
+        MMsgHdr::new(record, none)
+    });
+    let messages = messages.get_mut(..most).unwrap_or_default();
+    Ok(sendmmsg(socket, messages, SendFlags::DONTWAIT)?)
 }
