@@ -37,6 +37,14 @@ pub const MAP_CAPTURE_LOST: &str = "CAPTURE_LOST";
 
 /// LRU hash map of [`crate::flood::Key`] to the state of its bucket.
 pub const MAP_FLOODS: &str = "FLOODS";
+/// Array of [`crate::cookie::Watch`], by the counter slot of each virtual server's cookies.
+pub const MAP_WATCHES: &str = "WATCHES";
+/// Array of u64, by the same slot: until when the daemon protects the virtual server.
+pub const MAP_GUARDED: &str = "GUARDED";
+/// Element of [`MAP_GUARDED`] that is no virtual server's: what `net.ipv4.tcp_syncookies` was before the
+/// daemon set it, and one more; 0: it has not. So it lives as long as what it says.
+pub const FORMER: u32 = 0;
+
 /// Bound of counters and buckets: built-in reasons and rules over all contexts.
 pub const SLOTS: u32 = 65_536;
 /// Bound of [`MAP_RINGS`]; events of CPUs past it count as `ring_full`.

@@ -8,8 +8,8 @@ use crate::packet::{Frame, Packet, TCP_ACK, Transport, protocol};
 
 /// Octets of the longest link header: Ethernet and two VLAN tags.
 pub const LINK: usize = 22;
-/// Octets of the longest headers of an answer: IPv6 and TCP.
-pub const HEAD: usize = 60;
+/// Octets of the longest headers of an answer: IPv6, TCP and its one option.
+pub const HEAD: usize = 64;
 /// Octets of a packet that an ICMP error quotes: the whole stays within 576 (RFC 1812, 4.3.2.3).
 pub const QUOTE_V4: usize = 576 - 28;
 /// The same of `ICMPv6`: within the smallest MTU (RFC 4443, 3.1).
@@ -245,7 +245,7 @@ fn error(head: &mut [u8; HEAD], at: usize, kind: u16, sum: u32) {
 
 /// An IPv4 header back to the sender. It cannot be fragmented, so it needs no number (RFC 6864).
 #[inline(always)]
-fn ipv4(packet: &Packet, protocol: u8, length: u32, service: u8, head: &mut [u8; HEAD]) {
+pub(crate) fn ipv4(packet: &Packet, protocol: u8, length: u32, service: u8, head: &mut [u8; HEAD]) {
     let (from, to) = (v4(packet.dst), v4(packet.src));
     #[expect(clippy::cast_possible_truncation, reason = "at most 576")]
     let length = length as u16;
@@ -264,7 +264,7 @@ fn ipv4(packet: &Packet, protocol: u8, length: u32, service: u8, head: &mut [u8;
 
 /// An IPv6 header back to the sender.
 #[inline(always)]
-fn ipv6(packet: &Packet, protocol: u8, length: u32, head: &mut [u8; HEAD]) {
+pub(crate) fn ipv6(packet: &Packet, protocol: u8, length: u32, head: &mut [u8; HEAD]) {
     #[expect(clippy::cast_possible_truncation, reason = "at most 1,240")]
     let length = length as u16;
     head[0] = 0x60;
@@ -287,7 +287,7 @@ const fn v4(address: [u64; 2]) -> u32 {
 
 /// Writes octets at a place that the caller knows to be within.
 #[inline(always)]
-fn put<const N: usize>(head: &mut [u8], at: usize, octets: [u8; N]) {
+pub(crate) fn put<const N: usize>(head: &mut [u8], at: usize, octets: [u8; N]) {
     for (n, octet) in octets.into_iter().enumerate() {
         if let Some(place) = head.get_mut(at + n) {
             *place = octet;
@@ -297,7 +297,7 @@ fn put<const N: usize>(head: &mut [u8], at: usize, octets: [u8; N]) {
 
 /// Sum of the pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1).
 #[inline(always)]
-const fn pseudo(packet: &Packet, protocol: u8, length: u32) -> u32 {
+pub(crate) const fn pseudo(packet: &Packet, protocol: u8, length: u32) -> u32 {
     let addresses = if packet.v6 {
         let [[s0, s1], [d0, d1]] = [packet.src, packet.dst];
         long(s0) + long(s1) + long(d0) + long(d1)
@@ -314,7 +314,7 @@ const fn long(word: u64) -> u32 {
 }
 
 #[inline(always)]
-const fn words(word: u32) -> u32 {
+pub(crate) const fn words(word: u32) -> u32 {
     (word >> 16) + (word & 0xffff)
 }
 

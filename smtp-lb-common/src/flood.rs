@@ -1,4 +1,4 @@
-//! Limits of new connections by source.
+//! Limits of new connections by source, and whose SYNs are answered by cookies.
 //!
 //! The last stage: only a SYN that all else has accepted comes here. What limits there are is in the
 //! image, a line to each context; what they have let pass is the host's to keep.
@@ -6,8 +6,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::bucket::Rate;
-use crate::image::halves;
+use crate::cookie::{self, Protection, Watcher};
 use crate::image::{AFTER_ROOTS, Context, FLAG_FLOODS, FLAG_REPUTATION, Header, Image, Line};
+use crate::image::{halves, word};
 use crate::packet::{Packet, Parsed, TCP_ACK, TCP_RST, TCP_SYN, Transport};
 use crate::reason::{Reason, Verdict};
 use crate::reputation::PROFILE_LINES;
@@ -41,11 +42,15 @@ pub struct Limits {
     pub log: bool,
     /// Counter slot of what they drop.
     pub slot: u32,
+    /// SYNs are answered by cookies.
+    pub syn: Option<Protection>,
 }
 
 const LOG: u64 = 1;
 const SOURCE: u64 = 2;
 const NETWORK: u64 = 4;
+const SYN_ALWAYS: u64 = 8;
+const SYN_AUTO: u64 = 16;
 
 impl Limits {
     /// None at all.
@@ -54,6 +59,7 @@ impl Limits {
         network: None,
         log: false,
         slot: 0,
+        syn: None,
     };
 
     /// As a line.
@@ -67,7 +73,15 @@ impl Limits {
                 (line[at], line[at + 1]) = (rate.interval, rate.tolerance);
             }
         }
-        (line[0], line[1]) = (flags, u64::from(self.slot));
+        let mut cookies = 0;
+        if let Some(Protection { mark, slot }) = self.syn {
+            cookies = slot;
+            flags |= if mark.is_some() { SYN_AUTO } else { SYN_ALWAYS };
+            if let Some(mark) = mark {
+                (line[6], line[7]) = (mark.interval, mark.tolerance);
+            }
+        }
+        (line[0], line[1]) = (flags, word(cookies, self.slot));
         line
     }
 
@@ -89,6 +103,18 @@ impl Limits {
             },
             log: flags & LOG != 0,
             slot: halves(line[1]).1,
+            syn: if flags & (SYN_ALWAYS | SYN_AUTO) == 0 {
+                None
+            } else {
+                Some(Protection {
+                    mark: if flags & SYN_AUTO == 0 {
+                        None
+                    } else {
+                        Some(rate(line[6], line[7]))
+                    },
+                    slot: halves(line[1]).0,
+                })
+            },
         }
     }
 }
@@ -129,24 +155,29 @@ pub fn is_asked<I: Image + ?Sized>(image: &I, parsed: &Parsed, decision: &Decisi
             .is_some_and(|header| header.flags & FLAG_FLOODS != 0)
 }
 
-/// The stage. A damaged image limits nothing.
+/// The stage: a SYN that is one too many is dropped, one that a cookie shall answer is decided anew, too.
+/// A damaged image does neither.
+#[must_use]
 #[inline(always)]
-pub fn stage<I: Image + ?Sized, G: Gate>(
+pub fn stage<I: Image + ?Sized, H: Gate + Watcher>(
     image: &I,
-    gate: &G,
+    host: &H,
     packet: &Packet,
-    decision: Decision,
-) -> Decision {
-    match limits(image, packet) {
-        Some(limits) if !admits(gate, packet, &limits) => Decision {
+    decision: &Decision,
+) -> Option<Decision> {
+    let limits = limits(image, packet)?;
+    if !admits(host, packet, &limits) {
+        return Some(Decision {
             verdict: Verdict::Drop,
             reason: Reason::Flood,
             slot: limits.slot,
             log: limits.log,
-            ..decision
-        },
-        _ => decision,
+            listed: decision.listed,
+        });
     }
+    let protection = limits.syn?;
+    host.is_on(&protection)
+        .then(|| cookie::decision(protection.slot, decision))
 }
 
 #[inline(always)]
@@ -216,9 +247,11 @@ mod tests {
         fn a_line_says_what_was_packed(
             source in proptest::option::of(rates()),
             network in proptest::option::of(rates()),
-            log: bool, slot: u32,
+            mark in proptest::option::of(rates()),
+            log: bool, slot: u32, cookies in proptest::option::of(0u32..),
         ) {
-            let limits = Limits { source, network, log, slot };
+            let syn = cookies.map(|slot| Protection { mark, slot });
+            let limits = Limits { source, network, log, slot, syn };
             prop_assert_eq!(Limits::unpack(&limits.pack()), limits);
         }
     }

@@ -16,6 +16,7 @@ pub mod added;
 pub mod answer;
 pub mod bucket;
 pub mod capture;
+pub mod cookie;
 pub mod event;
 pub mod explain;
 pub mod flat;

@@ -78,11 +78,13 @@ pub enum Reason {
     Reputation = 19,
     /// More new connections of a source, or of its network, than the context allows.
     Flood = 20,
+    /// The virtual server is protected from SYN floods: answered in its stead, by a cookie.
+    SynCookie = 21,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NonIp,
         Self::Arp,
         Self::Neighbor,
@@ -99,6 +101,7 @@ impl Reason {
         Self::Default,
         Self::Reputation,
         Self::Flood,
+        Self::SynCookie,
     ];
 
     /// The word used in counters, events and the CLI.
@@ -121,6 +124,7 @@ impl Reason {
             Self::Default => "default",
             Self::Reputation => "reputation",
             Self::Flood => "flood",
+            Self::SynCookie => "syn-cookie",
         }
     }
 
@@ -145,6 +149,7 @@ impl Reason {
             18 => Self::Default,
             19 => Self::Reputation,
             20 => Self::Flood,
+            21 => Self::SynCookie,
             _ => return None,
         })
     }

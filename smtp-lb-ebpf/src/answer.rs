@@ -6,6 +6,7 @@ use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::answer::{
     HEAD, Kind, link, link_length, packet_length, quoted, reset, unreachable,
 };
+use smtp_lb_common::cookie;
 use smtp_lb_common::packet::Packet;
 
 use crate::frame::{Room, XdpFrame};
@@ -23,6 +24,37 @@ pub(crate) fn reply(ctx: *mut xdp_md, length: u32) -> u32 {
     }
     kernel::answer_failed();
     XDP_DROP
+}
+
+/// Makes the answer by a cookie in place of the SYN of `length` octets that was parsed last, and says what
+/// becomes of it. A call of its own, as above.
+#[inline(never)]
+pub(crate) fn challenge(ctx: *mut xdp_md, length: u32) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let made = kernel::settled()
+        .and_then(|parsed| confirm(&XdpFrame::new(&ctx), &parsed.packet, length as usize));
+    if made.is_some() {
+        return XDP_TX;
+    }
+    kernel::answer_failed();
+    XDP_DROP
+}
+
+/// None: as in `make`.
+#[inline(always)]
+fn confirm(frame: &XdpFrame, packet: &Packet, length: usize) -> Option<()> {
+    let at = link_length(frame)?;
+    let Room { link: first, head } = XdpFrame::room()?;
+    link(frame, first)?;
+    let (number, mss) = kernel::cookie()?;
+    cookie::answer(frame, packet, number, mss, head)?;
+    frame.resize(0, length, at + cookie::length(packet))?;
+    frame.store(0, first)?;
+    if packet.v6 {
+        part::<64>(frame, at, head)
+    } else {
+        part::<44>(frame, at, head)
+    }
 }
 
 /// None: it cannot be made, and the frame is good for nothing any more.

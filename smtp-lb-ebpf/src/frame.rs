@@ -74,20 +74,28 @@ impl<'a> XdpFrame<'a> {
         length
     }
 
-    /// Writes `decision` over an explain request. False: there is none, as on every real frame.
+    /// Whether the frame is an explain request, as no real one is.
     #[inline(always)]
-    pub(crate) fn explain(&self, decision: &Decision) -> bool {
+    pub(crate) fn is_request(&self) -> bool {
         let meta = self.data_meta();
         if meta + size_of::<Answer>() > self.data() {
             return false;
         }
-        let answer = meta as *mut Answer;
         // SAFETY: the area before `data` was just checked to hold an `Answer`; metadata is
-        // aligned to 4 octets, so the accesses are unaligned ones.
+        // aligned to 4 octets, so the access is an unaligned one.
+        unsafe { read_unaligned(meta as *const u64) == MAGIC }
+    }
+
+    /// Writes `decision` over an explain request.
+    #[inline(always)]
+    pub(crate) fn explain(&self, decision: &Decision) {
+        let meta = self.data_meta();
+        if meta + size_of::<Answer>() > self.data() {
+            return;
+        }
+        let answer = meta as *mut Answer;
+        // SAFETY: as above.
         unsafe {
-            if read_unaligned(answer.cast::<u64>()) != MAGIC {
-                return false;
-            }
             let words = answer.cast::<u32>();
             words.add(2).write_volatile(decision.slot);
             words.add(4).write_volatile(decision.listed.set);
@@ -97,7 +105,6 @@ impl<'a> XdpFrame<'a> {
             answer.add(14).write_volatile(u8::from(decision.log));
             answer.add(15).write_volatile(1);
         }
-        true
     }
 }
 
@@ -165,7 +172,7 @@ impl XdpFrame<'_> {
     #[inline(always)]
     pub(crate) fn store<const N: usize>(&self, offset: usize, octets: &[u8; N]) -> Option<()> {
         let from = from_ref(octets).cast_mut().cast();
-        #[expect(clippy::cast_possible_truncation, reason = "at most 22 and 60")]
+        #[expect(clippy::cast_possible_truncation, reason = "at most 22 and 64")]
         let (offset, length) = (offset as u32, N as u32);
         // SAFETY: the helper reads `N` octets of ours, and checks where they go.
         let refused = unsafe { bpf_xdp_store_bytes(self.ctx.ctx, offset, from, length) != 0 };

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "map access and helper calls")]
 
+mod cookie;
 mod gate;
 
 use core::ffi::c_void;
@@ -162,12 +163,20 @@ impl Image for KernelImage {
 /// The kernel, for one program run.
 pub(crate) struct Kernel<'a> {
     ctx: &'a XdpContext,
+    /// What it would say is asked: it keeps nothing of it.
+    peeks: bool,
 }
 
 impl<'a> Kernel<'a> {
     #[inline(always)]
     pub(crate) const fn new(ctx: &'a XdpContext) -> Self {
-        Self { ctx }
+        Self { ctx, peeks: false }
+    }
+
+    /// One that keeps nothing of what it is asked, if `peeks`.
+    #[inline(always)]
+    pub(crate) const fn peeking(ctx: &'a XdpContext, peeks: bool) -> Self {
+        Self { ctx, peeks }
     }
 
     /// Sends an event, if the rule's rate and the ring have room; counts it in any case.
@@ -567,6 +576,8 @@ unsafe fn state(socket: *mut bpf_sock) -> u32 {
     // SAFETY: by the caller's promise; `state` may be read of every socket kind.
     unsafe { read_volatile(addr_of!((*socket).state)) }
 }
+
+pub(crate) use cookie::cookie;
 
 #[cfg(feature = "bench")]
 pub(crate) use bench::{random_source, trie_v4, trie_v6};

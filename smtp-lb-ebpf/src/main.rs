@@ -26,6 +26,7 @@ use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use frame::XdpFrame;
 use kernel::Kernel;
+use smtp_lb_common::cookie;
 use smtp_lb_common::flood;
 use smtp_lb_common::packet::parse;
 use smtp_lb_common::reason::{Reason, Verdict};
@@ -44,16 +45,22 @@ fn smtp_lb(ctx: XdpContext) -> u32 {
 fn filter(ctx: &XdpContext) -> u32 {
     read(ctx.ctx);
     let begins = judge(ctx.ctx) != 0;
+    let frame = XdpFrame::new(ctx);
+    // Who asks what is decided takes nothing of what sources may begin.
+    let asks = frame.is_request();
+    let mut answered = false;
+    if begins {
+        let slot = limit(ctx.ctx, u32::from(asks));
+        answered = slot != 0 && challenge(ctx.ctx, slot, u32::from(asks)) != 0;
+    }
     let Some(decision) = kernel::decision() else {
         return XDP_PASS;
     };
-    let frame = XdpFrame::new(ctx);
-    if frame.explain(&decision) {
+    if asks {
+        frame.explain(&decision);
         return XDP_DROP;
     }
-    // Who asks what is decided takes nothing of what sources may begin: this comes after.
     let verdict = match decision.verdict {
-        Verdict::Accept if begins && limit(ctx.ctx) != 0 => Verdict::Drop,
         Verdict::Reject if !kernel::may_answer() => {
             kernel::decide(&decision.dropped());
             Verdict::Drop
@@ -63,6 +70,7 @@ fn filter(ctx: &XdpContext) -> u32 {
     let length = frame.length();
     account(ctx.ctx, length);
     match verdict {
+        Verdict::Accept if answered => answer::challenge(ctx.ctx, length),
         Verdict::Accept => XDP_PASS,
         Verdict::Drop => XDP_DROP,
         Verdict::Reject => answer::reply(ctx.ctx, length),
@@ -94,20 +102,41 @@ fn judge(ctx: *mut xdp_md) -> u32 {
     u32::from(flood::is_asked(&image, &parsed, &decision))
 }
 
-/// Whether a SYN is one more than its source may send; then it is decided anew.
+/// Decides a SYN anew that is one more than its source may send. Returns the slot of the cookies, if one shall
+/// answer it.
 #[inline(never)]
-fn limit(ctx: *mut xdp_md) -> u32 {
+fn limit(ctx: *mut xdp_md, peeks: u32) -> u32 {
     let ctx = XdpContext::new(ctx);
     let (Some(parsed), Some(decision), Some(image)) =
         (kernel::settled(), kernel::decision(), kernel::image())
     else {
         return 0;
     };
-    let limited = flood::stage(&image, &Kernel::new(&ctx), &parsed.packet, decision);
-    if matches!(limited.verdict, Verdict::Accept) {
+    let kernel = Kernel::peeking(&ctx, peeks != 0);
+    let Some(anew) = flood::stage(&image, &kernel, &parsed.packet, &decision) else {
+        return 0;
+    };
+    if matches!(anew.verdict, Verdict::Accept) {
+        return anew.slot;
+    }
+    kernel::decide(&anew);
+    0
+}
+
+/// Makes the cookie that answers a SYN, and decides it so; 0: the kernel shall have it.
+#[inline(never)]
+fn challenge(ctx: *mut xdp_md, slot: u32, peeks: u32) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let (Some(parsed), Some(decision)) = (kernel::settled(), kernel::decision()) else {
+        return 0;
+    };
+    let Some(place) = cookie::place(&XdpFrame::new(&ctx), &parsed.packet) else {
+        return 0;
+    };
+    if !Kernel::peeking(&ctx, peeks != 0).challenge(&parsed.packet, &place) {
         return 0;
     }
-    kernel::decide(&limited);
+    kernel::decide(&cookie::decision(slot, &decision));
     1
 }
 

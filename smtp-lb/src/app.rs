@@ -12,6 +12,7 @@ mod monitors;
 mod names;
 pub(crate) mod picture;
 mod profiles;
+pub(crate) mod protection;
 pub(crate) mod rings;
 pub(crate) mod routing;
 mod schedules;
@@ -52,6 +53,7 @@ pub use error::AppError;
 pub(crate) use members::targets;
 use names::Names;
 pub(crate) use profiles::Configuration;
+use protection::Protection;
 
 /// The daemon's parts, while it runs.
 pub(crate) struct Running {
@@ -77,6 +79,8 @@ pub(crate) struct Running {
     pub(crate) names: Names,
     /// A change of addresses or of schedules holds `reloading`, which a reload then waits for.
     readdressing: AtomicBool,
+    /// SYN protection.
+    pub(crate) protection: Protection,
     /// What survives a restart. `None`: nothing does, as was told at the start.
     #[allow(dead_code, reason = "what is kept there comes next")]
     pub(crate) state: Option<Arc<Folder>>,
@@ -245,6 +249,10 @@ async fn live(config: &Path) -> Result<(), AppError> {
     let sharer = running.services.clone();
     let _shares = AbortOnDropHandle::new(tokio::spawn(async move {
         services::share(&sharer).await;
+    }));
+    let protector = Arc::clone(&running);
+    let _protection = AbortOnDropHandle::new(tokio::spawn(async move {
+        protection::follow(&protector).await;
     }));
     running.tell("started", format!("version {}", env!("CARGO_PKG_VERSION")));
     tracing::info!(config = %config.display(), "running");

@@ -75,6 +75,7 @@ pub(crate) async fn shutdown(running: &Running, signals: &mut Signals) {
     );
     running.health.shutdown();
     services::close(&running.services).await;
+    tokio::task::block_in_place(|| running.protection.end(&running.firewall, &running.bus));
     tokio::task::block_in_place(|| routing::end(&running.current.load().plan));
     tokio::task::block_in_place(|| running.reputation.shutdown());
     running.tell(

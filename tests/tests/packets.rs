@@ -4,11 +4,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::too_many_lines,
+    clippy::unwrap_used,
     reason = "a test fails by panicking, and a table is as long as it is"
 )]
 
 mod packets {
     mod capture;
+    mod cookies;
     mod cross;
     mod events;
     mod explain;

@@ -20,6 +20,12 @@ impl Gate for Kernel<'_> {
     fn admit(&self, key: &Key, rate: Rate) -> bool {
         // SAFETY: the helper has no precondition.
         let now = unsafe { bpf_ktime_get_ns() };
+        if self.peeks {
+            let found = FLOODS.get_ptr_mut(key);
+            // SAFETY: as in `take`.
+            let state = found.map_or(0, |state| unsafe { read_volatile(state) });
+            return rate.admit(state, now).is_some();
+        }
         if let Some(state) = FLOODS.get_ptr_mut(key) {
             return take(state, rate, now);
         }

@@ -80,9 +80,35 @@ pub struct FirewallStatus {
     pub warnings: Vec<String>,
     /// Events that rules asked for, and what became of them before the daemon saw them.
     pub events: Option<EventCounts>,
+    /// Virtual servers whose SYNs are answered by cookies, or would be.
+    #[serde(default)]
+    pub syn_protection: Vec<SynProtectionStatus>,
     /// Where the firewall in force is from, if it is not the configuration file's.
     #[serde(default)]
     pub applied: Option<AppliedStatus>,
+}
+
+/// SYN protection of a virtual server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SynProtectionStatus {
+    /// Virtual server.
+    pub virtual_server: String,
+    /// `auto` or `always`.
+    pub mode: String,
+    /// Cookies answer its SYNs now.
+    pub on: bool,
+    /// By which marks: `syn_rate`, `syn_accept_queue`; or `always`.
+    pub by: Vec<String>,
+    /// Since when, in seconds since the Unix epoch.
+    pub since: Option<u64>,
+    /// The mark of SYNs in a second, where it is `auto`.
+    pub syn_rate: Option<u32>,
+    /// The mark of the accept queue in percent, where it is `auto`.
+    pub syn_accept_queue: Option<u32>,
+    /// How full the accept queue is now, in percent; the fullest, where there are more.
+    pub accept_queue: Option<u32>,
+    /// SYNs that cookies have answered since the counters began.
+    pub cookies: u64,
 }
 
 /// A virtual server in [`Status`].
@@ -357,6 +383,9 @@ pub struct FirewallList {
     pub applied: Option<AppliedStatus>,
     /// Places where rules apply, in the order that packets meet them.
     pub contexts: Vec<ContextList>,
+    /// Virtual servers whose SYNs are answered by cookies, or would be.
+    #[serde(default)]
+    pub syn_protection: Vec<SynProtectionStatus>,
 }
 
 /// A place where rules apply.

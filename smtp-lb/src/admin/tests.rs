@@ -44,6 +44,7 @@ impl Control for Fake {
                 interfaces: vec![],
                 warnings: vec!["loud".into()],
                 events: None,
+                syn_protection: vec![],
                 applied: None,
             },
             virtual_servers: vec![],
@@ -73,6 +74,7 @@ impl Control for Fake {
             mode: "adc".into(),
             applied: None,
             contexts: vec![],
+            syn_protection: vec![],
         })
     }
 

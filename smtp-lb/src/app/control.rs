@@ -32,6 +32,16 @@ impl Control for Shared {
         } else {
             Phase::Running
         };
+        let mut firewall = picture::firewall(
+            &current.plan,
+            running.firewall.report(),
+            events,
+            current.applied.as_ref().map(Applied::status),
+        );
+        let protection = &running.protection;
+        firewall.syn_protection = protection.status(&current.plan, &running.firewall);
+        let warnings = protection.warnings(&current.plan, &running.firewall);
+        firewall.warnings.extend(warnings);
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
@@ -39,12 +49,7 @@ impl Control for Shared {
             uptime_seconds: running.started.elapsed().as_secs(),
             config: running.config.display().to_string(),
             workers: current.plan.general.workers,
-            firewall: picture::firewall(
-                &current.plan,
-                running.firewall.report(),
-                events,
-                current.applied.as_ref().map(Applied::status),
-            ),
+            firewall,
             virtual_servers: picture::virtual_servers(&current.plan, running.proxy.status()),
             pools: picture::pools(current.pools.status(), &self.0.health.status()),
             tls: picture::tls(current.profiles.status(SystemTime::now())),
@@ -62,6 +67,8 @@ impl Control for Shared {
         let current = self.0.current.load();
         let mut list = picture::list(&current.plan, &self.0.firewall.now(), counters.as_ref());
         list.applied = current.applied.as_ref().map(Applied::status);
+        let protection = &self.0.protection;
+        list.syn_protection = protection.status(&current.plan, &self.0.firewall);
         Ok(list)
     }
 

@@ -12,6 +12,7 @@ use super::administration::Orders;
 use super::feedback::Listed;
 use super::names::Names;
 use super::picture::word;
+use super::protection::Protection;
 use super::{AppError, Configuration, Current, Running, rings, services, targets};
 use crate::admin::socket::Claim;
 use crate::config::plan::Plan;
@@ -97,6 +98,7 @@ pub(super) async fn start(config: &Path) -> Result<(Running, Claim), AppError> {
         bus,
         orders,
         names,
+        protection: Protection::default(),
         readdressing: AtomicBool::new(false),
         state,
         started,

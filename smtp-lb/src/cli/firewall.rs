@@ -1,11 +1,12 @@
 //! `smtp-lb firewall …`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::client::ask;
 use super::error::CliError;
 use super::output::{Output, moment, table};
-use super::status::event_counts;
+use super::status::{event_counts, syn_protection};
 use super::{capture, change, escape, explain, replay, top};
 use crate::admin::api::{Counters, FirewallList, RuleList};
 use crate::firewall::{self, DetachReport};
@@ -109,8 +110,12 @@ fn list_text(list: &FirewallList) -> String {
             ]
         })
     });
+    let protection = match syn_protection(&list.syn_protection).as_str() {
+        "" => String::new(),
+        table => format!("\n{table}"),
+    };
     format!(
-        "firewall mode {}\n{}\n{}",
+        "firewall mode {}\n{}\n{}{protection}",
         escape::line(&list.mode),
         change::status_text(list.applied.as_ref()),
         table(&headings, rows)
@@ -171,9 +176,16 @@ fn detach_text(report: &DetachReport) -> String {
     } else {
         &interfaces
     };
-    format!(
+    let mut text = format!(
         "detached from {}, {} maps removed\n",
         escape::line(interfaces),
         report.maps
-    )
+    );
+    if let Some(former) = report.tcp_syncookies {
+        let _ = writeln!(text, "net.ipv4.tcp_syncookies is {former} again");
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "warning: {}", escape::line(warning));
+    }
+    text
 }

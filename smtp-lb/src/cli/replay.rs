@@ -429,6 +429,36 @@ mod tests {
     }
 
     #[test]
+    fn rates_go_by_the_time_of_the_frames() {
+        let text = "[firewall]\nflood = \"f\"\n\
+             flood_profile = [{ name = \"f\", source_rate = 1, source_burst = 3 }]\n\
+             [[virtual_server]]\nname = \"mx\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\n\
+             syn_protection = \"auto\"\nsyn_rate = 2\n\
+             [[pool]]\nname = \"p\"\nmembers = [\"192.0.2.9:25\"]\n";
+        let plan = parse("test", text, &SystemResolver)
+            .unwrap_or_else(|e| panic!("{e}"))
+            .plan;
+        let mut judge = judge(&plan).unwrap();
+        let syn = octets("203.0.113.1", 25, 2);
+        // Without a time there is no rate.
+        assert!((0..9).all(|_| judge.judge(&syn).reason == "default"));
+        let mut at = |second| {
+            judge
+                .at(jiff::Timestamp::from_second(second).unwrap())
+                .unwrap();
+            judge.judge(&syn)
+        };
+        let reasons: Vec<_> = (0..4).map(|_| at(1_000).reason).collect();
+        assert_eq!(reasons, ["default", "default", "syn-cookie", "flood"]);
+        let answered = at(1_001);
+        assert_eq!(
+            (answered.verdict, answered.reason),
+            ("accept", "syn-cookie")
+        );
+        assert_eq!(at(1_100).reason, "default");
+    }
+
+    #[test]
     fn what_cannot_be_read_is_an_error_and_no_panic() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, octets: &[u8]| {

@@ -138,10 +138,12 @@ fn status_text(status: &ReputationStatus) -> String {
             name.to_owned(),
             category.hits.packets.to_string(),
             category.hits.dropped.to_string(),
+            category.hits.rejected.to_string(),
             category.hits.alone.to_string(),
         ]
     });
-    let categories = table(&["CATEGORY", "#PACKETS", "#DROPPED", "#ALONE"], categories);
+    let headings = ["CATEGORY", "#PACKETS", "#DROPPED", "#REJECTED", "#ALONE"];
+    let categories = table(&headings, categories);
     let (image, added) = (status.image, status.added);
     let mut text = feeds_text(&status.feeds);
     if !categories.is_empty() {
@@ -158,15 +160,30 @@ fn status_text(status: &ReputationStatus) -> String {
     );
     let _ = writeln!(
         text,
-        "added entries: {} of {}, {} packets dropped; refused: {}, no room: {}, lost: {}",
-        added.entries, added.most, added.hits.dropped, added.refused, added.full, added.lost
+        "added entries: {} of {}, {} packets dropped, {} rejected; refused: {}, no room: {}, lost: {}",
+        added.entries,
+        added.most,
+        added.hits.dropped,
+        added.hits.rejected,
+        added.refused,
+        added.full,
+        added.lost
     );
     text
 }
 
 fn feeds_text(feeds: &[FeedStatus]) -> String {
     let headings = [
-        "FEED", "STATE", "#IPV4", "#IPV6", "#BAD", "TAKEN", "#PACKETS", "#DROPPED", "#ALONE",
+        "FEED",
+        "STATE",
+        "#IPV4",
+        "#IPV6",
+        "#BAD",
+        "TAKEN",
+        "#PACKETS",
+        "#DROPPED",
+        "#REJECTED",
+        "#ALONE",
         "SOURCE",
     ];
     let rows = feeds.iter().map(|feed| {
@@ -179,6 +196,7 @@ fn feeds_text(feeds: &[FeedStatus]) -> String {
             feed.taken.map_or_else(String::new, moment),
             feed.hits.packets.to_string(),
             feed.hits.dropped.to_string(),
+            feed.hits.rejected.to_string(),
             feed.hits.alone.to_string(),
             feed.source.clone(),
         ]

@@ -7,7 +7,8 @@ use super::error::CliError;
 use super::output::{Output, duration, moment, table};
 use super::{change, escape, pool};
 use crate::admin::api::{
-    FirewallStatus, LogStatus, Phase, PoolStatus, Status, TlsStatus, VirtualServerStatus,
+    FirewallStatus, LogStatus, Phase, PoolStatus, Status, SynProtectionStatus, TlsStatus,
+    VirtualServerStatus,
 };
 use crate::firewall::{EventCounts, InForce};
 
@@ -65,12 +66,42 @@ fn firewall(firewall: &FirewallStatus) -> String {
     if let Some(events) = firewall.events {
         text.push_str(&event_counts(events));
     }
+    text.push_str(&syn_protection(&firewall.syn_protection));
     text + &table(
         &["INTERFACE", "IN FORCE"],
         firewall
             .interfaces
             .iter()
             .map(|i| vec![i.name.clone(), in_force(i.mode).to_owned()]),
+    )
+}
+
+/// Whose SYNs are answered by cookies, since when and by which mark; nothing where nobody's are to be.
+pub(super) fn syn_protection(servers: &[SynProtectionStatus]) -> String {
+    let headings = [
+        "SYN PROTECTION OF",
+        "MODE",
+        "NOW",
+        "SINCE",
+        "BY",
+        "#COOKIES",
+        "#ACCEPT QUEUE %",
+    ];
+    table(
+        &headings,
+        servers.iter().map(|server| {
+            vec![
+                server.virtual_server.clone(),
+                server.mode.clone(),
+                if server.on { "on" } else { "off" }.to_owned(),
+                server.since.map_or_else(String::new, moment),
+                server.by.join(", "),
+                server.cookies.to_string(),
+                server
+                    .accept_queue
+                    .map_or_else(String::new, |percent| percent.to_string()),
+            ]
+        }),
     )
 }
 

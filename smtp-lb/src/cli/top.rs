@@ -13,7 +13,8 @@ use super::client::runtime;
 use super::error::CliError;
 use super::escape;
 use super::output::{Output, table};
-use crate::admin::api::Counters;
+use super::status::syn_protection;
+use crate::admin::api::{Counters, SynProtectionStatus};
 use crate::admin::client::Client;
 use crate::config;
 use crate::firewall::{Count, Label};
@@ -48,6 +49,8 @@ struct Rates {
     totals: Vec<Total>,
     /// Rules and built-in reasons that counted, the busiest first.
     rules: Vec<Rule>,
+    /// Virtual servers whose SYNs are answered by cookies, or would be.
+    syn_protection: Vec<SynProtectionStatus>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -89,7 +92,8 @@ async fn watch(args: &Args, socket: &Path, out: Output) -> Result<(), CliError> 
             () = tokio::time::sleep_until(then + args.interval) => {}
         }
         let (after, now) = (client.counters().await?, Instant::now());
-        let rates = rates(&before, &after, now - then, usize::from(args.rules));
+        let mut rates = rates(&before, &after, now - then, usize::from(args.rules));
+        rates.syn_protection = client.firewall().await?.syn_protection;
         if args.once {
             return out.show(&rates, text);
         }
@@ -153,6 +157,7 @@ fn rates(before: &Counters, after: &Counters, time: Duration, most: usize) -> Ra
         seconds,
         totals: totals.into(),
         rules,
+        syn_protection: Vec::new(),
     }
 }
 
@@ -191,6 +196,10 @@ fn text(rates: &Rates) -> String {
         "#PACKETS",
     ];
     let _ = write!(text, "\n{}", table(&headings, rules));
+    let protection = syn_protection(&rates.syn_protection);
+    if !protection.is_empty() {
+        let _ = write!(text, "\n{protection}");
+    }
     text
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use dns::DnsPlan;
-pub use flood::{FloodId, FloodPlan, FloodRate};
+pub use flood::{FloodId, FloodPlan, FloodRate, SynProtectionPlan};
 pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
 pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
@@ -175,6 +175,8 @@ pub struct VirtualServerPlan {
     pub flood: Option<FloodId>,
     /// Security checks of its sessions. SMTP is read.
     pub smtp_profile: Option<SmtpProfileId>,
+    /// SYNs are answered by cookies.
+    pub syn_protection: Option<SynProtectionPlan>,
     /// What of this virtual server is told, and to whom.
     pub log_profile: Option<ProfileId>,
     /// Bounds.

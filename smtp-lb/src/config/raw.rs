@@ -40,7 +40,7 @@ pub(crate) use self::reputation::{
 pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
 pub(crate) use self::server::{
     AcceptProxy, Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SendProxy, SnatPool,
-    VirtualServer, WhenDown,
+    SynProtection, VirtualServer, WhenDown,
 };
 pub(crate) use self::smtp_profile::SmtpProfile;
 pub(crate) use self::store::{EmbeddedStore, Store, StoreKind, ValkeyStore, WhenAway};

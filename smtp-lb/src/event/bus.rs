@@ -209,7 +209,11 @@ impl Drop for Receiver {
 fn bounded(mut event: Event) -> Event {
     let text = match &mut event.kind {
         // Of a violation, who tells it has bounded the texts.
-        Kind::Firewall(_) | Kind::Session(_) | Kind::Violation(_) | Kind::Administration(_) => {
+        Kind::Firewall(_)
+        | Kind::Flood(_)
+        | Kind::Session(_)
+        | Kind::Violation(_)
+        | Kind::Administration(_) => {
             return event;
         }
         Kind::Health(health) => &mut health.reason,

@@ -39,6 +39,8 @@ pub enum Kind {
     Health(HealthEvent),
     /// An operator, or a change of addresses, did something to a member.
     Member(MemberEvent),
+    /// A virtual server is protected from a flood of SYNs, or is so no more.
+    Flood(FloodEvent),
     /// A client's session began or ended.
     Session(SessionEvent),
     /// A check of an SMTP security profile was failed.
@@ -47,6 +49,21 @@ pub enum Kind {
     Administration(AdministrationEvent),
     /// The daemon itself: start, stop, reload, losses.
     System(SystemEvent),
+}
+
+/// Protection from a flood of SYNs began or ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FloodEvent {
+    /// Virtual server.
+    pub virtual_server: Arc<str>,
+    /// `began` or `ended`.
+    pub change: &'static str,
+    /// The mark that was passed: `syn_rate` or `syn_accept_queue`; `always`: none.
+    pub mark: &'static str,
+    /// Whole seconds that it lasted; at its beginning 0.
+    pub seconds: u64,
+    /// SYNs that cookies answered meanwhile; at its beginning 0.
+    pub cookies: u64,
 }
 
 /// A client's session.

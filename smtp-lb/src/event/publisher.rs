@@ -116,9 +116,11 @@ impl Table {
                 (Class::Session, asked)
             }
             Kind::Violation(_) => (Class::Violation, profile.violations),
-            Kind::Health(_) | Kind::Member(_) | Kind::Administration(_) | Kind::System(_) => {
-                (Class::Other, true)
-            }
+            Kind::Flood(_)
+            | Kind::Health(_)
+            | Kind::Member(_)
+            | Kind::Administration(_)
+            | Kind::System(_) => (Class::Other, true),
         };
         if asked {
             Choice::Publish(id, class)

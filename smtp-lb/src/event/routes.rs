@@ -44,6 +44,10 @@ impl Routes {
                 let own = self.servers.get(&*found.virtual_server);
                 own.copied().or(self.host)
             }
+            Kind::Flood(flood) => {
+                let own = self.servers.get(&*flood.virtual_server);
+                own.copied().or(self.host)
+            }
             Kind::Health(_) | Kind::Member(_) | Kind::Administration(_) | Kind::System(_) => {
                 self.system
             }
@@ -84,6 +88,8 @@ mod tests {
             (samples::session("other"), Some(2)),
             (samples::violation("mx", "block", "x"), Some(1)),
             (samples::violation("other", "alarm", "x"), Some(2)),
+            (samples::flood("mx"), Some(1)),
+            (samples::flood("other"), Some(2)),
             (samples::administration(), Some(3)),
             (samples::system("started", "x"), Some(3)),
         ];

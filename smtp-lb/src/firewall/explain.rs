@@ -103,6 +103,21 @@ fn path(label: Option<&Label>, verdict: Verdict, reason: Reason, listed: &[Membe
             names.join(", ")
         ));
     }
+    if reason == Reason::Flood {
+        path.push("reputation and policy: accepted".to_owned());
+        path.push(format!(
+            "{}: its source, or the network of that, has begun too many connections just now: {verdict}",
+            label.policy
+        ));
+        return path;
+    }
+    if reason == Reason::SynCookie {
+        path.push("reputation and policy: accepted, and within the rates of its source".to_owned());
+        path.push(format!(
+            "SYN protection is on: answered by a cookie in place of the host: {verdict}"
+        ));
+        return path;
+    }
     match (label.policy.as_str(), reason) {
         ("", _) => path.push("policy: none".to_owned()),
         (policy, Reason::Policy) => {

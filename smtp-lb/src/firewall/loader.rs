@@ -15,8 +15,8 @@ use aya::programs::{ProgramError, TestRun as _, TestRunOptions, Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use smtp_lb_common::abi::{
     ABI_VERSION, MAP_ADDED, MAP_BUCKETS, MAP_CAPTURE, MAP_CAPTURE_LOST, MAP_CAPTURE_SLOTS,
-    MAP_CAPTURED, MAP_COUNTERS, MAP_FLOODS, MAP_HITS, MAP_IMAGE, MAP_LENGTHS, MAP_REPUTATION,
-    MAP_RINGS, MAP_TOTALS, MAX_CPUS, RING_BYTES,
+    MAP_CAPTURED, MAP_COUNTERS, MAP_FLOODS, MAP_GUARDED, MAP_HITS, MAP_IMAGE, MAP_LENGTHS,
+    MAP_REPUTATION, MAP_RINGS, MAP_TOTALS, MAP_WATCHES, MAX_CPUS, RING_BYTES,
 };
 use thiserror::Error;
 
@@ -35,6 +35,10 @@ pub(crate) type Totals = PerCpuArray<MapData, [u64; 14]>;
 pub(crate) type Added = HashMap<MapData, [u8; 24], [u8; 120]>;
 /// Lengths of their networks.
 pub(crate) type Lengths = Array<MapData, u64>;
+/// What the packet path knows of SYNs, as the words that it is.
+pub(crate) type Watches = Array<MapData, [u64; 3]>;
+/// Until when the daemon protects.
+pub(crate) type Guarded = Array<MapData, u64>;
 /// What a capture is made by. Never pinned.
 pub(crate) struct CaptureMaps {
     pub(crate) control: Array<MapData, [u64; 4]>,
@@ -171,6 +175,8 @@ pub(crate) struct Loaded {
     pub(crate) hits: Tallies,
     pub(crate) added: Added,
     pub(crate) lengths: Lengths,
+    pub(crate) watches: Watches,
+    pub(crate) guarded: Guarded,
     /// Taken out by the one capture at a time.
     pub(crate) capture: Arc<Mutex<Option<CaptureMaps>>>,
     links: PathBuf,
@@ -202,6 +208,8 @@ pub(crate) fn load(
         MAP_ADDED,
         MAP_LENGTHS,
         MAP_FLOODS,
+        MAP_WATCHES,
+        MAP_GUARDED,
     ];
     let paths: Vec<PathBuf> = names.iter().map(|name| maps.join(name)).collect();
     for (name, path) in names.iter().zip(&paths) {
@@ -219,6 +227,8 @@ pub(crate) fn load(
         hits: take(&mut ebpf, MAP_HITS)?,
         added: take(&mut ebpf, MAP_ADDED)?,
         lengths: take(&mut ebpf, MAP_LENGTHS)?,
+        watches: take(&mut ebpf, MAP_WATCHES)?,
+        guarded: take(&mut ebpf, MAP_GUARDED)?,
         capture: Arc::new(Mutex::new(Some(CaptureMaps {
             control: take(&mut ebpf, MAP_CAPTURE)?,
             slots: take(&mut ebpf, MAP_CAPTURE_SLOTS)?,
@@ -231,6 +241,12 @@ pub(crate) fn load(
     };
     loaded.make_rings()?;
     Ok(loaded)
+}
+
+/// The map of that name that is pinned in a folder, if there is one.
+pub(crate) fn pinned_guarded(folder: &Path) -> Option<Guarded> {
+    let map = MapData::from_pin(folder.join(MAP_GUARDED)).ok()?;
+    Array::try_from(aya::maps::Map::Array(map)).ok()
 }
 
 fn may_use_bpf() -> bool {

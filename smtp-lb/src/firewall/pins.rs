@@ -83,13 +83,21 @@ pub struct DetachReport {
     pub interfaces: Vec<String>,
     /// Pinned maps removed, with all they counted.
     pub maps: usize,
+    /// What `net.ipv4.tcp_syncookies` was set back to, if a daemon that was killed had set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_syncookies: Option<u8>,
+    /// What could not be done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Takes filter, counters and pins away. Nothing there: an empty report.
-pub fn detach(pin_path: &Path) -> Result<DetachReport, PinError> {
+pub(crate) fn detach(pin_path: &Path) -> Result<DetachReport, PinError> {
     let mut report = DetachReport {
         interfaces: Vec::new(),
         maps: 0,
+        tcp_syncookies: None,
+        warnings: Vec::new(),
     };
     if !pin_path.exists() {
         return Ok(report);

@@ -5,12 +5,15 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use smtp_lb_common::image::Line;
-use smtp_lb_common::packet::{Flow, parse};
+use smtp_lb_common::packet::{Flow, Parsed, parse};
+use smtp_lb_common::reason::Reason;
 use smtp_lb_common::reputation::Standing;
-use smtp_lb_common::verdict::{Host, NoConnections, decide};
+use smtp_lb_common::verdict::{Decision, Host, NoConnections, decide};
+use smtp_lb_common::{cookie, flood};
 
 use super::compile::{CompileError, compile};
 use super::counters::pinned_image;
+use super::floods::Floods;
 use super::label::{Label, Slots};
 use super::now::Now;
 use super::{FirewallError, read_names};
@@ -22,6 +25,10 @@ pub struct Judge {
     slots: Slots,
     /// With what the lines were compiled for, where the plan has schedules.
     scheduled: Option<(Plan, Now)>,
+    /// What the frames so far have begun,
+    floods: Floods,
+    /// up to this moment, if the time of frames is known.
+    clock: Option<u64>,
 }
 
 /// What becomes of a frame.
@@ -48,11 +55,16 @@ impl Judge {
             lines: compiled.lines,
             slots: compiled.slots,
             scheduled: is_scheduled.then(|| (plan.clone(), now)),
+            floods: Floods::of_packets(),
+            clock: None,
         })
     }
 
-    /// Goes on to another moment, of a plan that has schedules.
+    /// Goes on to another moment.
     pub fn at(&mut self, time: Timestamp) -> Result<(), CompileError> {
+        let time_ns = u64::try_from(time.as_nanosecond()).unwrap_or(0);
+        // Frames of several interfaces need not be in order.
+        self.clock = Some(self.clock.unwrap_or(0).max(time_ns));
         let Some((plan, before)) = &mut self.scheduled else {
             return Ok(());
         };
@@ -72,22 +84,44 @@ impl Judge {
             slots: read_names(&lines),
             lines,
             scheduled: None,
+            floods: Floods::of_packets(),
+            clock: None,
         })
     }
 
-    /// Judges a frame, Ethernet header first. Nobody's reputation is known.
+    /// Judges a frame, Ethernet header first, which counts among those that its source has begun. Nobody's
+    /// reputation is known.
     #[must_use]
     pub fn judge(&self, frame: &[u8]) -> Judgement {
         let parsed = parse(frame);
         let lines = self.lines.as_slice();
         let decision = decide(lines, &NoConnections, frame, &parsed);
         let answering = decide(lines, &AllConnections, frame, &parsed);
+        let unless_answer = answering.verdict != decision.verdict;
+        let decision = self.limited(frame, &parsed, decision);
         Judgement {
             verdict: decision.verdict.name(),
             reason: decision.reason.name(),
             label: self.slots.label(decision.slot),
-            unless_answer: answering.verdict != decision.verdict,
+            unless_answer,
         }
+    }
+
+    /// What limits of new connections and SYN cookies make of a decision. Where the time is not known, neither
+    /// is a rate.
+    fn limited(&self, frame: &[u8], parsed: &Parsed, decision: Decision) -> Decision {
+        let lines = self.lines.as_slice();
+        let Some(now) = self.clock else {
+            return decision;
+        };
+        if !flood::is_asked(lines, parsed, &decision) {
+            return decision;
+        }
+        let anew = flood::stage(lines, &self.floods.at(now), &parsed.packet, &decision);
+        let answered = |anew: &Decision| {
+            anew.reason != Reason::SynCookie || cookie::place(frame, &parsed.packet).is_some()
+        };
+        anew.filter(answered).unwrap_or(decision)
     }
 }
 

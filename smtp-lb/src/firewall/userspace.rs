@@ -156,7 +156,13 @@ impl Userspace {
         let parsed = smtp_lb_common::packet::parse(frame);
         let state = self.state();
         let host = Moment { state: &state, now };
-        decide(state.lines.as_slice(), &host, frame, &parsed)
+        let lines = state.lines.as_slice();
+        let decision = decide(lines, &host, frame, &parsed);
+        if !flood::is_asked(lines, &parsed, &decision) {
+            return decision;
+        }
+        let floods = state.floods.peek(now);
+        flood::stage(lines, &floods, &parsed.packet, &decision).unwrap_or(decision)
     }
 
     pub(crate) fn put_reputation(&self, lines: &[Line]) {
@@ -219,7 +225,7 @@ impl State {
         if !flood::is_asked(lines, &parsed(*packet), &decision) {
             return decision;
         }
-        flood::stage(lines, &self.floods.at(now), packet, decision)
+        flood::stage(lines, &self.floods.at(now), packet, &decision).unwrap_or(decision)
     }
 
     /// May the slot send an event? Counted in any case, as the kernel does.

@@ -17,16 +17,30 @@ pub struct Entry {
     pub bytes: u64,
     /// Of these: dropped, and this was a reason.
     pub dropped: u64,
-    /// Of these: no other feed would have dropped them. Of a category: no other category.
+    /// Of these: rejected, and this was a reason; dropped if they could not be answered.
+    #[serde(default)]
+    pub rejected: u64,
+    /// Of those: no other feed would have taken them away. Of a category: no other category.
     pub alone: u64,
 }
 
+/// What a profile does with sources of a category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Drops their packets.
+    Drop,
+    /// Rejects them.
+    Reject,
+}
+
 impl Entry {
-    fn add(&mut self, tally: Tally, acts: bool, alone: bool) {
+    fn add(&mut self, tally: Tally, act: Option<Act>, alone: bool) {
         self.packets += tally.packets;
         self.bytes += tally.bytes;
-        if acts {
-            self.dropped += tally.packets;
+        match act {
+            Some(Act::Drop) => self.dropped += tally.packets,
+            Some(Act::Reject) => self.rejected += tally.packets,
+            None => {}
         }
         if alone {
             self.alone += tally.packets;
@@ -46,13 +60,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes what the counters have counted since. `acts` says whether a profile, by its number,
-    /// drops sources of a category.
+    /// Takes what the counters have counted since. `acts` says what a profile, by its number,
+    /// does with sources of a category.
     pub fn take(
         &mut self,
         hits: &BTreeMap<u32, Tally>,
         sets: &Sets,
-        acts: impl Fn(u32, &str) -> bool,
+        acts: impl Fn(u32, &str) -> Option<Act>,
     ) {
         for (counter, tally) in hits {
             let seen = self.seen.entry(*counter).or_default();
@@ -66,12 +80,16 @@ impl Ledger {
             }
             let (set, profile) = (counter / PROFILES, counter % PROFILES);
             let members = sets.get(set).unwrap_or_default();
-            let acting: Vec<&Member> = members
-                .iter()
-                .filter(|it| !it.category.is_empty() && acts(profile, &it.category))
+            let named = members.iter().filter(|it| !it.category.is_empty());
+            let acting: Vec<(&Member, Act)> = named
+                .filter_map(|it| Some((it, acts(profile, &it.category)?)))
                 .collect();
-            add(&mut self.feeds, new, members, &acting, |it| &it.feed);
-            add(&mut self.categories, new, members, &acting, |it| {
+            // As in the packet path: what drops comes before what rejects.
+            let drops = acting.iter().any(|(_, act)| *act == Act::Drop);
+            let act = if drops { Act::Drop } else { Act::Reject };
+            let acting: Vec<&Member> = acting.into_iter().map(|(it, _)| it).collect();
+            add(&mut self.feeds, new, members, (act, &acting), |it| &it.feed);
+            add(&mut self.categories, new, members, (act, &acting), |it| {
                 &it.category
             });
         }
@@ -82,7 +100,7 @@ fn add<'a>(
     entries: &mut BTreeMap<String, Entry>,
     tally: Tally,
     members: &'a [Member],
-    acting: &[&'a Member],
+    (act, acting): (Act, &[&'a Member]),
     name: impl Fn(&'a Member) -> &'a String,
 ) {
     let mut names: Vec<&String> = members.iter().map(&name).collect();
@@ -94,7 +112,7 @@ fn add<'a>(
     for name in names {
         let acts = actors.binary_search(&name).is_ok();
         let entry = entries.entry(name.clone()).or_default();
-        entry.add(tally, acts, acts && actors.len() == 1);
+        entry.add(tally, acts.then_some(act), acts && actors.len() == 1);
     }
 }
 
@@ -133,7 +151,9 @@ mod tests {
             (67, &[("a", "")]),
         ]);
         // Profile 0 drops spam, profile 1 bots.
-        let acts = |profile, category: &str| category == ["spam", "bots"][profile as usize];
+        let acts = |profile, category: &str| {
+            (category == ["spam", "bots"][profile as usize]).then_some(Act::Drop)
+        };
         let hits = BTreeMap::from([
             (64 * PROFILES, tally(1)),
             (65 * PROFILES, tally(10)),
@@ -158,10 +178,29 @@ mod tests {
         ledger.take(
             &BTreeMap::from([(64 * PROFILES, tally(6))]),
             &sets,
-            |_, _| false,
+            |_, _| None,
         );
         assert_eq!(numbers(ledger.feeds["a"]), (11_116, 1_011, 1_001));
         let text = serde_json::to_string(&ledger).unwrap();
         assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), ledger);
+    }
+
+    #[test]
+    fn what_is_rejected_is_not_counted_as_dropped() {
+        let sets = sets(&[
+            (64, &[("a", "spam")]),
+            (65, &[("a", "spam"), ("b", "bots")]),
+        ]);
+        let acts = |_, category: &str| match category {
+            "spam" => Some(Act::Reject),
+            _ => Some(Act::Drop),
+        };
+        let hits = BTreeMap::from([(64 * PROFILES, tally(1)), (65 * PROFILES, tally(10))]);
+        let mut ledger = Ledger::default();
+        ledger.take(&hits, &sets, acts);
+        let numbers = |entry: Entry| (entry.packets, entry.dropped, entry.rejected, entry.alone);
+        assert_eq!(numbers(ledger.feeds["a"]), (11, 10, 1, 1));
+        assert_eq!(numbers(ledger.feeds["b"]), (10, 10, 0, 0));
+        assert_eq!(numbers(ledger.categories["spam"]), (11, 10, 1, 1));
     }
 }

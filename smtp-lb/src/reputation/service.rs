@@ -21,6 +21,7 @@ use self::feed::Feed;
 use super::added::{Added, Moment};
 use super::image::ImageError;
 use super::kept;
+use super::ledger::Act;
 use super::names::Names;
 use super::parse::{CsvColumns, Format, Rules};
 use super::ranges::{ALLOW_TAG, Ranges, Tagged};
@@ -284,7 +285,11 @@ impl State {
             let deed = pair
                 .zip(number)
                 .and_then(|(pair, at)| deed(&plan, *pair, at));
-            deed.is_some_and(|deed| deed.action != CategoryAction::Accept)
+            match deed?.action {
+                CategoryAction::Accept => None,
+                CategoryAction::Drop => Some(Act::Drop),
+                CategoryAction::Reject => Some(Act::Reject),
+            }
         };
         self.names.ledger.take(hits, &self.known, acts);
     }

@@ -36,7 +36,7 @@ fn text(files: &Files, family: Family) -> String {
 
 /// A site whose client gets what its peer sends back from XDP: veth gives such frames at once only to
 /// one that has an XDP program itself. Ours without an image lets all pass.
-fn site() -> (Site, Ebpf) {
+pub(crate) fn site() -> (Site, Ebpf) {
     let site = Site::new().unwrap();
     let object = smtp_lb::firewall::object().unwrap();
     let attached = site.outside.inside(|| {

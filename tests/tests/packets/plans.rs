@@ -93,6 +93,7 @@ pub(crate) fn server(plan: &mut Plan, name: &str, listen: &[&str], policy: Optio
         reputation: None,
         flood: None,
         smtp_profile: None,
+        syn_protection: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 1,

@@ -34,6 +34,7 @@ pub(crate) fn firewall(
         interfaces: report.interfaces,
         warnings,
         events,
+        syn_protection: Vec::new(),
         applied,
     }
 }
@@ -100,6 +101,7 @@ pub(crate) fn list(plan: &Plan, now: &Now, counters: Option<&Counters>) -> Firew
         mode: mode(firewall.mode).into(),
         applied: None,
         contexts: contexts.collect(),
+        syn_protection: Vec::new(),
     }
 }
 

@@ -1,8 +1,11 @@
 //! `[[firewall.flood_profile]]`.
 
 use super::{Check, Checked, all};
-use crate::config::plan::{FloodPlan, FloodRate};
+use crate::config::plan::{FloodPlan, FloodRate, SynProtectionPlan};
 use crate::config::raw::{self, At};
+
+const SYN_RATE: u32 = 1_000;
+const SYN_ACCEPT_QUEUE: u32 = 50;
 
 pub(super) fn profiles(
     check: &mut Check<'_>,
@@ -36,6 +39,32 @@ fn profile(check: &mut Check<'_>, raw: &raw::FloodProfile) -> Checked<FloodPlan>
         network,
         log: raw.log.unwrap_or(true),
     })
+}
+
+/// `syn_protection` of a virtual server; none where it is off.
+pub(super) fn syn_protection(
+    check: &mut Check<'_>,
+    raw: &raw::VirtualServer,
+) -> Checked<Option<SynProtectionPlan>> {
+    let word = raw.syn_protection.as_deref().copied();
+    if word == Some(raw::SynProtection::Auto) {
+        return Ok(Some(SynProtectionPlan::Auto {
+            rate: raw.syn_rate.as_deref().copied().unwrap_or(SYN_RATE),
+            accept_queue: raw
+                .syn_accept_queue
+                .as_deref()
+                .copied()
+                .unwrap_or(SYN_ACCEPT_QUEUE),
+        }));
+    }
+    if let Some(mark) = raw.syn_rate.as_ref().or(raw.syn_accept_queue.as_ref()) {
+        return Err(check.error(
+            mark,
+            "a mark means nothing unless `syn_protection` is `auto`",
+            "write `syn_protection = \"auto\"`, or leave it out",
+        ));
+    }
+    Ok((word == Some(raw::SynProtection::Always)).then_some(SynProtectionPlan::Always))
 }
 
 fn rate(

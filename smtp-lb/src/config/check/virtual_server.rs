@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::names::Sections;
 use super::pool::SMTP_PORT;
-use super::{Check, Checked, address_list, all, scenario, snat};
+use super::{Check, Checked, address_list, all, flood, scenario, snat};
 use crate::config::diagnostic::{Diagnostic, quote};
 use crate::config::plan::{
     AcceptProxyPlan, FloodId, LimitsPlan, PolicyId, PoolId, ProfileId, ProxyVersion, ReputationId,
@@ -64,7 +64,8 @@ fn one(
         .policies
         .find_any(check, raw.firewall_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
-    let flood = sections.flood_profiles.find_any(check, raw.flood.as_ref());
+    let limits_of_sources = sections.flood_profiles.find_any(check, raw.flood.as_ref());
+    let syn_protection = flood::syn_protection(check, raw);
     let smtp_profile = sections
         .smtp_profiles
         .find_any(check, raw.smtp_profile.as_ref());
@@ -90,7 +91,8 @@ fn one(
         gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
-        flood: flood?.map(FloodId),
+        flood: limits_of_sources?.map(FloodId),
+        syn_protection: syn_protection?,
         smtp_profile: smtp_profile?.map(SmtpProfileId),
         log_profile: profile?.map(ProfileId),
         limits: limits?,

@@ -13,6 +13,20 @@ pub struct FloodRate {
     pub burst: u32,
 }
 
+/// `syn_protection` of a virtual server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SynProtectionPlan {
+    /// While a mark is passed.
+    Auto {
+        /// SYNs in a second, at least 1.
+        rate: u32,
+        /// Percent of the accept queue, 1 to 100.
+        accept_queue: u32,
+    },
+    /// Always.
+    Always,
+}
+
 /// `[[firewall.flood_profile]]`. At least one of the rates is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FloodPlan {

@@ -50,6 +50,15 @@ pub(crate) struct VirtualServer {
     pub flood: Option<At<String>>,
     /// Name of the SMTP security profile of this virtual server's sessions. SMTP is read.
     pub smtp_profile: Option<At<String>>,
+    /// SYNs are answered by cookies where the packet filter is, so that a flood of them from forged addresses
+    /// costs little and keeps nobody out: never, while a mark is passed, or always. Default: `"off"`.
+    pub syn_protection: Option<At<SynProtection>>,
+    /// The mark of SYNs in a second, with `syn_protection = "auto"`. Default: 1000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub syn_rate: Option<At<u32>>,
+    /// The mark of the accept queue, in percent of what it holds, with `syn_protection = "auto"`. Default: 50.
+    #[schemars(range(min = 1, max = 100))]
+    pub syn_accept_queue: Option<At<u32>>,
     /// Name of the log profile of this virtual server's events.
     pub log_profile: Option<At<String>>,
     /// Bounds.
@@ -108,6 +117,18 @@ pub(crate) enum Mode {
     EncryptServerSide,
     /// The client negotiates TLS by STARTTLS (RFC 3207). SMTP is read.
     Starttls,
+}
+
+/// When SYNs are answered by cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SynProtection {
+    /// Never.
+    Off,
+    /// While `syn_rate` or `syn_accept_queue` is passed, and 10 seconds longer.
+    Auto,
+    /// Always.
+    Always,
 }
 
 /// Bounds of one virtual server.

@@ -44,6 +44,7 @@ fn defaults() {
             reputation: None,
             flood: None,
             smtp_profile: None,
+            syn_protection: None,
             log_profile: None,
             limits: LimitsPlan {
                 connections: 10_000,
@@ -760,4 +761,27 @@ fn rules_that_do_nothing_are_warned_of() {
             "11 \"f\" the rule `f` is unreachable",
         ]
     );
+}
+
+#[test]
+fn protection_from_floods_of_syns() {
+    let protection = |keys: &str| {
+        let text = SOUND.replacen("pool = ", &format!("{keys}\npool = "), 1);
+        read(&text).unwrap().plan.virtual_servers[0].syn_protection
+    };
+    let auto = |rate, accept_queue| Some(SynProtectionPlan::Auto { rate, accept_queue });
+    for (keys, plan) in [
+        ("syn_protection = \"off\"", None),
+        (
+            "syn_protection = \"always\"",
+            Some(SynProtectionPlan::Always),
+        ),
+        ("syn_protection = \"auto\"", auto(1_000, 50)),
+        (
+            "syn_protection = \"auto\"\nsyn_rate = 7\nsyn_accept_queue = 100",
+            auto(7, 100),
+        ),
+    ] {
+        assert_eq!(protection(keys), plan, "{keys}");
+    }
 }

@@ -122,6 +122,7 @@ impl fmt::Display for Title<'_> {
             Kind::Health(health) if health.up => f.write_str("member up"),
             Kind::Health(_) => f.write_str("member down"),
             Kind::Member(member) => write!(f, "member {}", member.change),
+            Kind::Flood(flood) => write!(f, "SYN protection {}", flood.change),
             Kind::Session(session) => write!(f, "session {}", session.change),
             Kind::Violation(found) => write!(f, "violation {} {}", found.check, found.action),
             Kind::Administration(done) => f.write_str(done.operation),

@@ -55,7 +55,8 @@ pub(super) fn severity(kind: &Kind) -> u8 {
             }
         }
         Kind::Violation(found) if found.action == "block" => 4,
-        Kind::Member(_) | Kind::Administration(_) | Kind::Violation(_) => 5,
+        Kind::Flood(flood) if flood.change == "began" => 4,
+        Kind::Flood(_) | Kind::Member(_) | Kind::Administration(_) | Kind::Violation(_) => 5,
         Kind::Session(session) => match &session.end {
             Some(end) if end.result != "closed" => 5,
             _ => 6,

@@ -48,6 +48,21 @@ pub(super) fn write(event: &Event, f: &mut impl Text) -> fmt::Result {
                 (reason, by) => write!(f, " by {by}: {reason}"),
             }
         }
+        Kind::Flood(flood) => {
+            let (server, change, mark) = (&flood.virtual_server, flood.change, flood.mark);
+            write!(
+                f,
+                "SYN protection of virtual server {server} {change} by {mark}"
+            )?;
+            if change == "began" {
+                return Ok(());
+            }
+            write!(
+                f,
+                ": {} SYNs answered by cookies in {} s",
+                flood.cookies, flood.seconds
+            )
+        }
         Kind::Session(session) => self::session(session, f),
         Kind::Violation(found) => violation(found, f),
         Kind::Administration(done) => {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::super::model::{
-    AdministrationEvent, Event, FirewallEvent, HealthEvent, Kind, MemberEvent, SessionEnd,
-    SessionEvent, SystemEvent, ViolationEvent,
+    AdministrationEvent, Event, FirewallEvent, FloodEvent, HealthEvent, Kind, MemberEvent,
+    SessionEnd, SessionEvent, SystemEvent, ViolationEvent,
 };
 
 /// 2026-03-01T12:34:56.000000789Z.
@@ -52,6 +52,16 @@ pub(crate) fn member(change: &'static str) -> Event {
         change,
         reason: "over within 60 s".to_owned(),
         by: "uid 0, pid 4711".to_owned(),
+    }))
+}
+
+pub(crate) fn flood(server: &str) -> Event {
+    event(Kind::Flood(FloodEvent {
+        virtual_server: server.into(),
+        change: "ended",
+        mark: "syn_rate",
+        seconds: 95,
+        cookies: 4_711_000,
     }))
 }
 
@@ -146,6 +156,8 @@ pub(crate) fn all() -> Vec<Event> {
         health(false, "greeting: 554 no"),
         health(false, NASTY),
         member("draining"),
+        flood("mx"),
+        flood(NASTY),
         session("mx"),
         opened(),
         violation("mx", "alarm", ""),

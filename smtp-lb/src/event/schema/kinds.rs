@@ -133,6 +133,15 @@ kinds! {
         reason: Text, must, &member.reason; 2 Cef::Key("reason"); "why"
         by: Name, must, &member.by; 3 Cef::Key("suser"); "who, empty: nobody"
     }
+    flood Flood(flood) "a virtual server is protected from a flood of SYNs, or is so no more" {
+        virtual_server: Name, must, &flood.virtual_server; 3 Cef::String(1); "virtual server"
+        change: Name, must, flood.change; 1 Cef::Key("act"); "began or ended"
+        mark: Name, must, flood.mark; 2 Cef::Key("reason");
+            "what was passed: syn_rate or syn_accept_queue; always: no mark"
+        seconds: Number, must, flood.seconds; 4 Cef::Number(1); "at the end: how long it lasted"
+        cookies: Number, must, flood.cookies; 5 Cef::Number(2);
+            "at the end: SYNs that cookies answered meanwhile"
+    }
     session Session(session) "a client's session began or ended, where the log profile asks for it" {
         change: Name, must, session.change; 1 Cef::Key("act"); "open or close"
         session: Name, must, &session.session; 7 Cef::String(2); "the same at both ends"

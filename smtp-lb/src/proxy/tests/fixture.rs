@@ -40,6 +40,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         reputation: None,
         flood: None,
         smtp_profile: None,
+        syn_protection: None,
         log_profile: None,
         limits: LimitsPlan {
             connections: 10_000,

@@ -33,6 +33,33 @@ fn profiles() {
 }
 
 #[test]
+fn marks_of_protection() {
+    let server = |keys: &str| {
+        format!(
+            "[[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\n{keys}\n\
+             [[pool]]\nname = \"p\"\nmembers = [\"10.1.0.2:25\"]\n"
+        )
+    };
+    let fault = |line, shown| {
+        [(
+            line,
+            shown,
+            "a mark means nothing unless `syn_protection` is `auto`",
+            "write `syn_protection = \"auto\"`, or leave it out",
+        )]
+    };
+    says(&server("syn_rate = 7"), &fault(5, "7"));
+    says(
+        &server("syn_protection = \"always\"\nsyn_accept_queue = 60"),
+        &fault(6, "60"),
+    );
+    says(
+        &server("syn_protection = \"off\"\nsyn_rate = 8"),
+        &fault(6, "8"),
+    );
+}
+
+#[test]
 fn of_virtual_servers() {
     let server = |keys: &str| {
         format!(
