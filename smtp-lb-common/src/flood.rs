@@ -248,6 +248,7 @@ mod tests {
             dport: 25,
             flags: TCP_SYN,
             icmp_type: 0,
+            icmp_code: 0,
             offset: 0,
         }
     }

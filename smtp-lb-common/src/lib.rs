@@ -26,3 +26,4 @@ pub mod packet;
 pub mod reason;
 pub mod reputation;
 pub mod verdict;
+pub mod walk;

@@ -6,20 +6,25 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
-    AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
-    FLAG_FLOODS, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
+    AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, CELLS_PER_LINE, Context, Entry, FLAG_DEFAULT_DROP,
+    FLAG_DEFAULT_REJECT, FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_FLOODS, FLAG_GLOBAL,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, RATES_PER_LINE,
+    ROOT_LINES, ROOT_LINES_V6, ROOT_V4, ROOT_V6, Server, about,
 };
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
 use thiserror::Error;
 
+use super::chains::{Chains, Piece, Unfit};
 use super::floods;
-use super::intervals::{Classes, Family, sweep};
-use super::label::{Allocator, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
+use super::intervals::{Classes, Family, Interval, sweep};
+use super::label::{
+    Allocator, DEFAULT, FAILSAFE, GLOBAL, HOST, Label, Slots, VIRTUAL_SERVER, Word,
+};
 use super::layout::Lines;
 use super::now::Now;
 use super::profiles;
-use crate::config::plan::{Action, FirewallPlan, Plan, RulePlan};
+use crate::config::plan::{Action, FirewallPlan, Plan, PolicyId, RulePlan, RuleRate};
 
 /// Why a plan cannot become an image.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -27,11 +32,18 @@ pub enum CompileError {
     /// The counter table is full of names that came and went.
     #[error("no counter is left for another rule; `smtp-lb firewall detach` starts afresh")]
     SlotsExhausted,
-    /// A source has too many rules that only ports or protocols tell apart.
+    /// A packet would have to be held against too many rules one by one.
     #[error(
-        "{context}: more than {MAX_CHAIN} rules differ only by protocol and port for one source"
+        "{context}: more than {MAX_CHAIN} rules for the same source, destination, protocol and \
+         destination port differ only by source port, interface, VLAN, `new` or rate"
     )]
     ChainTooLong {
+        /// Context whose policy it is.
+        context: String,
+    },
+    /// Rules by service and rules by destination overlap in too many ways.
+    #[error("{context}: its rules overlap in too many ways; use fewer of them, or larger lists")]
+    TooEntangled {
         /// Context whose policy it is.
         context: String,
     },
@@ -69,13 +81,17 @@ pub fn compile(
     let mut allocator = Allocator::new(previous);
     let mut rates = Rates::new(firewall);
 
-    let sources = sources(&asked);
-    let mut classes = Classes::default();
-    let v4 = sweep(Family::V4, &sources, &mut classes);
-    let v6 = sweep(Family::V6, &sources, &mut classes);
+    let sources = Networks::gather(&asked, |rule| &rule.source);
+    let destinations = Networks::gather(&asked, |rule| &rule.destination);
+    let (source_classes, by_source) = sources.classes();
+    let (destination_classes, by_destination) = destinations.classes();
     let mut lines = Lines::new();
     // Their place is fixed, and before all that is searched.
-    let columns: Vec<&str> = asked.iter().map(|context| context.name.as_str()).collect();
+    let columns: Vec<&str> = asked
+        .iter()
+        .map(|context| context.name.as_str())
+        .filter(|name| *name != GLOBAL)
+        .collect();
     let profiles = if profiles::are_used(plan) {
         profiles::lines(plan, &columns, &mut allocator, &mut rates)?
     } else {
@@ -89,23 +105,36 @@ pub fn compile(
     debug_assert_eq!(lines.next(), AFTER_ROOTS);
     lines.lines.extend(&profiles);
     lines.lines.extend(&floods);
-    lines.tree_v4(&v4);
-    lines.tree_v6(&v6);
+    let first_destination = if destinations.are_used() {
+        let roots = (ROOT_LINES + ROOT_LINES_V6) as usize;
+        let first = lines.next();
+        lines.lines.extend(vec![[0; 8]; roots]);
+        first
+    } else {
+        0
+    };
+    by_source.write(&mut lines, ROOT_V4);
+    if destinations.are_used() {
+        by_destination.write(&mut lines, first_destination);
+    }
 
     let mut defaults = Vec::new();
-    let mut entries = Vec::new();
+    let mut written = Vec::new();
+    let mut limits = Limits::default();
     for context in &asked {
-        // What the failsafe list leaves undecided goes on to another context.
-        let default = if context.name == FAILSAFE {
+        // What these leave undecided goes on to another context.
+        let default = if matches!(context.name.as_str(), FAILSAFE | GLOBAL) {
             0
         } else {
             let label = context.label(DEFAULT, firewall.default.into());
             rates.add(&mut allocator, label, None)?
         };
         defaults.push(default);
-        entries.push(context.entries(&mut allocator, &mut rates)?);
+        written.push(context.entries(&mut allocator, &mut rates, &mut limits)?);
     }
-    let (matrix, chains) = matrix(&asked, &entries, &classes)?;
+    limits.write(&mut lines, &mut written)?;
+    let pieces = Pieces::of(&asked, &written, &sources, &destinations);
+    let matrix = pieces.matrix(&asked, &source_classes, &destination_classes, &mut lines)?;
 
     let columns = to_u32(asked.len())?;
     let context = |column: usize| -> Result<Context, CompileError> {
@@ -116,9 +145,9 @@ pub fn compile(
     };
     let servers = servers(plan, context)?;
     let servers_mask = to_u32(servers.len() - 1)?;
+    let global = asked.iter().position(|context| context.name == GLOBAL);
     let slots = allocator.finish();
     let matrix = lines.append(&matrix, 0);
-    let chains = lines.append(&chains, 0);
     let first_server = lines.next();
     lines.lines.extend(servers);
     let rates = lines.append(&rates.words(), 0);
@@ -130,20 +159,35 @@ pub fn compile(
             } else {
                 FLAG_REPUTATION
             }
-            | if floods.is_empty() { 0 } else { FLAG_FLOODS },
+            | if floods.is_empty() { 0 } else { FLAG_FLOODS }
+            | if firewall.failsafe.is_empty() {
+                0
+            } else {
+                FLAG_FAILSAFE
+            }
+            | if global.is_some() { FLAG_GLOBAL } else { 0 }
+            | if destinations.are_used() {
+                FLAG_DESTINATIONS
+            } else {
+                0
+            },
         columns,
         matrix,
-        chains,
+        destinations: first_destination,
         servers: first_server,
         servers_mask,
         rates,
         names,
-        failsafe: context(0)?,
+        global: context(global.unwrap_or(0))?,
         host: context(1)?,
-        lines: to_u32(lines.lines.len())?,
-        generation,
+        token: 0,
     };
+    // Cells and entries are counted from the beginning of the image.
+    if lines.lines.len() as u64 * u64::from(CELLS_PER_LINE) > u64::from(u32::MAX) {
+        return Err(CompileError::TooLarge);
+    }
     lines.lines[0] = header.pack();
+    lines.lines[1] = about(to_u32(lines.lines.len())?, generation);
     Ok(Compiled {
         lines: lines.lines,
         slots,
@@ -156,7 +200,7 @@ fn to_u32(number: usize) -> Result<u32, CompileError> {
 
 const fn flags(firewall: &FirewallPlan) -> u32 {
     let default = match firewall.default {
-        Action::Accept => 0,
+        Action::Accept | Action::AcceptDecisively => 0,
         Action::Drop => FLAG_DEFAULT_DROP,
         Action::Reject => FLAG_DEFAULT_DROP | FLAG_DEFAULT_REJECT,
     };
@@ -167,10 +211,11 @@ const fn flags(firewall: &FirewallPlan) -> u32 {
     }
 }
 
-/// Column 0 is the failsafe list, 1 the host, then the virtual servers in order.
+/// Column 0 is the failsafe list, 1 the host, then the virtual servers in order; the last one is the
+/// global policy, if there is one.
 fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
     let firewall = &plan.firewall;
-    let policy = |id: Option<crate::config::plan::PolicyId>| match id {
+    let policy = |id: Option<PolicyId>| match id {
         Some(id) => {
             let policy = &firewall.policies[id.0];
             (policy.name.as_str(), policy.rules.as_slice())
@@ -201,26 +246,76 @@ fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
             now,
         });
     }
+    if firewall.global_policy.is_some() {
+        let (policy, rules) = policy(firewall.global_policy);
+        contexts.push(Asked {
+            name: GLOBAL.into(),
+            policy,
+            rules,
+            now,
+        });
+    }
     contexts
 }
 
-/// Numbers of rules over all contexts, with the networks of those that ask for a source.
-fn sources<'a>(asked: &[Asked<'a>]) -> Vec<(u32, &'a [IpNet])> {
-    let rules = asked
-        .iter()
-        .flat_map(|context| context.rules.iter().map(|rule| (rule, context.now)));
-    (0..)
-        .zip(rules)
-        .filter(|(_, (rule, now))| now.is_on(rule) && !rule.source.is_empty())
-        .map(|(number, (rule, _))| (number, rule.source.as_slice()))
-        .collect()
+/// The different sets of networks that rules ask for, by number.
+struct Networks<'a> {
+    numbers: HashMap<&'a [IpNet], u32>,
+    sets: Vec<&'a [IpNet]>,
 }
 
-/// What is left of a rule once the source is known, and whether the source must be in its class.
-struct Left {
-    entry: Entry,
-    needs_source: bool,
-    enabled: bool,
+impl<'a> Networks<'a> {
+    /// Of the rules that are on; an empty set means any address, and has no number.
+    fn gather(asked: &[Asked<'a>], of: impl Fn(&'a RulePlan) -> &'a Vec<IpNet>) -> Self {
+        let mut found = Self {
+            numbers: HashMap::new(),
+            sets: Vec::new(),
+        };
+        let mut next = 0;
+        for context in asked {
+            for rule in context.rules.iter().filter(|rule| context.now.is_on(rule)) {
+                let set = of(rule).as_slice();
+                if !set.is_empty() && !found.numbers.contains_key(set) {
+                    found.numbers.insert(set, next);
+                    found.sets.push(set);
+                    next += 1;
+                }
+            }
+        }
+        found
+    }
+
+    fn number(&self, set: &[IpNet]) -> Option<u32> {
+        self.numbers.get(set).copied()
+    }
+
+    fn are_used(&self) -> bool {
+        !self.sets.is_empty()
+    }
+
+    fn classes(&self) -> (Classes, Addresses) {
+        let sets: Vec<(u32, &[IpNet])> = (0..).zip(self.sets.iter().copied()).collect();
+        let mut classes = Classes::default();
+        let addresses = Addresses {
+            v4: sweep(Family::V4, &sets, &mut classes),
+            v6: sweep(Family::V6, &sets, &mut classes),
+        };
+        (classes, addresses)
+    }
+}
+
+/// Classes of all addresses.
+struct Addresses {
+    v4: Vec<Interval>,
+    v6: Vec<Interval>,
+}
+
+impl Addresses {
+    /// Fills the roots that begin at a line.
+    fn write(&self, lines: &mut Lines, roots: u32) {
+        lines.tree_v4(roots, &self.v4);
+        lines.tree_v6(roots + (ROOT_V6 - ROOT_V4), &self.v6);
+    }
 }
 
 impl Asked<'_> {
@@ -233,89 +328,204 @@ impl Asked<'_> {
         }
     }
 
+    /// What is left to test of each rule, several times of one with several ports; none if it is off.
     fn entries(
         &self,
         allocator: &mut Allocator,
         rates: &mut Rates,
-    ) -> Result<Vec<Left>, CompileError> {
+        limits: &mut Limits,
+    ) -> Result<Vec<Vec<Entry>>, CompileError> {
         self.rules
             .iter()
             .map(|rule| {
-                let verdict = match rule.action {
-                    Action::Accept => Verdict::Accept,
-                    Action::Drop => Verdict::Drop,
-                    Action::Reject => Verdict::Reject,
+                let (verdict, decisive) = match rule.action {
+                    Action::Accept => (Verdict::Accept, false),
+                    Action::AcceptDecisively => (Verdict::Accept, true),
+                    Action::Drop => (Verdict::Drop, false),
+                    Action::Reject => (Verdict::Reject, false),
                 };
                 let label = self.label(&rule.name, verdict.into());
                 let slot = rates.add(allocator, label, rule.log_rate)?;
-                Ok(Left {
-                    entry: Entry {
-                        slot,
-                        protocol: rule.protocol.map_or(ANY_PROTOCOL, u16::from),
-                        ports: rule.port,
-                        verdict,
-                        log: rule.log,
-                        end: false,
-                    },
-                    needs_source: !rule.source.is_empty(),
-                    enabled: self.now.is_on(rule),
-                })
+                let interface = match &rule.interface {
+                    None => None,
+                    // One that is not there is nobody's.
+                    Some(name) => Some(self.now.interfaces.get(name).copied()),
+                };
+                if !self.now.is_on(rule) || interface == Some(None) {
+                    return Ok(Vec::new());
+                }
+                let entry = Entry {
+                    slot,
+                    protocol: rule.protocol.map_or(ANY_PROTOCOL, u16::from),
+                    interface: interface.flatten(),
+                    vlan: rule.vlan,
+                    new: rule.new,
+                    limit: rule.rate.map(|rate| limits.add(rate)).transpose()?,
+                    verdict,
+                    decisive,
+                    log: rule.log,
+                    ..Entry::ANY
+                };
+                let details = if rule.icmp.is_empty() {
+                    &rule.ports
+                } else {
+                    &rule.icmp
+                };
+                let each = |ranges: &[(u16, u16)]| -> Vec<Option<(u16, u16)>> {
+                    if ranges.is_empty() {
+                        return vec![None];
+                    }
+                    ranges.iter().copied().map(Some).collect()
+                };
+                let mut entries = Vec::new();
+                for detail in each(details) {
+                    for source_ports in each(&rule.source_ports) {
+                        entries.push(Entry {
+                            detail,
+                            source_ports,
+                            ..entry
+                        });
+                    }
+                }
+                Ok(entries)
             })
             .collect()
     }
 }
 
-/// Class × context → chain, and the chains, each stored once.
-fn matrix(
-    asked: &[Asked<'_>],
-    entries: &[Vec<Left>],
-    classes: &Classes,
-) -> Result<(Vec<u64>, Vec<u64>), CompileError> {
-    let mut chains: HashMap<Vec<[u64; 2]>, u32> = HashMap::new();
-    let mut words: Vec<u64> = Vec::new();
-    let mut cells: Vec<u32> = Vec::new();
-    for members in classes.members() {
-        let mut first_rule = 0;
-        for (context, left) in asked.iter().zip(entries) {
-            let chain = chain(left, members, first_rule);
-            if chain.len() > MAX_CHAIN as usize {
-                return Err(CompileError::ChainTooLong {
-                    context: context.name.clone(),
-                });
-            }
-            first_rule += to_u32(left.len())?;
-            if let Some(at) = chains.get(&chain) {
-                cells.push(*at);
-                continue;
-            }
-            let at = to_u32(words.len() / 2)?;
-            words.extend(chain.iter().flatten());
-            chains.insert(chain, at);
-            cells.push(at);
-        }
+/// Rates of rules that have one.
+#[derive(Default)]
+struct Limits(Vec<Rate>);
+
+impl Limits {
+    fn add(&mut self, rate: RuleRate) -> Result<u32, CompileError> {
+        let packets = u64::from(rate.packets.max(1));
+        let interval = u64::from(rate.seconds) * 1_000_000_000 / packets;
+        self.0.push(Rate {
+            interval,
+            tolerance: interval * (packets - 1),
+        });
+        to_u32(self.0.len() - 1)
     }
-    // Two cells to a word, the even one in the low half.
-    let pairs = cells
-        .chunks(2)
-        .map(|pair| u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32)
-        .collect();
-    Ok((pairs, words))
+
+    /// Appends the rates; the entries get their places in the image.
+    fn write(
+        &self,
+        lines: &mut Lines,
+        written: &mut [Vec<Vec<Entry>>],
+    ) -> Result<(), CompileError> {
+        let words: Vec<u64> = self
+            .0
+            .iter()
+            .flat_map(|rate| [rate.interval, rate.tolerance])
+            .collect();
+        let first = lines.append(&words, 0);
+        let first = first
+            .checked_mul(RATES_PER_LINE)
+            .ok_or(CompileError::TooLarge)?;
+        for entry in written.iter_mut().flatten().flatten() {
+            entry.limit = entry.limit.map(|at| first + at);
+        }
+        Ok(())
+    }
 }
 
-/// Rules still to be tested for a class, up to the first that always matches.
-fn chain(left: &[Left], members: &[u32], first_rule: u32) -> Vec<[u64; 2]> {
-    let mut chain = Vec::new();
-    for (number, rule) in (first_rule..).zip(left) {
-        if !rule.enabled || (rule.needs_source && members.binary_search(&number).is_err()) {
-            continue;
+/// The rules of all columns, and where in them each set of sources is asked for.
+struct Pieces {
+    pieces: Vec<Piece>,
+    columns: Vec<Column>,
+}
+
+/// Positions in [`Pieces::pieces`], ascending.
+#[derive(Default)]
+struct Column {
+    anywhere: Vec<u32>,
+    by_source: HashMap<u32, Vec<u32>>,
+}
+
+impl Pieces {
+    fn of(
+        asked: &[Asked<'_>],
+        written: &[Vec<Vec<Entry>>],
+        sources: &Networks<'_>,
+        destinations: &Networks<'_>,
+    ) -> Self {
+        let mut all = Self {
+            pieces: Vec::new(),
+            columns: Vec::new(),
+        };
+        let mut next = 0;
+        for (context, entries) in asked.iter().zip(written) {
+            let mut column = Column::default();
+            for (rule, entries) in context.rules.iter().zip(entries) {
+                let destination = destinations.number(&rule.destination);
+                for entry in entries {
+                    all.pieces.push(Piece {
+                        entry: *entry,
+                        destination,
+                    });
+                    match sources.number(&rule.source) {
+                        None => column.anywhere.push(next),
+                        Some(set) => column.by_source.entry(set).or_default().push(next),
+                    }
+                    next += 1;
+                }
+            }
+            all.columns.push(column);
         }
-        chain.push(rule.entry.pack());
-        if rule.entry.protocol == ANY_PROTOCOL && rule.entry.ports.is_none() {
-            return chain;
-        }
+        all
     }
-    chain.push(Entry::END.pack());
-    chain
+
+    /// Source class × column → step, as words; chains and divisions are appended.
+    fn matrix(
+        &self,
+        asked: &[Asked<'_>],
+        sources: &Classes,
+        destinations: &Classes,
+        lines: &mut Lines,
+    ) -> Result<Vec<u64>, CompileError> {
+        let classes = destinations.inverted();
+        let mut chains = Chains::new(&self.pieces, &classes);
+        let unfit = |unfit: Unfit, context: &Asked<'_>| match unfit {
+            Unfit::Chain => CompileError::ChainTooLong {
+                context: context.name.clone(),
+            },
+            Unfit::Work => CompileError::TooEntangled {
+                context: context.name.clone(),
+            },
+            Unfit::Index => CompileError::TooLarge,
+        };
+        let mut anywhere = Vec::new();
+        for (context, column) in asked.iter().zip(&self.columns) {
+            let begin = chains.begin(column.anywhere.clone());
+            anywhere.push(begin.map_err(|error| unfit(error, context))?);
+        }
+        let mut cells = Vec::new();
+        for members in sources.members() {
+            let columns = self.columns.iter().zip(asked).zip(&anywhere);
+            for ((column, context), anywhere) in columns {
+                let mut here: Vec<u32> = members
+                    .iter()
+                    .filter_map(|set| column.by_source.get(set))
+                    .flatten()
+                    .copied()
+                    .collect();
+                if here.is_empty() {
+                    cells.push(*anywhere);
+                    continue;
+                }
+                here.extend(&column.anywhere);
+                here.sort_unstable();
+                let begin = chains.begin(here);
+                cells.push(begin.map_err(|error| unfit(error, context))?);
+            }
+        }
+        let steps = chains.write(lines).map_err(|_| CompileError::TooLarge)?;
+        Ok(cells
+            .iter()
+            .map(|node| steps[*node as usize].pack())
+            .collect())
+    }
 }
 
 /// The hash of virtual servers, as large as [`MAX_PROBES`] demands.
@@ -390,7 +600,7 @@ impl Rates {
         label: Label,
         per_second: Option<u32>,
     ) -> Result<u32, CompileError> {
-        let slots = if label.verdict == Word::Reject { 2 } else { 1 };
+        let slots = label.slots() as usize;
         let slot = allocator.slot(label).ok_or(CompileError::SlotsExhausted)?;
         let (rate, burst) = self.default;
         let (first, end) = (slot as usize, slot as usize + slots);

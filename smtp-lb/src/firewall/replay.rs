@@ -8,6 +8,7 @@ use smtp_lb_common::image::Line;
 use smtp_lb_common::packet::{Flow, parse};
 use smtp_lb_common::reputation::Standing;
 use smtp_lb_common::verdict::{Host, NoConnections, decide};
+use smtp_lb_common::walk::Meter;
 
 use super::compile::{CompileError, compile};
 use super::counters::pinned_image;
@@ -93,6 +94,9 @@ impl Judge {
 
 /// A host that has every connection that it is asked about.
 struct AllConnections;
+
+// Of a capture nobody knows what came before: rules are within their rates.
+impl Meter for AllConnections {}
 
 impl Host for AllConnections {
     fn has_connection(&self, _: &Flow) -> bool {

@@ -285,4 +285,5 @@ pub(crate) const UNSAFE: &[&str] = &[
     "smtp-lb-ebpf/src/frame.rs",
     "smtp-lb-ebpf/src/kernel.rs",
     "smtp-lb-ebpf/src/kernel/gate.rs",
+    "smtp-lb-ebpf/src/kernel/rules.rs",
 ];
