@@ -121,19 +121,26 @@ pub const FLAG_REPUTATION: u32 = 4;
 /// Header flag: contexts have limits of new connections.
 pub const FLAG_FLOODS: u32 = 16;
 
-// Each flag has a bit of its own.
-const _: () = assert!(
-    (FLAG_DEFAULT_DROP | FLAG_LOG_DEFAULT | FLAG_DEFAULT_REJECT | FLAG_REPUTATION | FLAG_FLOODS)
-        .count_ones()
-        == 5
-);
-
 /// Header flag: the failsafe list has entries.
 pub const FLAG_FAILSAFE: u32 = 32;
 /// Header flag: there is a global policy.
 pub const FLAG_GLOBAL: u32 = 64;
 /// Header flag: rules ask for destinations.
 pub const FLAG_DESTINATIONS: u32 = 128;
+
+// Each flag has a bit of its own.
+const _: () = assert!(
+    (FLAG_DEFAULT_DROP
+        | FLAG_LOG_DEFAULT
+        | FLAG_DEFAULT_REJECT
+        | FLAG_REPUTATION
+        | FLAG_FLOODS
+        | FLAG_FAILSAFE
+        | FLAG_GLOBAL
+        | FLAG_DESTINATIONS)
+        .count_ones()
+        == 8
+);
 
 /// Column of the failsafe list.
 pub const FAILSAFE_COLUMN: u32 = 0;
