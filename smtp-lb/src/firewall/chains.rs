@@ -10,7 +10,7 @@ use super::layout::Lines;
 /// Rules that are tested one by one before a division is worth its search.
 const SHORT: usize = 4;
 /// Rules in all divisions together: bounds time and memory of a compilation.
-const MAX_WORK: usize = 40_000_000;
+const MAX_WORK: usize = 10_000_000;
 
 /// A rule that cannot be told from others by its source any more.
 #[derive(Debug, Clone)]
