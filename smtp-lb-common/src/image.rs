@@ -336,6 +336,10 @@ pub const ANY_PROTOCOL: u16 = 256;
 
 /// What remains to be tested of one rule once source and destination are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the packed entry"
+)]
 pub struct Entry {
     /// Counter slot of the rule in this context.
     pub slot: u32,

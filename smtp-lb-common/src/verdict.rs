@@ -720,12 +720,16 @@ pub(crate) fn context_of<I: Image + ?Sized>(
     if !matches!(packet.transport, Transport::Tcp) {
         return Some(header.host);
     }
-    if let Some(context) = server(image, header, packet.dst, packet.dport)? {
-        return Some(context);
-    }
     let any = if packet.v6 { [0, 0] } else { mapped(0) };
-    Some(server(image, header, any, packet.dport)?.unwrap_or(header.host))
+    let found = match server(image, header, packet.dst, packet.dport) {
+        Ok(None) => server(image, header, any, packet.dport),
+        found => found,
+    };
+    found.ok().map(|context| context.unwrap_or(header.host))
 }
+
+/// The image leads nowhere: no compiler of ours wrote it.
+struct Damaged;
 
 #[inline(always)]
 fn server<I: Image + ?Sized>(
@@ -733,19 +737,19 @@ fn server<I: Image + ?Sized>(
     header: &Header,
     address: [u64; 2],
     port: u16,
-) -> Option<Option<Context>> {
+) -> Result<Option<Context>, Damaged> {
     let hash = Server::hash(address, port);
     for probe in 0..MAX_PROBES {
         let at = hash.wrapping_add(probe) & header.servers_mask;
-        let line = image.line(header.servers.wrapping_add(at))?;
+        let line = image.line(header.servers.wrapping_add(at)).ok_or(Damaged)?;
         if Server::matches(line, address, port) {
-            return Some(Some(Context::unpack(line[3])));
+            return Ok(Some(Context::unpack(line[3])));
         }
         if line[2] == 0 {
-            return Some(None);
+            return Ok(None);
         }
     }
-    Some(None)
+    Ok(None)
 }
 
 /// Router and neighbour messages, redirects (hop limit 255: from this link, RFC 4861), and

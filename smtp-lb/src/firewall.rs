@@ -17,6 +17,7 @@ mod layout;
 mod loader;
 mod netlink;
 mod now;
+mod pieces;
 mod pins;
 mod profiles;
 mod replay;

@@ -1,30 +1,26 @@
 //! The rule compiler: a plan becomes an image. Pure: the same plan and slots give the same image.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
     AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, CELLS_PER_LINE, Context, Entry, FLAG_DEFAULT_DROP,
     FLAG_DEFAULT_REJECT, FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_FLOODS, FLAG_GLOBAL,
-    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, RATES_PER_LINE,
-    ROOT_LINES, ROOT_LINES_V6, ROOT_V4, ROOT_V6, Server, about,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, ROOT_V4, Server, about,
 };
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
 use thiserror::Error;
 
-use super::chains::{Chains, Piece, Unfit};
 use super::floods;
-use super::intervals::{Classes, Family, Interval, sweep};
 use super::label::{
     Allocator, DEFAULT, FAILSAFE, GLOBAL, HOST, Label, Slots, VIRTUAL_SERVER, Word,
 };
 use super::layout::Lines;
 use super::now::Now;
+use super::pieces::{Limits, Networks, Pieces};
 use super::profiles;
-use crate::config::plan::{Action, FirewallPlan, Plan, PolicyId, RulePlan, RuleRate};
+use crate::config::plan::{Action, FirewallPlan, Plan, PolicyId, RulePlan};
 
 /// Why a plan cannot become an image.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -62,11 +58,11 @@ pub struct Compiled {
 }
 
 /// A context with the rules that are asked in it.
-struct Asked<'a> {
-    name: String,
+pub(super) struct Asked<'a> {
+    pub(super) name: String,
     policy: &'a str,
-    rules: &'a [RulePlan],
-    now: &'a Now,
+    pub(super) rules: &'a [RulePlan],
+    pub(super) now: &'a Now,
 }
 
 /// Compiles `plan` for what holds `now`, going on with the slots that `previous` plans have named.
@@ -106,10 +102,7 @@ pub fn compile(
     lines.lines.extend(&profiles);
     lines.lines.extend(&floods);
     let first_destination = if destinations.are_used() {
-        let roots = (ROOT_LINES + ROOT_LINES_V6) as usize;
-        let first = lines.next();
-        lines.lines.extend(vec![[0; 8]; roots]);
-        first
+        lines.roots()
     } else {
         0
     };
@@ -118,18 +111,10 @@ pub fn compile(
         by_destination.write(&mut lines, first_destination);
     }
 
-    let mut defaults = Vec::new();
-    let mut written = Vec::new();
+    let (mut defaults, mut written) = (Vec::new(), Vec::new());
     let mut limits = Limits::default();
     for context in &asked {
-        // What these leave undecided goes on to another context.
-        let default = if matches!(context.name.as_str(), FAILSAFE | GLOBAL) {
-            0
-        } else {
-            let label = context.label(DEFAULT, firewall.default.into());
-            rates.add(&mut allocator, label, None)?
-        };
-        defaults.push(default);
+        defaults.push(context.default(firewall, &mut allocator, &mut rates)?);
         written.push(context.entries(&mut allocator, &mut rates, &mut limits)?);
     }
     limits.write(&mut lines, &mut written)?;
@@ -154,23 +139,11 @@ pub fn compile(
     let names = lines.append(&names(&slots), 0);
     let header = Header {
         flags: flags(firewall)
-            | if profiles.is_empty() {
-                0
-            } else {
-                FLAG_REPUTATION
-            }
-            | if floods.is_empty() { 0 } else { FLAG_FLOODS }
-            | if firewall.failsafe.is_empty() {
-                0
-            } else {
-                FLAG_FAILSAFE
-            }
-            | if global.is_some() { FLAG_GLOBAL } else { 0 }
-            | if destinations.are_used() {
-                FLAG_DESTINATIONS
-            } else {
-                0
-            },
+            | flag(FLAG_REPUTATION, !profiles.is_empty())
+            | flag(FLAG_FLOODS, !floods.is_empty())
+            | flag(FLAG_FAILSAFE, !firewall.failsafe.is_empty())
+            | flag(FLAG_GLOBAL, global.is_some())
+            | flag(FLAG_DESTINATIONS, destinations.are_used()),
         columns,
         matrix,
         destinations: first_destination,
@@ -194,8 +167,12 @@ pub fn compile(
     })
 }
 
-fn to_u32(number: usize) -> Result<u32, CompileError> {
+pub(super) fn to_u32(number: usize) -> Result<u32, CompileError> {
     u32::try_from(number).map_err(|_| CompileError::TooLarge)
+}
+
+const fn flag(flag: u32, holds: bool) -> u32 {
+    if holds { flag } else { 0 }
 }
 
 const fn flags(firewall: &FirewallPlan) -> u32 {
@@ -258,66 +235,6 @@ fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
     contexts
 }
 
-/// The different sets of networks that rules ask for, by number.
-struct Networks<'a> {
-    numbers: HashMap<&'a [IpNet], u32>,
-    sets: Vec<&'a [IpNet]>,
-}
-
-impl<'a> Networks<'a> {
-    /// Of the rules that are on; an empty set means any address, and has no number.
-    fn gather(asked: &[Asked<'a>], of: impl Fn(&'a RulePlan) -> &'a Vec<IpNet>) -> Self {
-        let mut found = Self {
-            numbers: HashMap::new(),
-            sets: Vec::new(),
-        };
-        let mut next = 0;
-        for context in asked {
-            for rule in context.rules.iter().filter(|rule| context.now.is_on(rule)) {
-                let set = of(rule).as_slice();
-                if !set.is_empty() && !found.numbers.contains_key(set) {
-                    found.numbers.insert(set, next);
-                    found.sets.push(set);
-                    next += 1;
-                }
-            }
-        }
-        found
-    }
-
-    fn number(&self, set: &[IpNet]) -> Option<u32> {
-        self.numbers.get(set).copied()
-    }
-
-    fn are_used(&self) -> bool {
-        !self.sets.is_empty()
-    }
-
-    fn classes(&self) -> (Classes, Addresses) {
-        let sets: Vec<(u32, &[IpNet])> = (0..).zip(self.sets.iter().copied()).collect();
-        let mut classes = Classes::default();
-        let addresses = Addresses {
-            v4: sweep(Family::V4, &sets, &mut classes),
-            v6: sweep(Family::V6, &sets, &mut classes),
-        };
-        (classes, addresses)
-    }
-}
-
-/// Classes of all addresses.
-struct Addresses {
-    v4: Vec<Interval>,
-    v6: Vec<Interval>,
-}
-
-impl Addresses {
-    /// Fills the roots that begin at a line.
-    fn write(&self, lines: &mut Lines, roots: u32) {
-        lines.tree_v4(roots, &self.v4);
-        lines.tree_v6(roots + (ROOT_V6 - ROOT_V4), &self.v6);
-    }
-}
-
 impl Asked<'_> {
     fn label(&self, rule: &str, verdict: Word) -> Label {
         Label {
@@ -326,6 +243,20 @@ impl Asked<'_> {
             rule: rule.to_owned(),
             verdict,
         }
+    }
+
+    /// Slot of the default; 0 where what is left undecided goes on to another context.
+    fn default(
+        &self,
+        firewall: &FirewallPlan,
+        allocator: &mut Allocator,
+        rates: &mut Rates,
+    ) -> Result<u32, CompileError> {
+        if matches!(self.name.as_str(), FAILSAFE | GLOBAL) {
+            return Ok(0);
+        }
+        let label = self.label(DEFAULT, firewall.default.into());
+        rates.add(allocator, label, None)
     }
 
     /// What is left to test of each rule, several times of one with several ports; none if it is off.
@@ -390,141 +321,6 @@ impl Asked<'_> {
                 Ok(entries)
             })
             .collect()
-    }
-}
-
-/// Rates of rules that have one.
-#[derive(Default)]
-struct Limits(Vec<Rate>);
-
-impl Limits {
-    fn add(&mut self, rate: RuleRate) -> Result<u32, CompileError> {
-        let packets = u64::from(rate.packets.max(1));
-        let interval = u64::from(rate.seconds) * 1_000_000_000 / packets;
-        self.0.push(Rate {
-            interval,
-            tolerance: interval * (packets - 1),
-        });
-        to_u32(self.0.len() - 1)
-    }
-
-    /// Appends the rates; the entries get their places in the image.
-    fn write(
-        &self,
-        lines: &mut Lines,
-        written: &mut [Vec<Vec<Entry>>],
-    ) -> Result<(), CompileError> {
-        let words: Vec<u64> = self
-            .0
-            .iter()
-            .flat_map(|rate| [rate.interval, rate.tolerance])
-            .collect();
-        let first = lines.append(&words, 0);
-        let first = first
-            .checked_mul(RATES_PER_LINE)
-            .ok_or(CompileError::TooLarge)?;
-        for entry in written.iter_mut().flatten().flatten() {
-            entry.limit = entry.limit.map(|at| first + at);
-        }
-        Ok(())
-    }
-}
-
-/// The rules of all columns, and where in them each set of sources is asked for.
-struct Pieces {
-    pieces: Vec<Piece>,
-    columns: Vec<Column>,
-}
-
-/// Positions in [`Pieces::pieces`], ascending.
-#[derive(Default)]
-struct Column {
-    anywhere: Vec<u32>,
-    by_source: HashMap<u32, Vec<u32>>,
-}
-
-impl Pieces {
-    fn of(
-        asked: &[Asked<'_>],
-        written: &[Vec<Vec<Entry>>],
-        sources: &Networks<'_>,
-        destinations: &Networks<'_>,
-    ) -> Self {
-        let mut all = Self {
-            pieces: Vec::new(),
-            columns: Vec::new(),
-        };
-        let mut next = 0;
-        for (context, entries) in asked.iter().zip(written) {
-            let mut column = Column::default();
-            for (rule, entries) in context.rules.iter().zip(entries) {
-                let destination = destinations.number(&rule.destination);
-                for entry in entries {
-                    all.pieces.push(Piece {
-                        entry: *entry,
-                        destination,
-                    });
-                    match sources.number(&rule.source) {
-                        None => column.anywhere.push(next),
-                        Some(set) => column.by_source.entry(set).or_default().push(next),
-                    }
-                    next += 1;
-                }
-            }
-            all.columns.push(column);
-        }
-        all
-    }
-
-    /// Source class × column → step, as words; chains and divisions are appended.
-    fn matrix(
-        &self,
-        asked: &[Asked<'_>],
-        sources: &Classes,
-        destinations: &Classes,
-        lines: &mut Lines,
-    ) -> Result<Vec<u64>, CompileError> {
-        let classes = destinations.inverted();
-        let mut chains = Chains::new(&self.pieces, &classes);
-        let unfit = |unfit: Unfit, context: &Asked<'_>| match unfit {
-            Unfit::Chain => CompileError::ChainTooLong {
-                context: context.name.clone(),
-            },
-            Unfit::Work => CompileError::TooEntangled {
-                context: context.name.clone(),
-            },
-            Unfit::Index => CompileError::TooLarge,
-        };
-        let mut anywhere = Vec::new();
-        for (context, column) in asked.iter().zip(&self.columns) {
-            let begin = chains.begin(column.anywhere.clone());
-            anywhere.push(begin.map_err(|error| unfit(error, context))?);
-        }
-        let mut cells = Vec::new();
-        for members in sources.members() {
-            let columns = self.columns.iter().zip(asked).zip(&anywhere);
-            for ((column, context), anywhere) in columns {
-                let mut here: Vec<u32> = members
-                    .iter()
-                    .filter_map(|set| column.by_source.get(set))
-                    .flatten()
-                    .copied()
-                    .collect();
-                if here.is_empty() {
-                    cells.push(*anywhere);
-                    continue;
-                }
-                here.extend(&column.anywhere);
-                here.sort_unstable();
-                let begin = chains.begin(here);
-                cells.push(begin.map_err(|error| unfit(error, context))?);
-            }
-        }
-        let steps = chains.write(lines).map_err(|_| CompileError::TooLarge)?;
-        Ok(cells
-            .iter()
-            .map(|node| steps[*node as usize].pack())
-            .collect())
     }
 }
 

@@ -29,6 +29,14 @@ impl Lines {
         }
     }
 
+    /// Appends empty roots of both families; returns their first line.
+    pub(crate) fn roots(&mut self) -> u32 {
+        let first = self.next();
+        let count = (ROOT_LINES + ROOT_LINES_V6) as usize;
+        self.lines.resize(self.lines.len() + count, [0; 8]);
+        first
+    }
+
     /// Number of the next line. An image of 2³² lines (256 GiB) cannot be loaded anyway.
     pub(crate) fn next(&self) -> u32 {
         u32::try_from(self.lines.len()).unwrap_or(u32::MAX)

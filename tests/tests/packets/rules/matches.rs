@@ -133,6 +133,7 @@ fn asks(part: RulePlan) -> RulePlan {
     }
 }
 
+const ECE_CWR: u8 = 0xc0;
 const A: &str = "198.51.100.7";
 const A6: &str = "2001:db8:a::7";
 const B: &str = "192.0.2.1";
@@ -330,7 +331,6 @@ fn beginnings_of_connections() {
         new: true,
         ..RulePlan::default()
     });
-    const ECE_CWR: u8 = 0xc0;
     cross(
         &asked,
         &[
