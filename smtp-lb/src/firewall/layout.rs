@@ -2,7 +2,9 @@
 
 use std::iter::once;
 
-use smtp_lb_common::image::{AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_WORDS, Target};
+use smtp_lb_common::image::{
+    AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_LINES, ROOT_LINES_V6, ROOT_WORDS, Target,
+};
 use smtp_lb_common::lookup::root_index_v6;
 
 use super::intervals::Interval;

@@ -67,7 +67,7 @@ fn several_together_are_enough() {
 #[test]
 fn ports_and_protocols_are_told_apart() {
     use Action::{Accept, Drop};
-    let tcp = |ports| RulePlan {
+    let tcp = |ports: Option<(u16, u16)>| RulePlan {
         protocol: Some(6),
         ports: ports.into_iter().collect(),
         ..rule(Drop, &[])
