@@ -54,7 +54,7 @@ fn plan(lists: u32) -> Plan {
         }
     }
     // And some for any source that only port and destination tell apart.
-    for n in 0..200_u16 {
+    for n in 0..20_u16 {
         rules.push(RulePlan {
             name: format!("any{n}"),
             enabled: true,
@@ -80,7 +80,7 @@ fn plan(lists: u32) -> Plan {
 fn ten_thousand_rules_are_what_the_oracle_says() {
     let plan = plan(1_000);
     let rules = &plan.firewall.policies[0].rules;
-    assert_eq!(rules.len(), 10_200);
+    assert_eq!(rules.len(), 10_020);
     let mut bench = Bench::new(&plan);
     let (mut by_rule, mut by_default) = (0, 0);
     for n in 0..300_u64 {
