@@ -277,11 +277,11 @@ impl Asked<'_> {
                 };
                 let label = self.label(&rule.name, verdict.into());
                 let slot = rates.add(allocator, label, rule.log_rate)?;
-                let interface = match &rule.interface {
-                    None => None,
-                    // One that is not there is nobody's.
-                    Some(name) => Some(self.now.interfaces.get(name).copied()),
-                };
+                // One that is not there is nobody's.
+                let interface = rule
+                    .interface
+                    .as_ref()
+                    .map(|name| self.now.interfaces.get(name).copied());
                 if !self.now.is_on(rule) || interface == Some(None) {
                     return Ok(Vec::new());
                 }

@@ -241,7 +241,10 @@ pub(super) fn matches(rule: &RulePlan) -> String {
         text = format!("new {text}");
     }
     if !rule.icmp.is_empty() {
-        text = format!("{text} type {}", several(&rule.icmp, types));
+        text = format!(
+            "{text} type {}",
+            several(&rule.icmp, |it| types(it.0, it.1))
+        );
     }
     if !rule.source.is_empty() {
         text = format!("{text} from {}", several(&rule.source, ToString::to_string));
@@ -301,7 +304,7 @@ fn ports(ranges: &[(u16, u16)]) -> Option<String> {
 }
 
 /// Types of ICMP, or a type and a code.
-fn types((first, last): &(u16, u16)) -> String {
+fn types(first: u16, last: u16) -> String {
     let ([low, code], [high, end]) = (first.to_be_bytes(), last.to_be_bytes());
     match (code, end) {
         (0, 255) if low == high => low.to_string(),

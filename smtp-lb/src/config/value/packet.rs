@@ -109,26 +109,24 @@ pub(crate) fn icmp(text: &str, v6: bool) -> Result<(u16, u16), Fault> {
     };
     let of = |it: &(&'static str, Option<u8>, Option<u8>)| if v6 { it.2 } else { it.1 };
     let named = ICMP_TYPES.iter().find(|it| it.0 == kind);
-    let kind = match named.map_or_else(|| number(kind), of) {
-        Some(kind) => u16::from(kind) << 8,
-        None => {
-            let known = ICMP_TYPES
-                .iter()
-                .filter(|it| of(it).is_some())
-                .map(|it| it.0);
-            let protocol = if v6 { "icmpv6" } else { "icmp" };
-            return Err(Fault::new(
-                format!("{} is not a type of {protocol}", quote(kind)),
-                match suggest::nearest(kind, known.clone()) {
-                    Some(meant) => format!("did you mean `\"{meant}\"`?"),
-                    None => format!(
-                        "write a number from 0 to 255, or one of {}",
-                        suggest::list(known)
-                    ),
-                },
-            ));
-        }
+    let Some(kind) = named.map_or_else(|| number(kind), of) else {
+        let known = ICMP_TYPES
+            .iter()
+            .filter(|it| of(it).is_some())
+            .map(|it| it.0);
+        let protocol = if v6 { "icmpv6" } else { "icmp" };
+        return Err(Fault::new(
+            format!("{} is not a type of {protocol}", quote(kind)),
+            match suggest::nearest(kind, known.clone()) {
+                Some(meant) => format!("did you mean `\"{meant}\"`?"),
+                None => format!(
+                    "write a number from 0 to 255, or one of {}",
+                    suggest::list(known)
+                ),
+            },
+        ));
     };
+    let kind = u16::from(kind) << 8;
     match code {
         None => Ok((kind, kind | 0xff)),
         Some(code) => match number(code) {
