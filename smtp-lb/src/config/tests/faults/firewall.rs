@@ -379,6 +379,10 @@ fn ports_and_types() {
             ),
         ],
     );
+}
+
+#[test]
+fn lists_of_ports() {
     let lists = "[[firewall.port_list]]\nname = \"l\"\nports = [25, \"587-590\"]\nlists = [\"m\"]\n\
                  [[firewall.port_list]]\nname = \"m\"\nports = [26]\n\
                  [[firewall.port_list]]\nname = \"none\"\n";
