@@ -35,6 +35,8 @@ pub const MAP_CAPTURED: &str = "CAPTURED";
 /// Per-CPU array of one word: frames for which that ring had no room, or that could not be read.
 pub const MAP_CAPTURE_LOST: &str = "CAPTURE_LOST";
 
+/// Array of u64: what rules with a rate have used of it, one for each slot (see [`crate::bucket`]).
+pub const MAP_SPENT: &str = "SPENT";
 /// LRU hash map of [`crate::flood::Key`] to the state of its bucket.
 pub const MAP_FLOODS: &str = "FLOODS";
 /// Array of [`crate::cookie::Watch`], by the counter slot of each virtual server's cookies.

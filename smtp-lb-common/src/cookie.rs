@@ -122,7 +122,7 @@ pub const fn decision(slot: u32, accepted: &Decision) -> Decision {
         reason: Reason::SynCookie,
         slot,
         log: false,
-        listed: accepted.listed,
+        ..*accepted
     }
 }
 

@@ -27,8 +27,8 @@ pub struct Answer {
     pub answered: u8,
     /// Reputation set of the source, 0 if none matters.
     pub set: u32,
-    /// Zero.
-    pub unused: u32,
+    /// Counter slot of the rule of the global policy that let it go on, 0 if none did.
+    pub passed: u32,
 }
 
 impl Answer {
@@ -43,7 +43,7 @@ impl Answer {
             asked: 0,
             answered: 0,
             set: 0,
-            unused: 0,
+            passed: 0,
         }
     }
 }

@@ -7,8 +7,8 @@
 use crate::packet::{Packet, Parsed, Transport};
 use crate::reason::Reason;
 
-/// Source and destination (two words each), ports and VLAN, the rest.
-pub type Flat = [u64; 6];
+/// Source and destination (two words each), ports and VLAN, what else is of the packet, what is not.
+pub type Flat = [u64; 7];
 
 /// In place of a reason: the parser was not stopped.
 const WENT_ON: u8 = 0xff;
@@ -37,7 +37,9 @@ pub const fn pack(parsed: &Parsed) -> Flat {
             | (packet.hops as u64) << 24
             | (packet.transport as u64) << 32
             | (packet.flags as u64) << 40
-            | (packet.icmp_type as u64) << 48,
+            | (packet.icmp_type as u64) << 48
+            | (packet.icmp_code as u64) << 56,
+        parsed.interface as u64 | (parsed.question as u64) << 32,
     ]
 }
 
@@ -49,6 +51,8 @@ pub const fn unpack(flat: &Flat) -> Parsed {
     let (ports, rest) = (flat[4], flat[5]);
     Parsed {
         vlan: ports as u16,
+        interface: flat[6] as u32,
+        question: flat[6] >> 32 & 1 == 1,
         stop: stopped(rest as u8),
         packet: Packet {
             v6: (rest >> 8) & 1 == 1,
@@ -67,6 +71,7 @@ pub const fn unpack(flat: &Flat) -> Parsed {
             dport: (ports >> 32) as u16,
             flags: (rest >> 40) as u8,
             icmp_type: (rest >> 48) as u8,
+            icmp_code: (rest >> 56) as u8,
             offset: (ports >> 48) as u16,
         },
     }
@@ -95,13 +100,13 @@ mod tests {
         #[test]
         fn words_hold_all_that_was_parsed(
             mut frame in proptest::collection::vec(any::<u8>(), 14..120),
-            kind in 0usize..4, version in 0u8..16,
+            kind in 0usize..4, version in 0u8..16, interface: u32, question: bool,
         ) {
             frame[12..14].copy_from_slice(&[[8, 0], [0x86, 0xdd], [8, 6], [0x81, 0]][kind]);
             if let Some(octet) = frame.get_mut(14) {
                 *octet = version << 4 | 5;
             }
-            let parsed = parse(frame.as_slice());
+            let parsed = Parsed { interface, question, ..parse(frame.as_slice()) };
             prop_assert_eq!(unpack(&pack(&parsed)), parsed);
         }
     }

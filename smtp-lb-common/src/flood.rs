@@ -172,7 +172,7 @@ pub fn stage<I: Image + ?Sized, H: Gate + Watcher>(
             reason: Reason::Flood,
             slot: limits.slot,
             log: limits.log,
-            listed: decision.listed,
+            ..*decision
         });
     }
     let protection = limits.syn?;
@@ -281,6 +281,7 @@ mod tests {
             dport: 25,
             flags: TCP_SYN,
             icmp_type: 0,
+            icmp_code: 0,
             offset: 0,
         }
     }

@@ -1,15 +1,18 @@
 //! Layout of the compiled policy: one flat array of 64-byte lines.
 //!
 //! ```text
-//! line 0          header
+//! lines 0 and 1   header
 //! IPv4 root       65,536 words, by the first 16 bits of the source
 //! IPv6 root       65,536 words for 2000::/3, by the 16 bits after those three, then 8 words by
 //!                 the first three bits for the rest
 //! reputation      a profile for each policy column, if any asks for reputation
 //! floods          limits of new connections, a line to each column, if any has some
+//! destinations    two roots more, by the destination, if any rule asks for it
 //! intervals       sorted starts with their values, 4 to a line
-//! matrix          source class × policy column → chain, 16 to a line
-//! chains          rules left to test, 4 to a line, in order
+//! limits          rates of rules that have one, 4 to a line
+//! chains          rules left to test, 2 to a line, in order
+//! divisions       sorted starts of services or destination classes with their steps, 4 to a line
+//! matrix          source class × policy column → step, 8 to a line
 //! virtual servers open-addressed hash by address and port, 1 to a line
 //! rates           event rate of each slot, 4 to a line
 //! names           whose the slots are, for people
@@ -31,9 +34,9 @@ pub const ROOT_LINES_V6: u32 = ROOT_LINES + 1;
 /// Intervals in a line.
 pub const INTERVALS_PER_LINE: u32 = 4;
 /// Chain entries in a line.
-pub const ENTRIES_PER_LINE: u32 = 4;
+pub const ENTRIES_PER_LINE: u32 = 2;
 /// Matrix cells in a line.
-pub const CELLS_PER_LINE: u32 = 16;
+pub const CELLS_PER_LINE: u32 = 8;
 /// Rates in a line.
 pub const RATES_PER_LINE: u32 = 4;
 /// Probes after which a virtual server is not in the hash; the compiler grows the table until
@@ -41,10 +44,12 @@ pub const RATES_PER_LINE: u32 = 4;
 pub const MAX_PROBES: u32 = 4;
 /// Entries of the longest chain; the compiler refuses a longer one.
 pub const MAX_CHAIN: u32 = 128;
+/// Divisions on the way to a chain: by service, and by destination.
+pub const MAX_DIVISIONS: u32 = 2;
 /// Halvings that find one line among any number that an image can hold.
 pub const MAX_HALVINGS: u32 = 26;
 /// First word of the header.
-pub const MAGIC: u64 = 0x4c42_494d_4147_0001;
+pub const MAGIC: u64 = 0x4c42_494d_4147_0005;
 
 /// Access to the lines of an image.
 pub trait Image {
@@ -116,12 +121,29 @@ pub const FLAG_REPUTATION: u32 = 4;
 /// Header flag: contexts have limits of new connections.
 pub const FLAG_FLOODS: u32 = 16;
 
+/// Header flag: the failsafe list has entries.
+pub const FLAG_FAILSAFE: u32 = 32;
+/// Header flag: there is a global policy.
+pub const FLAG_GLOBAL: u32 = 64;
+/// Header flag: rules ask for destinations.
+pub const FLAG_DESTINATIONS: u32 = 128;
+
 // Each flag has a bit of its own.
 const _: () = assert!(
-    (FLAG_DEFAULT_DROP | FLAG_LOG_DEFAULT | FLAG_DEFAULT_REJECT | FLAG_REPUTATION | FLAG_FLOODS)
+    (FLAG_DEFAULT_DROP
+        | FLAG_LOG_DEFAULT
+        | FLAG_DEFAULT_REJECT
+        | FLAG_REPUTATION
+        | FLAG_FLOODS
+        | FLAG_FAILSAFE
+        | FLAG_GLOBAL
+        | FLAG_DESTINATIONS)
         .count_ones()
-        == 5
+        == 8
 );
+
+/// Column of the failsafe list.
+pub const FAILSAFE_COLUMN: u32 = 0;
 
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +154,8 @@ pub struct Header {
     pub columns: u32,
     /// First line of the matrix.
     pub matrix: u32,
-    /// First line of the chains.
-    pub chains: u32,
+    /// With [`FLAG_DESTINATIONS`], first line of their roots, in the order of the sources'.
+    pub destinations: u32,
     /// First line of the virtual servers.
     pub servers: u32,
     /// Lines of the virtual servers less one; their number is a power of two.
@@ -142,18 +164,22 @@ pub struct Header {
     pub rates: u32,
     /// First line of the names: a word with their length in octets, then JSON.
     pub names: u32,
-    /// Failsafe list.
-    pub failsafe: Context,
+    /// With [`FLAG_GLOBAL`], the policy that is asked before those of contexts. It has no default.
+    pub global: Context,
     /// Packets for no virtual server.
     pub host: Context,
-    /// Total lines.
-    pub lines: u32,
-    /// Counts compilations, for people.
-    pub generation: u32,
+    /// What no other image has: set when it is given to the kernel.
+    pub token: u64,
+}
+
+/// Line 1: total lines, and a count of compilations, for people.
+#[must_use]
+pub const fn about(lines: u32, generation: u32) -> Line {
+    [word(lines, generation), 0, 0, 0, 0, 0, 0, 0]
 }
 
 /// First line of the IPv4 root.
-pub const ROOT_V4: u32 = 1;
+pub const ROOT_V4: u32 = 2;
 /// First line of the IPv6 root.
 pub const ROOT_V6: u32 = ROOT_V4 + ROOT_LINES;
 /// First line after the roots. With [`FLAG_REPUTATION`] the profiles of all columns begin here, in
@@ -167,12 +193,12 @@ impl Header {
         [
             MAGIC,
             word(self.flags, self.columns),
-            word(self.matrix, self.chains),
+            word(self.matrix, self.destinations),
             word(self.servers, self.servers_mask),
             word(self.rates, self.names),
-            self.failsafe.pack(),
+            self.global.pack(),
             self.host.pack(),
-            word(self.lines, self.generation),
+            self.token,
         ]
     }
 
@@ -184,24 +210,33 @@ impl Header {
             return None;
         }
         let (flags, columns) = halves(line[1]);
-        let (matrix, chains) = halves(line[2]);
+        let (matrix, destinations) = halves(line[2]);
         let (servers, servers_mask) = halves(line[3]);
         let (rates, names) = halves(line[4]);
-        let (lines, generation) = halves(line[7]);
         Some(Self {
             flags,
             columns,
             matrix,
-            chains,
+            destinations,
             servers,
             servers_mask,
             rates,
             names,
-            failsafe: Context::unpack(line[5]),
+            global: Context::unpack(line[5]),
             host: Context::unpack(line[6]),
-            lines,
-            generation,
+            token: line[7],
         })
+    }
+}
+
+impl Header {
+    /// Where the matrix says how to begin with a source of a class in a column.
+    #[must_use]
+    #[inline(always)]
+    pub const fn cell(&self, class: u32, column: u32) -> u32 {
+        self.matrix
+            .wrapping_mul(CELLS_PER_LINE)
+            .wrapping_add(class.wrapping_mul(self.columns).wrapping_add(column))
     }
 }
 
@@ -243,98 +278,205 @@ impl Target {
     }
 }
 
+/// What a cell of the matrix or a division says: where to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Rules to test, from this entry on, counted from the beginning of the image.
+    Chain(u32),
+    /// Search these lines for the packet's service or the class of its destination.
+    Divide {
+        /// For which of them.
+        by: Division,
+        /// First line.
+        first: u32,
+        /// How many, at least 1.
+        count: u32,
+    },
+}
+
+/// What a division is by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Division {
+    /// See [`service`].
+    Service,
+    /// The class of the destination.
+    Destination,
+}
+
+/// In the high half of a packed [`Step`]: by destination.
+pub const BY_DESTINATION: u32 = 1 << 31;
+
+impl Step {
+    /// As a word.
+    #[must_use]
+    pub const fn pack(self) -> u64 {
+        match self {
+            Self::Chain(first) => word(0, first),
+            Self::Divide { by, first, count } => match by {
+                Division::Service => word(count, first),
+                Division::Destination => word(count | BY_DESTINATION, first),
+            },
+        }
+    }
+}
+
+/// What a packet asks for, as a number: protocol, and of those that have one a port or the type and
+/// code of ICMP. Where a later fragment has none, it is below all that have.
+#[must_use]
+#[inline(always)]
+pub const fn service(protocol: u8, detail: Option<u16>) -> u64 {
+    match detail {
+        Some(detail) => (protocol as u64) << 17 | 1 << 16 | detail as u64,
+        None => (protocol as u64) << 17,
+    }
+}
+
 /// Any protocol, in an [`Entry`].
 pub const ANY_PROTOCOL: u16 = 256;
 
-/// What remains to be tested of one rule once the source is known.
+/// What remains to be tested of one rule once source and destination are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the packed entry"
+)]
 pub struct Entry {
     /// Counter slot of the rule in this context.
     pub slot: u32,
     /// Protocol number or [`ANY_PROTOCOL`].
     pub protocol: u16,
-    /// The rule has a port condition.
-    pub ports: Option<(u16, u16)>,
+    /// First and last destination port, or type and code of ICMP as one number.
+    pub detail: Option<(u16, u16)>,
+    /// First and last source port.
+    pub source_ports: Option<(u16, u16)>,
+    /// Index of the interface.
+    pub interface: Option<u32>,
+    /// First and last id of the outer VLAN.
+    pub vlan: Option<(u16, u16)>,
+    /// It must begin a TCP connection.
+    pub new: bool,
+    /// Place of the rule's rate among all rates of the image, counted from its beginning.
+    pub limit: Option<u32>,
     /// What the rule does. A rule that rejects has two slots: `slot`, and behind it the one that
-    /// counts what it drops, because it may not be answered.
+    /// counts what it drops, because it may not be answered. One of the global policy that accepts,
+    /// too: the second counts what another context then decided.
     pub verdict: Verdict,
+    /// No other context is asked, if it accepts.
+    pub decisive: bool,
     /// The rule asks for events.
     pub log: bool,
     /// Not a rule: the chain ends here and nothing matched.
     pub end: bool,
 }
 
-const ENTRY_DROP: u64 = 1;
-const ENTRY_LOG: u64 = 2;
-const ENTRY_END: u64 = 4;
-const ENTRY_PORTS: u64 = 8;
-const ENTRY_REJECT: u64 = 16;
+/// Flags of [`Entry::pack`]'s first word.
+pub mod entry {
+    /// It drops.
+    pub const DROP: u64 = 1;
+    /// It asks for events.
+    pub const LOG: u64 = 2;
+    /// End of a chain.
+    pub const END: u64 = 4;
+    /// [`super::Entry::detail`] is asked for.
+    pub const DETAIL: u64 = 8;
+    /// It rejects.
+    pub const REJECT: u64 = 16;
+    /// [`super::Entry::decisive`].
+    pub const DECISIVE: u64 = 32;
+    /// Source ports are asked for.
+    pub const SOURCE_PORTS: u64 = 64;
+    /// The interface is asked for.
+    pub const INTERFACE: u64 = 128;
+    /// The VLAN is asked for.
+    pub const VLAN: u64 = 256;
+    /// [`super::Entry::new`].
+    pub const NEW: u64 = 512;
+    /// It has a rate.
+    pub const LIMIT: u64 = 1024;
+}
 
 impl Entry {
-    /// The end of every chain.
-    pub const END: Self = Self {
+    /// Matches everything.
+    pub const ANY: Self = Self {
         slot: 0,
         protocol: ANY_PROTOCOL,
-        ports: None,
+        detail: None,
+        source_ports: None,
+        interface: None,
+        vlan: None,
+        new: false,
+        limit: None,
         verdict: Verdict::Accept,
+        decisive: false,
         log: false,
-        end: true,
+        end: false,
     };
 
-    /// As two words.
+    /// The end of every chain.
+    pub const END: Self = Self {
+        end: true,
+        ..Self::ANY
+    };
+
+    /// Whether nothing is left to test.
     #[must_use]
-    pub const fn pack(self) -> [u64; 2] {
+    pub const fn always_matches(&self) -> bool {
+        self.protocol == ANY_PROTOCOL
+            && self.detail.is_none()
+            && self.source_ports.is_none()
+            && self.interface.is_none()
+            && self.vlan.is_none()
+            && !self.new
+            && self.limit.is_none()
+    }
+
+    /// As four words.
+    #[must_use]
+    pub const fn pack(self) -> [u64; 4] {
         let mut flags = match self.verdict {
             Verdict::Accept => 0,
-            Verdict::Drop => ENTRY_DROP,
-            Verdict::Reject => ENTRY_REJECT,
+            Verdict::Drop => entry::DROP,
+            Verdict::Reject => entry::REJECT,
         };
+        if self.decisive {
+            flags |= entry::DECISIVE;
+        }
         if self.log {
-            flags |= ENTRY_LOG;
+            flags |= entry::LOG;
         }
         if self.end {
-            flags |= ENTRY_END;
+            flags |= entry::END;
         }
-        let ports = match self.ports {
-            Some((low, high)) => {
-                flags |= ENTRY_PORTS;
-                word(low as u32, high as u32)
-            }
-            None => 0,
-        };
+        if self.new {
+            flags |= entry::NEW;
+        }
+        let (mut ports, mut link, mut limit) = (0, 0, 0);
+        if let Some((low, high)) = self.detail {
+            flags |= entry::DETAIL;
+            ports |= (high as u64) << 16 | low as u64;
+        }
+        if let Some((low, high)) = self.source_ports {
+            flags |= entry::SOURCE_PORTS;
+            ports |= (high as u64) << 48 | (low as u64) << 32;
+        }
+        if let Some(interface) = self.interface {
+            flags |= entry::INTERFACE;
+            link |= (interface as u64) << 32;
+        }
+        if let Some((low, high)) = self.vlan {
+            flags |= entry::VLAN;
+            link |= (high as u64) << 16 | low as u64;
+        }
+        if let Some(place) = self.limit {
+            flags |= entry::LIMIT;
+            limit = place as u64;
+        }
         [
             ((self.slot as u64) << 32) | ((self.protocol as u64) << 16) | flags,
             ports,
+            link,
+            limit,
         ]
-    }
-
-    /// From two words.
-    #[must_use]
-    #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "fields of the packed words"
-    )]
-    pub const fn unpack(first: u64, second: u64) -> Self {
-        let ports = if first & ENTRY_PORTS == 0 {
-            None
-        } else {
-            Some(((second >> 32) as u16, second as u16))
-        };
-        Self {
-            slot: (first >> 32) as u32,
-            protocol: (first >> 16) as u16,
-            ports,
-            verdict: if first & ENTRY_DROP != 0 {
-                Verdict::Drop
-            } else if first & ENTRY_REJECT != 0 {
-                Verdict::Reject
-            } else {
-                Verdict::Accept
-            },
-            log: first & ENTRY_LOG != 0,
-            end: first & ENTRY_END != 0,
-        }
     }
 }
 
@@ -395,8 +537,15 @@ pub const ANSWERS: u32 = FIRST_RULE_SLOT - 1;
 /// Rate of the events of `slot`.
 #[inline(always)]
 pub fn rate<I: Image + ?Sized>(image: &I, header: &Header, slot: u32) -> Option<Rate> {
-    let line = image.line(header.rates.wrapping_add(slot / RATES_PER_LINE))?;
-    let at = (slot % RATES_PER_LINE * 2) as usize;
+    let first = header.rates.wrapping_mul(RATES_PER_LINE);
+    rate_at(image, first.wrapping_add(slot))
+}
+
+/// The rate at a place, counted from the beginning of the image.
+#[inline(always)]
+pub fn rate_at<I: Image + ?Sized>(image: &I, place: u32) -> Option<Rate> {
+    let line = image.line(place / RATES_PER_LINE)?;
+    let at = (place % RATES_PER_LINE * 2) as usize;
     Some(Rate {
         interval: *line.get(at)?,
         tolerance: *line.get(at + 1)?,

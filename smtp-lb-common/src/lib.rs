@@ -27,3 +27,4 @@ pub mod packet;
 pub mod reason;
 pub mod reputation;
 pub mod verdict;
+pub mod walk;

@@ -90,6 +90,8 @@ pub struct Packet {
     pub flags: u8,
     /// Type of ICMP.
     pub icmp_type: u8,
+    /// Code of ICMP.
+    pub icmp_code: u8,
     /// Offset of the transport header, where one was found.
     pub offset: u16,
 }
@@ -106,6 +108,7 @@ impl Packet {
         dport: 0,
         flags: 0,
         icmp_type: 0,
+        icmp_code: 0,
         offset: 0,
     };
 }
@@ -134,6 +137,10 @@ pub const fn split(octets: [u8; 16]) -> [u64; 2] {
 pub struct Parsed {
     /// Outer VLAN id or [`NO_VLAN`]; a tag that the card has taken off is not seen.
     pub vlan: u16,
+    /// Index of the interface it came in by, which the frame itself does not say; 0: unknown.
+    pub interface: u32,
+    /// Only a question is asked, for which no rate of a rule is used up.
+    pub question: bool,
     /// What decides the frame without a look at a packet.
     pub stop: Option<Reason>,
     /// The packet, if nothing stopped the parser.
@@ -154,7 +161,13 @@ pub fn parse<F: Frame + ?Sized>(frame: &F) -> Parsed {
         Ok(packet) => (None, packet),
         Err(reason) => (Some(reason), Packet::NONE),
     };
-    Parsed { vlan, stop, packet }
+    Parsed {
+        vlan,
+        interface: 0,
+        question: false,
+        stop,
+        packet,
+    }
 }
 
 #[inline(always)]
@@ -326,7 +339,7 @@ fn transport<F: Frame + ?Sized>(
     let short_offset = offset as u16;
     packet.offset = short_offset;
     if transport as u8 == Transport::Icmp as u8 {
-        packet.icmp_type = header[0];
+        (packet.icmp_type, packet.icmp_code) = (header[0], header[1]);
         return Ok(());
     }
     packet.sport = u16::from_be_bytes([header[0], header[1]]);

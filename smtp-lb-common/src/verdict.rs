@@ -1,12 +1,17 @@
-//! The verdict: failsafe → reputation → policy of the context → default.
+//! The verdict: failsafe → reputation → global policy → policy of the context → default.
+//!
+//! What the global policy accepts goes on to the context's policy. If no rule there decides it, the
+//! global one has.
+
+use core::cell::Cell;
 
 use crate::answer;
 use crate::image::{
-    AFTER_ROOTS, ANY_PROTOCOL, CELLS_PER_LINE, Context, ENTRIES_PER_LINE, Entry, FLAG_DEFAULT_DROP,
-    FLAG_DEFAULT_REJECT, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Image, MAX_CHAIN, MAX_PROBES,
-    Server, halves, word,
+    AFTER_ROOTS, Context, FAILSAFE_COLUMN, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
+    FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_GLOBAL, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header,
+    Image, MAX_PROBES, ROOT_V4, Server, halves, word,
 };
-use crate::lookup::{class_v4, class_v6};
+use crate::lookup::class_of;
 use crate::packet::{
     Flow, Frame, Packet, Parsed, TCP_ACK, TCP_SYN, Transport, inner_flow, mapped, protocol,
 };
@@ -14,9 +19,10 @@ use crate::reason::{Reason, Verdict};
 use crate::reputation::{
     ALLOW, NO_PROFILE, PROFILE_LINES, PROFILES, Profile, SETS, SLOTS_PER_LINE, Standing, lowest,
 };
+use crate::walk::{Match, Meter, walk};
 
 /// What the verdict must ask of the host beside the image.
-pub trait Host {
+pub trait Host: Meter {
     /// Does the host have this very connection: a TCP socket that does not listen, or a UDP
     /// socket connected to that peer?
     fn has_connection(&self, flow: &Flow) -> bool;
@@ -26,15 +32,12 @@ pub trait Host {
 
     /// By which added entry is the source listed now?
     fn added(&self, v6: bool, source: [u64; 2]) -> Standing;
-
-    /// The same words, of which the kernel's verifier knows nothing.
-    fn settle(&self, words: [u64; 3]) -> [u64; 3] {
-        words
-    }
 }
 
 /// A host without connections, to which all sources are alike.
 pub struct NoConnections;
+
+impl Meter for NoConnections {}
 
 impl Host for NoConnections {
     fn has_connection(&self, _: &Flow) -> bool {
@@ -61,8 +64,27 @@ pub struct Decision {
     pub slot: u32,
     /// An event is asked for.
     pub log: bool,
+    /// The rule of the global policy that accepted, before another context decided.
+    pub passed: Passed,
     /// What the source's reputation came to.
     pub listed: Listed,
+}
+
+/// A rule that let a packet go on to the next context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Counter slot of what it let go on; 0: there is no such rule.
+    pub slot: u32,
+    /// It asks for an event.
+    pub log: bool,
+}
+
+impl Passed {
+    /// There is no such rule.
+    pub const NO: Self = Self {
+        slot: 0,
+        log: false,
+    };
 }
 
 /// What the reputation of a source came to.
@@ -99,7 +121,22 @@ impl Decision {
             reason: Reason::Reputation,
             slot: self.listed.slot,
             log: true,
+            passed: Passed::NO,
             listed: self.listed,
+        }
+    }
+
+    /// The event of a rule that let the packet go on, where [`Passed::log`] says so.
+    #[must_use]
+    #[inline(always)]
+    pub const fn before(&self) -> Self {
+        Self {
+            verdict: Verdict::Accept,
+            reason: Reason::Policy,
+            slot: self.passed.slot,
+            log: true,
+            passed: Passed::NO,
+            listed: Listed::NO,
         }
     }
 
@@ -122,7 +159,11 @@ impl Decision {
         [
             word(self.slot, self.listed.slot),
             word(self.listed.hit, self.listed.set),
-            (self.verdict as u64) << 16 | (self.reason as u64) << 8 | self.log as u64,
+            (self.passed.slot as u64) << 32
+                | (self.verdict as u64) << 16
+                | (self.reason as u64) << 8
+                | (self.passed.log as u64) << 1
+                | self.log as u64,
         ]
     }
 
@@ -143,6 +184,10 @@ impl Decision {
             },
             slot,
             log: rest & 1 == 1,
+            passed: Passed {
+                slot: (rest >> 32) as u32,
+                log: rest >> 1 & 1 == 1,
+            },
             listed: Listed {
                 hit,
                 set,
@@ -151,15 +196,130 @@ impl Decision {
         }
     }
 
+    /// Of a frame for which there is no image that could decide it.
+    pub const NO_IMAGE: Self = Self::built_in(Verdict::Accept, Reason::NoImage);
+
     const fn built_in(verdict: Verdict, reason: Reason) -> Self {
         Self {
             verdict,
             reason,
             slot: reason.slot(verdict),
             log: false,
+            passed: Passed::NO,
             listed: Listed::NO,
         }
     }
+}
+
+/// What a frame's way is known by, once its addresses are classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Of the image: [`Header::token`].
+    pub token: u64,
+    /// Of the image: `FLAG_…`.
+    pub flags: u32,
+    /// Class of the destination.
+    pub destination: u32,
+    /// Where the failsafe list begins for the source.
+    pub failsafe: u32,
+    /// Where the global policy does.
+    pub global: u32,
+    /// Where that of the context does.
+    pub own: u32,
+    /// The context.
+    pub context: Context,
+}
+
+impl Route {
+    /// As words.
+    #[must_use]
+    #[inline(always)]
+    pub const fn pack(&self) -> [u64; 5] {
+        [
+            self.token,
+            word(self.flags, self.destination),
+            word(self.failsafe, self.global),
+            self.own as u64,
+            self.context.pack(),
+        ]
+    }
+
+    /// The route that [`Self::pack`] made words of.
+    #[must_use]
+    #[inline(always)]
+    pub const fn unpack(words: &[u64; 5]) -> Self {
+        let ((flags, destination), (failsafe, global)) = (halves(words[1]), halves(words[2]));
+        Self {
+            token: words[0],
+            flags,
+            destination,
+            failsafe,
+            global,
+            own: halves(words[3]).1,
+            context: Context::unpack(words[4]),
+        }
+    }
+}
+
+/// The parts of a verdict, in the kernel each a call of its own: its stack is small, and its verifier
+/// follows every way through a part once. What they find they keep.
+pub trait Stages {
+    /// Finds the way; `None`: the frame is decided without one.
+    fn route(&self) -> Option<Route>;
+
+    /// First rule from a cell on.
+    fn walk(&self, route: &Route, cell: u32) -> Match;
+
+    /// Whether the source's reputation decides.
+    fn reputation(&self, route: &Route) -> bool;
+
+    /// A failsafe entry decides.
+    fn failsafe(&self, entry: Match);
+
+    /// What policies or the default decide.
+    fn policies(&self, route: &Route, global: Match, own: Match);
+
+    /// The image leads nowhere.
+    fn damaged(&self);
+
+    /// Drops what is rejected and may not be answered.
+    fn answer(&self);
+}
+
+/// Decides by stages. False: another image came into force meanwhile, and nothing is decided.
+#[inline(always)]
+pub fn judge<S: Stages>(stages: &S) -> bool {
+    let Some(route) = stages.route() else {
+        return true;
+    };
+    let (mut failsafe, mut global, mut own) = (Match::NONE, Match::NONE, Match::NONE);
+    if route.flags & FLAG_FAILSAFE != 0 {
+        failsafe = stages.walk(&route, route.failsafe);
+    }
+    if failsafe.is_some() {
+        stages.failsafe(failsafe);
+        return true;
+    }
+    if route.flags & FLAG_REPUTATION != 0 && stages.reputation(&route) {
+        stages.answer();
+        return true;
+    }
+    if route.flags & FLAG_GLOBAL != 0 {
+        global = stages.walk(&route, route.global);
+    }
+    if !global.ends() {
+        own = stages.walk(&route, route.own);
+    }
+    if failsafe.is_changed() || global.is_changed() || own.is_changed() {
+        return false;
+    }
+    if failsafe.is_damaged() || global.is_damaged() || own.is_damaged() {
+        stages.damaged();
+        return true;
+    }
+    stages.policies(&route, global, own);
+    stages.answer();
+    true
 }
 
 /// Decides a parsed frame. A damaged image lets everything on, counted as such: a filter that
@@ -171,21 +331,83 @@ pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
     frame: &F,
     parsed: &Parsed,
 ) -> Decision {
-    if let Some(reason) = parsed.stop {
-        return Decision::built_in(without_packet(reason), reason);
-    }
-    match judge(image, host, frame, &parsed.packet) {
-        Ok(decision) if matches!(decision.verdict, Verdict::Reject) => {
-            // All that rejects is one from here on, for the verifier.
-            let decision = Decision::unpack(host.settle(decision.pack()));
-            if answer::may_be(frame, &parsed.packet) {
-                decision
-            } else {
-                decision.dropped()
+    let stages = Direct {
+        image,
+        host,
+        frame,
+        parsed,
+        found: Cell::new(Found::NOTHING),
+        decision: Cell::new(Decision::NO_IMAGE),
+    };
+    judge(&stages);
+    stages.decision.get()
+}
+
+/// All stages at once, of an image that nobody changes.
+struct Direct<'a, I: ?Sized, H, F: ?Sized> {
+    image: &'a I,
+    host: &'a H,
+    frame: &'a F,
+    parsed: &'a Parsed,
+    found: Cell<Found>,
+    decision: Cell<Decision>,
+}
+
+impl<I: Image + ?Sized, H: Host, F: Frame + ?Sized> Stages for Direct<'_, I, H, F> {
+    fn route(&self) -> Option<Route> {
+        match route(self.image, self.parsed) {
+            Ok(route) => Some(route),
+            Err(decision) => {
+                self.decision.set(decision);
+                None
             }
         }
-        Ok(decision) => decision,
-        Err(Damaged) => Decision::built_in(Verdict::Accept, Reason::NoImage),
+    }
+
+    fn walk(&self, route: &Route, cell: u32) -> Match {
+        let destination = route.destination;
+        walk(self.image, self.host, cell, destination, self.parsed)
+    }
+
+    fn reputation(&self, route: &Route) -> bool {
+        let found = reputation(self.image, self.host, route.context, &self.parsed.packet);
+        self.found.set(found);
+        if found.decides {
+            self.decision.set(found.decision());
+        }
+        found.decides
+    }
+
+    fn failsafe(&self, entry: Match) {
+        self.decision.set(by_failsafe(entry));
+    }
+
+    fn policies(&self, route: &Route, global: Match, own: Match) {
+        let decision = by_policies(
+            self.host,
+            self.frame,
+            route,
+            &self.parsed.packet,
+            global,
+            own,
+        );
+        self.decision.set(Decision {
+            listed: self.found.get().listed(),
+            ..decision
+        });
+    }
+
+    fn damaged(&self) {
+        self.decision.set(Decision::NO_IMAGE);
+    }
+
+    fn answer(&self) {
+        let decision = self.decision.get();
+        if matches!(decision.verdict, Verdict::Reject)
+            && !answer::may_be(self.frame, &self.parsed.packet)
+        {
+            self.decision.set(decision.dropped());
+        }
     }
 }
 
@@ -197,61 +419,98 @@ const fn without_packet(reason: Reason) -> Verdict {
     }
 }
 
+/// The way of a frame, or what decides it without one.
 #[inline(always)]
-fn judge<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
-    image: &I,
-    host: &H,
-    frame: &F,
-    packet: &Packet,
-) -> Result<Decision, Damaged> {
+pub fn route<I: Image + ?Sized>(image: &I, parsed: &Parsed) -> Result<Route, Decision> {
+    if let Some(reason) = parsed.stop {
+        return Err(Decision::built_in(without_packet(reason), reason));
+    }
+    let packet = &parsed.packet;
     if is_neighbor(packet) {
-        return Ok(Decision::built_in(Verdict::Accept, Reason::Neighbor));
+        return Err(Decision::built_in(Verdict::Accept, Reason::Neighbor));
     }
-    let header = image.line(0).and_then(Header::unpack).ok_or(Damaged)?;
-    let class = if packet.v6 {
-        class_v6(image, packet.src[0], packet.src[1])
+    find(image, packet).ok_or(Decision::NO_IMAGE)
+}
+
+#[inline(always)]
+fn find<I: Image + ?Sized>(image: &I, packet: &Packet) -> Option<Route> {
+    let header = image.line(0).and_then(Header::unpack)?;
+    let class = class_of(image, ROOT_V4, packet.v6, packet.src)?;
+    let destination = if header.flags & FLAG_DESTINATIONS == 0 {
+        0
     } else {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the IPv4 address is the low half"
-        )]
-        class_v4(image, packet.src[1] as u32)
-    }
-    .ok_or(Damaged)?;
-    if let Some(entry) = first_match(image, &header, class, header.failsafe, packet)? {
-        return Ok(by_rule(&entry, Reason::Failsafe));
-    }
-    let context = context(image, &header, packet)?;
-    // Many ways lead here, and the verifier follows each through all that comes after, unless
-    // they are one: see `flat`.
-    let [found, asked, _] = host.settle([u64::from(class), context.pack(), 0]);
-    #[expect(clippy::cast_possible_truncation, reason = "it was 32 bits")]
-    let (class, context) = (found as u32, Context::unpack(asked));
-    let found = reputation(image, host, &header, context, packet)?;
-    let found = Found::unpack(host.settle(found.pack()));
-    if found.decides {
-        return Ok(found.decision());
-    }
-    let decision = by_policy(image, host, frame, &header, class, context, packet)?;
-    Ok(Decision {
-        listed: found.listed(),
-        ..decision
+        class_of(image, header.destinations, packet.v6, packet.dst)?
+    };
+    let context = context_of(image, &header, packet)?;
+    Some(Route {
+        token: header.token,
+        flags: header.flags,
+        destination,
+        failsafe: header.cell(class, FAILSAFE_COLUMN),
+        global: header.cell(class, header.global.column),
+        own: header.cell(class, context.column),
+        context,
     })
 }
 
+/// What a failsafe entry decides.
+#[must_use]
+#[inline(always)]
+pub fn by_failsafe(entry: Match) -> Decision {
+    by_rule(entry, Reason::Failsafe, Passed::NO)
+}
+
+/// What policies or the default decide.
+#[must_use]
+#[inline(always)]
+pub fn by_policies<H: Host, F: Frame + ?Sized>(
+    host: &H,
+    frame: &F,
+    route: &Route,
+    packet: &Packet,
+    global: Match,
+    own: Match,
+) -> Decision {
+    match combine(global, own) {
+        Some(decision) => decision,
+        None => by_nobody(host, frame, route, packet),
+    }
+}
+
+/// What the rules that match in the global policy and in the context's come to.
+#[inline(always)]
+fn combine(global: Match, own: Match) -> Option<Decision> {
+    if !own.is_some() {
+        return global
+            .is_some()
+            .then(|| by_rule(global, Reason::Policy, Passed::NO));
+    }
+    let passed = if global.is_some() {
+        Passed {
+            slot: global.slot().wrapping_add(1),
+            log: global.log(),
+        }
+    } else {
+        Passed::NO
+    };
+    Some(by_rule(own, Reason::Policy, passed))
+}
+
 /// What a context does with a source's reputation.
-#[derive(Clone, Copy)]
-struct Found {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
     hit: u32,
     set: u32,
     slot: u32,
     verdict: u8,
-    decides: bool,
+    /// It decides.
+    pub decides: bool,
     log: bool,
 }
 
 impl Found {
-    const NOTHING: Self = Self {
+    /// Nothing at all.
+    pub const NOTHING: Self = Self {
         hit: NO_HIT,
         set: 0,
         slot: 0,
@@ -260,8 +519,10 @@ impl Found {
         log: false,
     };
 
+    /// As words.
+    #[must_use]
     #[inline(always)]
-    const fn pack(self) -> [u64; 3] {
+    pub const fn pack(self) -> [u64; 3] {
         [
             word(self.hit, self.set),
             self.slot as u64,
@@ -269,9 +530,11 @@ impl Found {
         ]
     }
 
+    /// What [`Self::pack`] made words of.
+    #[must_use]
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "fields of packed words")]
-    const fn unpack([first, slot, rest]: [u64; 3]) -> Self {
+    pub const fn unpack([first, slot, rest]: [u64; 3]) -> Self {
         let (hit, set) = halves(first);
         Self {
             hit,
@@ -283,13 +546,16 @@ impl Found {
         }
     }
 
+    /// Where it decides.
+    #[must_use]
     #[inline(always)]
-    fn decision(self) -> Decision {
+    pub fn decision(self) -> Decision {
         Decision {
             verdict: Verdict::from_u8(self.verdict).unwrap_or(Verdict::Drop),
             reason: Reason::Reputation,
             slot: self.slot,
             log: self.log,
+            passed: Passed::NO,
             listed: Listed {
                 hit: self.hit,
                 set: self.set,
@@ -299,8 +565,9 @@ impl Found {
     }
 
     /// Of what goes on to the policy.
+    #[must_use]
     #[inline(always)]
-    const fn listed(self) -> Listed {
+    pub const fn listed(self) -> Listed {
         Listed {
             hit: self.hit,
             set: self.set,
@@ -309,26 +576,33 @@ impl Found {
     }
 }
 
-/// Failsafe has not decided: does the source's reputation?
+/// Failsafe has not decided: does the source's reputation? A damaged image says nothing of it.
+#[must_use]
 #[inline(always)]
-fn reputation<I: Image + ?Sized, H: Host>(
+pub fn reputation<I: Image + ?Sized, H: Host>(
     image: &I,
     host: &H,
-    header: &Header,
     context: Context,
     packet: &Packet,
-) -> Result<Found, Damaged> {
-    if header.flags & FLAG_REPUTATION == 0 {
-        return Ok(Found::NOTHING);
-    }
+) -> Found {
+    found(image, host, context, packet).unwrap_or(Found::NOTHING)
+}
+
+#[inline(always)]
+fn found<I: Image + ?Sized, H: Host>(
+    image: &I,
+    host: &H,
+    context: Context,
+    packet: &Packet,
+) -> Option<Found> {
     let first = AFTER_ROOTS.wrapping_add(context.column.wrapping_mul(PROFILE_LINES));
-    let profile = Profile::unpack(image.line(first).ok_or(Damaged)?);
+    let profile = Profile::unpack(image.line(first)?);
     if profile.number == NO_PROFILE {
-        return Ok(Found::NOTHING);
+        return None;
     }
     let standing = standing(host, &profile, packet);
     if standing.set == 0 {
-        return Ok(Found::NOTHING);
+        return None;
     }
     let mut found = Found {
         hit: (standing.set % SETS) * PROFILES + profile.number % PROFILES,
@@ -336,7 +610,7 @@ fn reputation<I: Image + ?Sized, H: Host>(
         ..Found::NOTHING
     };
     if standing.mask & ALLOW != 0 {
-        return Ok(found);
+        return Some(found);
     }
     let mut told = standing.mask & profile.drop;
     if told != 0 {
@@ -350,12 +624,10 @@ fn reputation<I: Image + ?Sized, H: Host>(
         }
     }
     if told == 0 {
-        return Ok(found);
+        return Some(found);
     }
     let category = lowest(told);
-    let slots = image
-        .line(first.wrapping_add(1 + category / SLOTS_PER_LINE))
-        .ok_or(Damaged)?;
+    let slots = image.line(first.wrapping_add(1 + category / SLOTS_PER_LINE))?;
     let (odd, even) = halves(slots[(category % SLOTS_PER_LINE / 2) as usize]);
     found.slot = if category.is_multiple_of(2) {
         even
@@ -363,7 +635,7 @@ fn reputation<I: Image + ?Sized, H: Host>(
         odd
     };
     found.log = profile.log >> category & 1 == 1;
-    Ok(found)
+    Some(found)
 }
 
 /// Who lists the source. An allow entry wins over all others, and a feed's entry that acts over an
@@ -383,40 +655,30 @@ fn standing<H: Host>(host: &H, profile: &Profile, packet: &Packet) -> Standing {
     }
 }
 
+/// What no rule decides.
 #[inline(always)]
-fn by_policy<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
-    image: &I,
+fn by_nobody<H: Host, F: Frame + ?Sized>(
     host: &H,
     frame: &F,
-    header: &Header,
-    class: u32,
-    context: Context,
+    route: &Route,
     packet: &Packet,
-) -> Result<Decision, Damaged> {
-    if let Some(entry) = first_match(image, header, class, context, packet)? {
-        return Ok(by_rule(&entry, Reason::Policy));
-    }
-    if header.flags & FLAG_DEFAULT_DROP == 0 {
-        return Ok(by_default(header, context, packet, Verdict::Accept));
+) -> Decision {
+    if route.flags & FLAG_DEFAULT_DROP == 0 {
+        return by_default(route, packet, Verdict::Accept);
     }
     if let Some(reason) = answers(host, frame, packet) {
-        return Ok(Decision::built_in(Verdict::Accept, reason));
+        return Decision::built_in(Verdict::Accept, reason);
     }
-    let verdict = if header.flags & FLAG_DEFAULT_REJECT == 0 {
+    let verdict = if route.flags & FLAG_DEFAULT_REJECT == 0 {
         Verdict::Drop
     } else {
         Verdict::Reject
     };
-    Ok(by_default(header, context, packet, verdict))
+    by_default(route, packet, verdict)
 }
 
 #[inline(always)]
-const fn by_default(
-    header: &Header,
-    context: Context,
-    packet: &Packet,
-    verdict: Verdict,
-) -> Decision {
+const fn by_default(route: &Route, packet: &Packet, verdict: Verdict) -> Decision {
     if matches!(packet.transport, Transport::Later) {
         let verdict = match verdict {
             Verdict::Accept => Verdict::Accept,
@@ -428,105 +690,46 @@ const fn by_default(
     Decision {
         verdict,
         reason: Reason::Default,
-        slot: context.default_slot,
-        log: header.flags & FLAG_LOG_DEFAULT != 0,
+        slot: route.context.default_slot,
+        log: route.flags & FLAG_LOG_DEFAULT != 0,
+        passed: Passed::NO,
         listed: Listed::NO,
     }
 }
 
 #[inline(always)]
-const fn by_rule(entry: &Entry, reason: Reason) -> Decision {
+fn by_rule(found: Match, reason: Reason, passed: Passed) -> Decision {
     Decision {
-        verdict: entry.verdict,
+        verdict: found.verdict(),
         reason,
-        slot: entry.slot,
-        log: entry.log,
+        slot: found.slot(),
+        log: found.log(),
+        passed,
         listed: Listed::NO,
     }
 }
 
-/// The image leads nowhere: no compiler of ours wrote it.
-struct Damaged;
-
-/// First rule of the context's policy that matches a source of `class` and the packet.
-#[inline(always)]
-fn first_match<I: Image + ?Sized>(
-    image: &I,
-    header: &Header,
-    class: u32,
-    context: Context,
-    packet: &Packet,
-) -> Result<Option<Entry>, Damaged> {
-    let cell = class
-        .wrapping_mul(header.columns)
-        .wrapping_add(context.column);
-    let line = image
-        .line(header.matrix.wrapping_add(cell / CELLS_PER_LINE))
-        .ok_or(Damaged)?;
-    let pair = line[(cell % CELLS_PER_LINE / 2) as usize];
-    #[expect(clippy::cast_possible_truncation, reason = "half of a word")]
-    let mut at = if cell.is_multiple_of(2) {
-        pair as u32
-    } else {
-        (pair >> 32) as u32
-    };
-    for _ in 0..MAX_CHAIN {
-        let line = image
-            .line(header.chains.wrapping_add(at / ENTRIES_PER_LINE))
-            .ok_or(Damaged)?;
-        let word = (at % ENTRIES_PER_LINE * 2) as usize;
-        let entry = Entry::unpack(line[word], line[word + 1]);
-        if entry.end {
-            return Ok(None);
-        }
-        if matches(&entry, packet) {
-            return Ok(Some(entry));
-        }
-        at = at.wrapping_add(1);
-    }
-    Err(Damaged)
-}
-
-#[inline(always)]
-fn matches(entry: &Entry, packet: &Packet) -> bool {
-    if entry.protocol != ANY_PROTOCOL && entry.protocol != u16::from(packet.protocol) {
-        return false;
-    }
-    let Some((low, high)) = entry.ports else {
-        return true;
-    };
-    matches!(packet.transport, Transport::Tcp | Transport::Udp)
-        && low <= packet.dport
-        && packet.dport <= high
-}
-
-/// As [`context`]; `None`: the image leads nowhere.
+/// The virtual server that a TCP packet is for, by address and port or by port alone; else the
+/// host. `None`: the image leads nowhere.
 #[inline(always)]
 pub(crate) fn context_of<I: Image + ?Sized>(
     image: &I,
     header: &Header,
     packet: &Packet,
 ) -> Option<Context> {
-    context(image, header, packet).ok()
-}
-
-/// The virtual server that a TCP packet is for, by address and port or by port alone; else the
-/// host.
-#[inline(always)]
-fn context<I: Image + ?Sized>(
-    image: &I,
-    header: &Header,
-    packet: &Packet,
-) -> Result<Context, Damaged> {
     if !matches!(packet.transport, Transport::Tcp) {
-        return Ok(header.host);
-    }
-    if let Some(context) = server(image, header, packet.dst, packet.dport)? {
-        return Ok(context);
+        return Some(header.host);
     }
     let any = if packet.v6 { [0, 0] } else { mapped(0) };
-    Ok(server(image, header, any, packet.dport)?.unwrap_or(header.host))
+    let found = match server(image, header, packet.dst, packet.dport) {
+        Ok(None) => server(image, header, any, packet.dport),
+        found => found,
+    };
+    found.ok().map(|context| context.unwrap_or(header.host))
 }
+
+/// The image leads nowhere: no compiler of ours wrote it.
+struct Damaged;
 
 #[inline(always)]
 fn server<I: Image + ?Sized>(

@@ -74,6 +74,13 @@ impl<'a> XdpFrame<'a> {
         length
     }
 
+    /// Index of the interface that it came in by.
+    #[inline(always)]
+    pub(crate) fn interface(&self) -> u32 {
+        // SAFETY: the context is valid for the whole run, and `ingress_ifindex` is one of its fields.
+        unsafe { read_volatile(addr_of!((*self.ctx.ctx).ingress_ifindex)) }
+    }
+
     /// Whether the frame is an explain request, as no real one is.
     #[inline(always)]
     pub(crate) fn is_request(&self) -> bool {
@@ -99,6 +106,7 @@ impl<'a> XdpFrame<'a> {
             let words = answer.cast::<u32>();
             words.add(2).write_volatile(decision.slot);
             words.add(4).write_volatile(decision.listed.set);
+            words.add(5).write_volatile(decision.passed.slot);
             let answer = answer.cast::<u8>();
             answer.add(12).write_volatile(decision.verdict as u8);
             answer.add(13).write_volatile(decision.reason as u8);

@@ -4,6 +4,7 @@
 
 mod cookie;
 mod gate;
+pub(crate) mod rules;
 
 use core::ffi::c_void;
 use core::intrinsics::AtomicOrdering::SeqCst;
@@ -34,7 +35,7 @@ use smtp_lb_common::image::{ANSWERS, Header, Image, Line, halves, rate};
 use smtp_lb_common::packet::{Flow, Parsed};
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::reputation::{self, HITS as MOST_HITS, Standing};
-use smtp_lb_common::verdict::{Decision, Host, NO_HIT};
+use smtp_lb_common::verdict::{Decision, Found, Host, NO_HIT, Route};
 
 /// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`: filled through mmap, and of any size.
 const IMAGE_FLAGS: usize = (1 << 10) | (1 << 12);
@@ -83,7 +84,9 @@ static CAPTURE_LOST: PerCpuArray<u64, 1> = PerCpuArray::new();
 #[btf_map]
 static SCRATCH: PerCpuArray<Flat, 1> = PerCpuArray::new();
 #[btf_map]
-static SETTLED: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
+static ROUTE: PerCpuArray<[u64; 5], 1> = PerCpuArray::new();
+#[btf_map]
+static FOUND: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
 #[btf_map]
 static DECIDED: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
 #[btf_map]
@@ -104,6 +107,40 @@ pub(crate) fn settled() -> Option<Parsed> {
     let scratch = SCRATCH.get_ptr_mut(0)?;
     // SAFETY: as above.
     Some(flat::unpack(&unsafe { scratch.read_volatile() }))
+}
+
+/// Leaves a route for [`route`].
+#[inline(always)]
+pub(crate) fn leave(route: &Route) {
+    if let Some(kept) = ROUTE.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { kept.write_volatile(route.pack()) }
+    }
+}
+
+/// The route of this run.
+#[inline(always)]
+pub(crate) fn route() -> Option<Route> {
+    let kept = ROUTE.get_ptr_mut(0)?;
+    // SAFETY: as above.
+    Some(Route::unpack(&unsafe { kept.read_volatile() }))
+}
+
+/// Leaves what the source's reputation came to for [`found`].
+#[inline(always)]
+pub(crate) fn find(found: Found) {
+    if let Some(kept) = FOUND.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { kept.write_volatile(found.pack()) }
+    }
+}
+
+/// What the source's reputation came to in this run.
+#[inline(always)]
+pub(crate) fn found() -> Option<Found> {
+    let kept = FOUND.get_ptr_mut(0)?;
+    // SAFETY: as above.
+    Some(Found::unpack(unsafe { kept.read_volatile() }))
 }
 
 /// Leaves a decision for [`decision`].
@@ -345,6 +382,14 @@ pub(crate) fn count(decision: &Decision, length: u32) {
         add(&mut hits.tally, length);
         hits.last = now;
     }
+    if decision.passed.slot != 0
+        && let Some(hits) = COUNTERS.get_ptr_mut(decision.passed.slot)
+    {
+        // SAFETY: as above.
+        let (hits, now) = unsafe { (&mut *hits, bpf_ktime_get_coarse_ns()) };
+        add(&mut hits.tally, length);
+        hits.last = now;
+    }
     if decision.listed.hit != NO_HIT
         && let Some(tally) = HITS.get_ptr_mut(decision.listed.hit)
     {
@@ -471,18 +516,6 @@ impl Host for Kernel<'_> {
         match reputation() {
             Some(image) => reputation::standing(&image, v6, source),
             None => Standing::NONE,
-        }
-    }
-
-    #[inline(always)]
-    fn settle(&self, words: [u64; 3]) -> [u64; 3] {
-        let Some(settled) = SETTLED.get_ptr_mut(0) else {
-            return words;
-        };
-        // SAFETY: the element is this CPU's own, and XDP does not preempt itself on a CPU.
-        unsafe {
-            settled.write_volatile(words);
-            settled.read_volatile()
         }
     }
 

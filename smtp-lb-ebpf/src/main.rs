@@ -19,6 +19,7 @@ mod answer;
 mod bench;
 mod frame;
 mod kernel;
+mod policy;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::bindings::xdp_md;
@@ -28,9 +29,8 @@ use frame::XdpFrame;
 use kernel::Kernel;
 use smtp_lb_common::cookie;
 use smtp_lb_common::flood;
-use smtp_lb_common::packet::parse;
-use smtp_lb_common::reason::{Reason, Verdict};
-use smtp_lb_common::verdict::{Decision, Listed, decide};
+use smtp_lb_common::packet::{Parsed, parse};
+use smtp_lb_common::reason::Verdict;
 
 // `xdp.frags`, so that an MTU above one page is no reason to refuse.
 #[xdp(frags)]
@@ -44,7 +44,8 @@ fn smtp_lb(ctx: XdpContext) -> u32 {
 #[inline(always)]
 fn filter(ctx: &XdpContext) -> u32 {
     read(ctx.ctx);
-    let begins = judge(ctx.ctx) != 0;
+    policy::decide(ctx.ctx);
+    let begins = begins(ctx.ctx) != 0;
     let frame = XdpFrame::new(ctx);
     // Who asks what is decided takes nothing of what sources may begin.
     let asks = frame.is_request();
@@ -81,24 +82,25 @@ fn filter(ctx: &XdpContext) -> u32 {
 #[inline(never)]
 fn read(ctx: *mut xdp_md) -> u32 {
     let ctx = XdpContext::new(ctx);
-    kernel::settle(&parse(&XdpFrame::new(&ctx)));
+    let frame = XdpFrame::new(&ctx);
+    let parsed = parse(&frame);
+    kernel::settle(&Parsed {
+        interface: frame.interface(),
+        question: frame.is_request(),
+        ..parsed
+    });
     0
 }
 
-/// Decides what was parsed, and says whether it begins a connection that may be one too many: most packets
-/// do not, and are spared the question.
+/// Whether what was decided last begins a connection that may be one too many: most packets do not, and are
+/// spared the question.
 #[inline(never)]
-fn judge(ctx: *mut xdp_md) -> u32 {
-    let ctx = XdpContext::new(ctx);
-    let Some(parsed) = kernel::settled() else {
+fn begins(_: *mut xdp_md) -> u32 {
+    let (Some(parsed), Some(decision), Some(image)) =
+        (kernel::settled(), kernel::decision(), kernel::image())
+    else {
         return 0;
     };
-    let Some(image) = kernel::image() else {
-        kernel::decide(&NOT_LOADED);
-        return 0;
-    };
-    let decision = decide(&image, &Kernel::new(&ctx), &XdpFrame::new(&ctx), &parsed);
-    kernel::decide(&decision);
     u32::from(flood::is_asked(&image, &parsed, &decision))
 }
 
@@ -140,14 +142,6 @@ fn challenge(ctx: *mut xdp_md, slot: u32, peeks: u32) -> u32 {
     1
 }
 
-const NOT_LOADED: Decision = Decision {
-    verdict: Verdict::Accept,
-    reason: Reason::NoImage,
-    slot: Reason::NoImage.slot(Verdict::Accept),
-    log: false,
-    listed: Listed::NO,
-};
-
 /// Counts what was decided last; captures and tells of it if asked. A call of its own, because it needs
 /// much of the stack.
 #[inline(never)]
@@ -164,6 +158,9 @@ fn account(ctx: *mut xdp_md, length: u32) -> u32 {
     }
     if decision.listed.slot != 0 {
         kernel.tell(&parsed, &decision.beside(), length);
+    }
+    if decision.passed.log {
+        kernel.tell(&parsed, &decision.before(), length);
     }
     0
 }

@@ -5,6 +5,7 @@
 
 mod build_frame;
 mod capture;
+mod chains;
 mod compile;
 mod counters;
 mod explain;
@@ -16,6 +17,7 @@ mod layout;
 mod loader;
 mod netlink;
 mod now;
+mod pieces;
 mod pins;
 mod profiles;
 mod protection;
@@ -46,7 +48,9 @@ pub use counters::{
 pub use explain::Explanation;
 pub use image_map::ImageMapError;
 pub(crate) use intervals::Interval;
-pub use label::{Allocator, BUILT_IN, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
+pub use label::{
+    Allocator, BUILT_IN, DEFAULT, FAILSAFE, GLOBAL, HOST, Label, Slots, VIRTUAL_SERVER, Word,
+};
 pub(crate) use layout::Lines;
 pub use loader::{ExtraMap, LoadError, Ring, object};
 pub use netlink::NetlinkError;
@@ -228,7 +232,7 @@ impl Firewall {
     /// Runs a made-up packet through the loaded program, which counts and tells nothing of it.
     pub fn explain(&self, request: &ExplainRequest) -> Result<Explanation, FirewallError> {
         let frame = frame(request)?;
-        let (verdict, reason, slot, log, set) = match &self.backend {
+        let (verdict, reason, slot, log, set, passed) = match &self.backend {
             Backend::Kernel(loaded) => {
                 let name = request.interface.as_ref().or(self.fixed.interfaces.first());
                 let index = match name {
@@ -242,6 +246,7 @@ impl Firewall {
                     answer.slot,
                     answer.asked == 1,
                     answer.set,
+                    answer.passed,
                 )
             }
             Backend::Userspace(userspace) => {
@@ -252,16 +257,20 @@ impl Firewall {
                     decision.slot,
                     decision.log,
                     decision.listed.set,
+                    decision.passed.slot,
                 )
             }
         };
-        let label = self.slots.load().label(slot);
+        let slots = self.slots.load();
+        let label = slots.label(slot);
+        let passed = (passed != 0).then(|| slots.label(passed)).flatten();
         let listed = self.sets.load().get(set).map(<[_]>::to_vec);
         Ok(Explanation::new(
             verdict,
             reason,
             log,
             label,
+            passed.as_ref(),
             listed.unwrap_or_default(),
         ))
     }

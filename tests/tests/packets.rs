@@ -23,6 +23,7 @@ mod packets {
     mod reload;
     mod replies;
     mod reputation;
+    mod rules;
     mod stand;
     mod table;
     mod truncated;

@@ -198,6 +198,7 @@ fn packet(v6: bool, src: [u64; 2], dst: [u64; 2], transport: Transport) -> Packe
         dport: 2,
         flags: 2,
         icmp_type: 0,
+        icmp_code: 0,
         offset: 34,
     }
 }

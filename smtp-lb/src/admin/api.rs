@@ -412,13 +412,13 @@ pub struct RuleList {
     /// Whether it can match now.
     #[serde(default)]
     pub in_force: bool,
-    /// `accept`, `drop` or `reject`.
+    /// `accept`, `accept-decisively`, `drop` or `reject`.
     pub action: String,
     /// Whether it asks for events.
     pub log: bool,
-    /// Protocol, sources and ports that it takes, in words.
+    /// Protocol, sources, destinations and ports that it takes, in words.
     pub matches: String,
-    /// Packets it decided. `None`: the filter counts nowhere now.
+    /// Packets it decided, or, of the global policy, let go on. `None`: the filter counts nowhere now.
     pub packets: Option<u64>,
     /// Octets of them.
     pub bytes: Option<u64>,

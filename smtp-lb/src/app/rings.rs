@@ -25,7 +25,7 @@ fn names(firewall: &Firewall) -> NameSlot {
         let label = slots.load().label(slot)?;
         Some(SlotName {
             virtual_server: label.virtual_server().unwrap_or_default().into(),
-            policy: label.policy.into(),
+            policy: label.policy_name().into(),
             rule: label.rule.into(),
         })
     })

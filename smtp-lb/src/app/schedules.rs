@@ -1,5 +1,5 @@
-//! Schedules of firewall rules: when one begins or ends, the firewall that runs is compiled anew and
-//! put in force by one write, as by a reload.
+//! Schedules and interfaces of firewall rules: when one begins or ends, comes or goes, the firewall that
+//! runs is compiled anew and put in force by one write, as by a reload.
 //!
 //! The packet path knows no time: an image says what is in force, also to a userspace filter, to
 //! `explain` and to who looks at the pins.
@@ -53,7 +53,7 @@ pub(super) async fn follow(running: &Arc<Running>) {
 /// What holds now, if it is not what is in force.
 fn due(running: &Running) -> Option<Now> {
     let current = running.current.load();
-    if current.plan.firewall.schedules.is_empty() {
+    if !Now::changes(&current.plan) {
         return None;
     }
     let now = Now::at(&current.plan, Timestamp::now());

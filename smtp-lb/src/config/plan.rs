@@ -372,6 +372,8 @@ pub struct FirewallPlan {
     pub failsafe: Vec<RulePlan>,
     /// Policies that virtual servers (and the host) name.
     pub policies: Vec<PolicyPlan>,
+    /// Policy that is asked before those of virtual servers and the host.
+    pub global_policy: Option<PolicyId>,
     /// Policy of packets for the host that are for no virtual server.
     pub host_policy: Option<PolicyId>,
     /// Reputation policy of all packets.
@@ -434,8 +436,23 @@ pub struct RulePlan {
     pub protocol: Option<u8>,
     /// Source networks, address lists and regions already merged in. Empty: any source.
     pub source: Vec<IpNet>,
-    /// Destination ports, inclusive; `None`: any. Only with TCP or UDP.
-    pub port: Option<(u16, u16)>,
+    /// Destination networks, likewise. Empty: any destination.
+    pub destination: Vec<IpNet>,
+    /// First and last of destination ports, ascending and apart. Empty: any. Only with TCP or UDP.
+    pub ports: Vec<(u16, u16)>,
+    /// Source ports, likewise.
+    pub source_ports: Vec<(u16, u16)>,
+    /// First and last of types and codes as one number (type × 256 + code), ascending and apart. Empty:
+    /// any. Only with ICMP or `ICMPv6`.
+    pub icmp: Vec<(u16, u16)>,
+    /// One of [`FirewallPlan::interfaces`]. `None`: any.
+    pub interface: Option<String>,
+    /// First and last id of the outer VLAN. `None`: any, and none at all.
+    pub vlan: Option<(u16, u16)>,
+    /// Only what begins a connection: SYN without ACK and RST. Only with TCP.
+    pub new: bool,
+    /// Packets past it go on to the next rule. `None`: no bound.
+    pub rate: Option<RuleRate>,
     /// What is done.
     pub action: Action,
     /// Ask an event for each packet that it decides.
@@ -444,12 +461,23 @@ pub struct RulePlan {
     pub log_rate: Option<u32>,
 }
 
+/// Packets that a rule matches in a time, and at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleRate {
+    /// At least 1.
+    pub packets: u32,
+    /// Seconds: 1, 60 or 3,600.
+    pub seconds: u32,
+}
+
 /// What a rule does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Action {
-    /// Let the packet on.
+    /// Let the packet on to the next context; behind the last one, to where it is going.
     #[default]
     Accept,
+    /// Let it on to where it is going.
+    AcceptDecisively,
     /// Take it away without a word.
     Drop,
     /// Take it away, and tell the sender.

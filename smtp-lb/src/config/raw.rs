@@ -22,8 +22,8 @@ use serde::Deserialize;
 
 pub(crate) use self::dns::Dns;
 pub(crate) use self::firewall::{
-    Action, AddressList, DefaultAction, Enforcement, Failsafe, Firewall, FirewallMode, Order, Rule,
-    RuleState, Schedule,
+    Action, AddressList, DefaultAction, Enforcement, Failsafe, Firewall, FirewallMode, Order,
+    PortList, Rule, RuleState, Schedule, TcpState,
 };
 pub(crate) use self::flood::FloodProfile;
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
@@ -37,7 +37,7 @@ pub(crate) use self::monitor::{
 pub(crate) use self::reputation::{
     CategoryAction, Feed, FeedFormat, FeedList, Feedback, Offence, Reputation, ReputationPolicy,
 };
-pub(crate) use self::scalar::{At, DurationText, NumberOrText, SecretText};
+pub(crate) use self::scalar::{At, DurationText, NumberOrText, Ports, SecretText};
 pub(crate) use self::server::{
     AcceptProxy, Balance, Limits, Member, Mode, NamedMember, Pool, Queue, SendProxy, SnatPool,
     SynProtection, VirtualServer, WhenDown,

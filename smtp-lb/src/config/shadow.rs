@@ -98,17 +98,40 @@ impl Family {
         }
     }
 
-    /// What a rule matches. A packet without ports has none of those that there are.
+    /// What a rule matches. A packet without ports has none of those that there are, and so on.
     fn space(self, rule: &RulePlan) -> Space {
+        let numbers = |ranges: &[(u16, u16)]| {
+            if ranges.is_empty() {
+                return Set::all();
+            }
+            let ranges = ranges.iter();
+            Set::of(ranges.map(|(first, last)| ((*first).into(), (*last).into())))
+        };
         Space([
             self.addresses(&rule.source),
             rule.protocol
                 .map_or_else(Set::all, |number| Set::one(number.into())),
-            rule.port.map_or_else(Set::all, |(first, last)| {
-                Set::of([(first.into(), last.into())])
+            // Of one protocol they are ports, of another types.
+            numbers(if rule.icmp.is_empty() {
+                &rule.ports
+            } else {
+                &rule.icmp
             }),
+            self.addresses(&rule.destination),
+            numbers(&rule.source_ports),
+            rule.interface
+                .as_ref()
+                .map_or_else(Set::all, |name| Set::one(name_number(name))),
+            numbers(rule.vlan.as_slice()),
+            if rule.new { Set::one(1) } else { Set::all() },
         ])
     }
+}
+
+/// A number of its own for each name of an interface, of which the kernel takes 15 octets.
+fn name_number(name: &str) -> u128 {
+    let octets = name.bytes().take(16);
+    octets.fold(0, |number, octet| number << 8 | u128::from(octet))
 }
 
 /// What of one family each rule matches, and which rules have something in common.
@@ -169,9 +192,11 @@ impl Spaces {
     }
 }
 
-/// Is `other` in force at every moment at which `rule` is?
+/// Is `other` in force at every moment at which `rule` is? With a rate it may be used up.
 fn is_on_whenever(other: &RulePlan, rule: &RulePlan) -> bool {
-    other.enabled && (other.schedule.is_none() || other.schedule == rule.schedule)
+    other.enabled
+        && other.rate.is_none()
+        && (other.schedule.is_none() || other.schedule == rule.schedule)
 }
 
 /// The same action, told of in the same way.

@@ -1,25 +1,26 @@
 //! The rule compiler: a plan becomes an image. Pure: the same plan and slots give the same image.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
-    AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, Context, Entry, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
-    FLAG_FLOODS, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, Server,
+    AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, CELLS_PER_LINE, Context, Entry, FLAG_DEFAULT_DROP,
+    FLAG_DEFAULT_REJECT, FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_FLOODS, FLAG_GLOBAL,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, ROOT_V4, Server, about,
 };
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
 use thiserror::Error;
 
 use super::floods;
-use super::intervals::{Classes, Family, sweep};
-use super::label::{Allocator, DEFAULT, FAILSAFE, HOST, Label, Slots, VIRTUAL_SERVER, Word};
+use super::label::{
+    Allocator, DEFAULT, FAILSAFE, GLOBAL, HOST, Label, Slots, VIRTUAL_SERVER, Word,
+};
 use super::layout::Lines;
 use super::now::Now;
+use super::pieces::{Limits, Networks, Pieces};
 use super::profiles;
-use crate::config::plan::{Action, FirewallPlan, Plan, RulePlan};
+use crate::config::plan::{Action, FirewallPlan, Plan, PolicyId, RulePlan};
 
 /// Why a plan cannot become an image.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -27,11 +28,18 @@ pub enum CompileError {
     /// The counter table is full of names that came and went.
     #[error("no counter is left for another rule; `smtp-lb firewall detach` starts afresh")]
     SlotsExhausted,
-    /// A source has too many rules that only ports or protocols tell apart.
+    /// A packet would have to be held against too many rules one by one.
     #[error(
-        "{context}: more than {MAX_CHAIN} rules differ only by protocol and port for one source"
+        "{context}: more than {MAX_CHAIN} rules for the same source, destination, protocol and \
+         destination port differ only by source port, interface, VLAN, `new` or rate"
     )]
     ChainTooLong {
+        /// Context whose policy it is.
+        context: String,
+    },
+    /// Rules by service and rules by destination overlap in too many ways.
+    #[error("{context}: its rules overlap in too many ways; use fewer of them, or larger lists")]
+    TooEntangled {
         /// Context whose policy it is.
         context: String,
     },
@@ -50,11 +58,11 @@ pub struct Compiled {
 }
 
 /// A context with the rules that are asked in it.
-struct Asked<'a> {
-    name: String,
+pub(super) struct Asked<'a> {
+    pub(super) name: String,
     policy: &'a str,
-    rules: &'a [RulePlan],
-    now: &'a Now,
+    pub(super) rules: &'a [RulePlan],
+    pub(super) now: &'a Now,
 }
 
 /// Compiles `plan` for what holds `now`, going on with the slots that `previous` plans have named.
@@ -69,13 +77,17 @@ pub fn compile(
     let mut allocator = Allocator::new(previous);
     let mut rates = Rates::new(firewall);
 
-    let sources = sources(&asked);
-    let mut classes = Classes::default();
-    let v4 = sweep(Family::V4, &sources, &mut classes);
-    let v6 = sweep(Family::V6, &sources, &mut classes);
+    let sources = Networks::gather(&asked, |rule| &rule.source);
+    let destinations = Networks::gather(&asked, |rule| &rule.destination);
+    let (source_classes, by_source) = sources.classes();
+    let (destination_classes, by_destination) = destinations.classes();
     let mut lines = Lines::new();
     // Their place is fixed, and before all that is searched.
-    let columns: Vec<&str> = asked.iter().map(|context| context.name.as_str()).collect();
+    let columns: Vec<&str> = asked
+        .iter()
+        .map(|context| context.name.as_str())
+        .filter(|name| *name != GLOBAL)
+        .collect();
     let profiles = if profiles::are_used(plan) {
         profiles::lines(plan, &columns, &mut allocator, &mut rates)?
     } else {
@@ -89,23 +101,25 @@ pub fn compile(
     debug_assert_eq!(lines.next(), AFTER_ROOTS);
     lines.lines.extend(&profiles);
     lines.lines.extend(&floods);
-    lines.tree_v4(&v4);
-    lines.tree_v6(&v6);
-
-    let mut defaults = Vec::new();
-    let mut entries = Vec::new();
-    for context in &asked {
-        // What the failsafe list leaves undecided goes on to another context.
-        let default = if context.name == FAILSAFE {
-            0
-        } else {
-            let label = context.label(DEFAULT, firewall.default.into());
-            rates.add(&mut allocator, label, None)?
-        };
-        defaults.push(default);
-        entries.push(context.entries(&mut allocator, &mut rates)?);
+    let first_destination = if destinations.are_used() {
+        lines.roots()
+    } else {
+        0
+    };
+    by_source.write(&mut lines, ROOT_V4);
+    if destinations.are_used() {
+        by_destination.write(&mut lines, first_destination);
     }
-    let (matrix, chains) = matrix(&asked, &entries, &classes)?;
+
+    let (mut defaults, mut written) = (Vec::new(), Vec::new());
+    let mut limits = Limits::default();
+    for context in &asked {
+        defaults.push(context.default(firewall, &mut allocator, &mut rates)?);
+        written.push(context.entries(&mut allocator, &mut rates, &mut limits)?);
+    }
+    limits.write(&mut lines, &mut written)?;
+    let pieces = Pieces::of(&asked, &written, &sources, &destinations);
+    let matrix = pieces.matrix(&asked, &source_classes, &destination_classes, &mut lines)?;
 
     let columns = to_u32(asked.len())?;
     let context = |column: usize| -> Result<Context, CompileError> {
@@ -116,47 +130,54 @@ pub fn compile(
     };
     let servers = servers(plan, context)?;
     let servers_mask = to_u32(servers.len() - 1)?;
+    let global = asked.iter().position(|context| context.name == GLOBAL);
     let slots = allocator.finish();
     let matrix = lines.append(&matrix, 0);
-    let chains = lines.append(&chains, 0);
     let first_server = lines.next();
     lines.lines.extend(servers);
     let rates = lines.append(&rates.words(), 0);
     let names = lines.append(&names(&slots), 0);
     let header = Header {
         flags: flags(firewall)
-            | if profiles.is_empty() {
-                0
-            } else {
-                FLAG_REPUTATION
-            }
-            | if floods.is_empty() { 0 } else { FLAG_FLOODS },
+            | flag(FLAG_REPUTATION, !profiles.is_empty())
+            | flag(FLAG_FLOODS, !floods.is_empty())
+            | flag(FLAG_FAILSAFE, !firewall.failsafe.is_empty())
+            | flag(FLAG_GLOBAL, global.is_some())
+            | flag(FLAG_DESTINATIONS, destinations.are_used()),
         columns,
         matrix,
-        chains,
+        destinations: first_destination,
         servers: first_server,
         servers_mask,
         rates,
         names,
-        failsafe: context(0)?,
+        global: context(global.unwrap_or(0))?,
         host: context(1)?,
-        lines: to_u32(lines.lines.len())?,
-        generation,
+        token: 0,
     };
+    // Cells and entries are counted from the beginning of the image.
+    if lines.lines.len() as u64 * u64::from(CELLS_PER_LINE) > u64::from(u32::MAX) {
+        return Err(CompileError::TooLarge);
+    }
     lines.lines[0] = header.pack();
+    lines.lines[1] = about(to_u32(lines.lines.len())?, generation);
     Ok(Compiled {
         lines: lines.lines,
         slots,
     })
 }
 
-fn to_u32(number: usize) -> Result<u32, CompileError> {
+pub(super) fn to_u32(number: usize) -> Result<u32, CompileError> {
     u32::try_from(number).map_err(|_| CompileError::TooLarge)
+}
+
+const fn flag(flag: u32, holds: bool) -> u32 {
+    if holds { flag } else { 0 }
 }
 
 const fn flags(firewall: &FirewallPlan) -> u32 {
     let default = match firewall.default {
-        Action::Accept => 0,
+        Action::Accept | Action::AcceptDecisively => 0,
         Action::Drop => FLAG_DEFAULT_DROP,
         Action::Reject => FLAG_DEFAULT_DROP | FLAG_DEFAULT_REJECT,
     };
@@ -167,10 +188,11 @@ const fn flags(firewall: &FirewallPlan) -> u32 {
     }
 }
 
-/// Column 0 is the failsafe list, 1 the host, then the virtual servers in order.
+/// Column 0 is the failsafe list, 1 the host, then the virtual servers in order; the last one is the
+/// global policy, if there is one.
 fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
     let firewall = &plan.firewall;
-    let policy = |id: Option<crate::config::plan::PolicyId>| match id {
+    let policy = |id: Option<PolicyId>| match id {
         Some(id) => {
             let policy = &firewall.policies[id.0];
             (policy.name.as_str(), policy.rules.as_slice())
@@ -201,26 +223,16 @@ fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
             now,
         });
     }
+    if firewall.global_policy.is_some() {
+        let (policy, rules) = policy(firewall.global_policy);
+        contexts.push(Asked {
+            name: GLOBAL.into(),
+            policy,
+            rules,
+            now,
+        });
+    }
     contexts
-}
-
-/// Numbers of rules over all contexts, with the networks of those that ask for a source.
-fn sources<'a>(asked: &[Asked<'a>]) -> Vec<(u32, &'a [IpNet])> {
-    let rules = asked
-        .iter()
-        .flat_map(|context| context.rules.iter().map(|rule| (rule, context.now)));
-    (0..)
-        .zip(rules)
-        .filter(|(_, (rule, now))| now.is_on(rule) && !rule.source.is_empty())
-        .map(|(number, (rule, _))| (number, rule.source.as_slice()))
-        .collect()
-}
-
-/// What is left of a rule once the source is known, and whether the source must be in its class.
-struct Left {
-    entry: Entry,
-    needs_source: bool,
-    enabled: bool,
 }
 
 impl Asked<'_> {
@@ -233,89 +245,83 @@ impl Asked<'_> {
         }
     }
 
+    /// Slot of the default; 0 where what is left undecided goes on to another context.
+    fn default(
+        &self,
+        firewall: &FirewallPlan,
+        allocator: &mut Allocator,
+        rates: &mut Rates,
+    ) -> Result<u32, CompileError> {
+        if matches!(self.name.as_str(), FAILSAFE | GLOBAL) {
+            return Ok(0);
+        }
+        let label = self.label(DEFAULT, firewall.default.into());
+        rates.add(allocator, label, None)
+    }
+
+    /// What is left to test of each rule, several times of one with several ports; none if it is off.
     fn entries(
         &self,
         allocator: &mut Allocator,
         rates: &mut Rates,
-    ) -> Result<Vec<Left>, CompileError> {
+        limits: &mut Limits,
+    ) -> Result<Vec<Vec<Entry>>, CompileError> {
         self.rules
             .iter()
             .map(|rule| {
-                let verdict = match rule.action {
-                    Action::Accept => Verdict::Accept,
-                    Action::Drop => Verdict::Drop,
-                    Action::Reject => Verdict::Reject,
+                let (verdict, decisive) = match rule.action {
+                    Action::Accept => (Verdict::Accept, false),
+                    Action::AcceptDecisively => (Verdict::Accept, true),
+                    Action::Drop => (Verdict::Drop, false),
+                    Action::Reject => (Verdict::Reject, false),
                 };
                 let label = self.label(&rule.name, verdict.into());
                 let slot = rates.add(allocator, label, rule.log_rate)?;
-                Ok(Left {
-                    entry: Entry {
-                        slot,
-                        protocol: rule.protocol.map_or(ANY_PROTOCOL, u16::from),
-                        ports: rule.port,
-                        verdict,
-                        log: rule.log,
-                        end: false,
-                    },
-                    needs_source: !rule.source.is_empty(),
-                    enabled: self.now.is_on(rule),
-                })
+                // One that is not there is nobody's.
+                let interface = rule
+                    .interface
+                    .as_ref()
+                    .map(|name| self.now.interfaces.get(name).copied());
+                if !self.now.is_on(rule) || interface == Some(None) {
+                    return Ok(Vec::new());
+                }
+                let entry = Entry {
+                    slot,
+                    protocol: rule.protocol.map_or(ANY_PROTOCOL, u16::from),
+                    interface: interface.flatten(),
+                    vlan: rule.vlan,
+                    new: rule.new,
+                    limit: rule.rate.map(|rate| limits.add(rate)).transpose()?,
+                    verdict,
+                    decisive,
+                    log: rule.log,
+                    ..Entry::ANY
+                };
+                let details = if rule.icmp.is_empty() {
+                    &rule.ports
+                } else {
+                    &rule.icmp
+                };
+                let each = |ranges: &[(u16, u16)]| -> Vec<Option<(u16, u16)>> {
+                    if ranges.is_empty() {
+                        return vec![None];
+                    }
+                    ranges.iter().copied().map(Some).collect()
+                };
+                let mut entries = Vec::new();
+                for detail in each(details) {
+                    for source_ports in each(&rule.source_ports) {
+                        entries.push(Entry {
+                            detail,
+                            source_ports,
+                            ..entry
+                        });
+                    }
+                }
+                Ok(entries)
             })
             .collect()
     }
-}
-
-/// Class × context → chain, and the chains, each stored once.
-fn matrix(
-    asked: &[Asked<'_>],
-    entries: &[Vec<Left>],
-    classes: &Classes,
-) -> Result<(Vec<u64>, Vec<u64>), CompileError> {
-    let mut chains: HashMap<Vec<[u64; 2]>, u32> = HashMap::new();
-    let mut words: Vec<u64> = Vec::new();
-    let mut cells: Vec<u32> = Vec::new();
-    for members in classes.members() {
-        let mut first_rule = 0;
-        for (context, left) in asked.iter().zip(entries) {
-            let chain = chain(left, members, first_rule);
-            if chain.len() > MAX_CHAIN as usize {
-                return Err(CompileError::ChainTooLong {
-                    context: context.name.clone(),
-                });
-            }
-            first_rule += to_u32(left.len())?;
-            if let Some(at) = chains.get(&chain) {
-                cells.push(*at);
-                continue;
-            }
-            let at = to_u32(words.len() / 2)?;
-            words.extend(chain.iter().flatten());
-            chains.insert(chain, at);
-            cells.push(at);
-        }
-    }
-    // Two cells to a word, the even one in the low half.
-    let pairs = cells
-        .chunks(2)
-        .map(|pair| u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32)
-        .collect();
-    Ok((pairs, words))
-}
-
-/// Rules still to be tested for a class, up to the first that always matches.
-fn chain(left: &[Left], members: &[u32], first_rule: u32) -> Vec<[u64; 2]> {
-    let mut chain = Vec::new();
-    for (number, rule) in (first_rule..).zip(left) {
-        if !rule.enabled || (rule.needs_source && members.binary_search(&number).is_err()) {
-            continue;
-        }
-        chain.push(rule.entry.pack());
-        if rule.entry.protocol == ANY_PROTOCOL && rule.entry.ports.is_none() {
-            return chain;
-        }
-    }
-    chain.push(Entry::END.pack());
-    chain
 }
 
 /// The hash of virtual servers, as large as [`MAX_PROBES`] demands.
@@ -390,7 +396,7 @@ impl Rates {
         label: Label,
         per_second: Option<u32>,
     ) -> Result<u32, CompileError> {
-        let slots = if label.verdict == Word::Reject { 2 } else { 1 };
+        let slots = label.slots() as usize;
         let slot = allocator.slot(label).ok_or(CompileError::SlotsExhausted)?;
         let (rate, burst) = self.default;
         let (first, end) = (slot as usize, slot as usize + slots);

@@ -88,6 +88,10 @@ pub struct Counters {
     pub events: EventCounts,
     /// Each rule and reason that a plan names or that has counted.
     pub rows: Vec<Row>,
+    /// What is counted beside who decides: packets that a rule of the global policy let go on, and
+    /// another context decided. Not in the sums.
+    #[serde(default)]
+    pub beside: Vec<Row>,
 }
 
 /// The kernel's totals, over all CPUs.
@@ -176,6 +180,14 @@ pub(crate) fn present(
             let mut count = Count::default();
             count.add(hits.tally);
             let last_hit_ns = (hits.last != 0).then_some(hits.last);
+            if label.is_beside() {
+                counters.beside.push(Row {
+                    label,
+                    count,
+                    last_hit_ns,
+                });
+                continue;
+            }
             // What a rule drops, and what one of that name that rejects drops, is one for people.
             let shown = *by_label.entry(label.clone()).or_insert(counters.rows.len());
             if let Some(row) = counters.rows.get_mut(shown) {

@@ -6,7 +6,7 @@ use smtp_lb_common::reason::{Reason, Verdict};
 use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::FirewallError;
-use super::label::{BUILT_IN, Label};
+use super::label::{BUILT_IN, GLOBAL, Label};
 use super::loader::Loaded;
 use crate::reputation::sets::Member;
 
@@ -35,12 +35,13 @@ impl Explanation {
         reason: Reason,
         log: bool,
         label: Option<Label>,
+        passed: Option<&Label>,
         listed: Vec<Member>,
     ) -> Self {
         Self {
             verdict: verdict.name().to_owned(),
             reason: reason.name().to_owned(),
-            path: path(label.as_ref(), verdict, reason, &listed),
+            path: path(label.as_ref(), passed, verdict, reason, &listed),
             label,
             log,
             listed,
@@ -65,7 +66,13 @@ pub(crate) fn ask(
 }
 
 /// The way to the verdict, step by step.
-fn path(label: Option<&Label>, verdict: Verdict, reason: Reason, listed: &[Member]) -> Vec<String> {
+fn path(
+    label: Option<&Label>,
+    passed: Option<&Label>,
+    verdict: Verdict,
+    reason: Reason,
+    listed: &[Member],
+) -> Vec<String> {
     let verdict = verdict.name();
     let Some(label) = label else {
         return vec![format!("{}: {verdict}", reason.name())];
@@ -84,7 +91,9 @@ fn path(label: Option<&Label>, verdict: Verdict, reason: Reason, listed: &[Membe
         return path;
     }
     path.push("failsafe: no entry matches".to_owned());
-    path.push(format!("the packet is for: {here}"));
+    if label.context != GLOBAL {
+        path.push(format!("the packet is for: {here}"));
+    }
     let names: Vec<String> = listed
         .iter()
         .map(|it| match it.category.as_str() {
@@ -118,7 +127,21 @@ fn path(label: Option<&Label>, verdict: Verdict, reason: Reason, listed: &[Membe
         ));
         return path;
     }
+    if let Some(passed) = passed {
+        path.push(format!(
+            "global policy {}: rule {} accepts, goes on",
+            passed.policy_name(),
+            passed.rule
+        ));
+    }
     match (label.policy.as_str(), reason) {
+        (policy, Reason::Policy) if label.context == GLOBAL => {
+            let rule = &label.rule;
+            path.push(format!(
+                "global policy {policy}: rule {rule} matches: {verdict}"
+            ));
+            return path;
+        }
         ("", _) => path.push("policy: none".to_owned()),
         (policy, Reason::Policy) => {
             path.push(format!(

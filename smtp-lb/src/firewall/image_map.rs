@@ -6,11 +6,12 @@ use std::os::fd::AsFd as _;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use smtp_lb_common::image::Line;
+use smtp_lb_common::image::{Header, Line};
 use thiserror::Error;
 
 use super::compile::read_names;
 use super::label::Slots;
+use crate::clock;
 
 /// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`.
 const FLAGS: u32 = (1 << 10) | (1 << 12);
@@ -54,7 +55,16 @@ pub(crate) fn fill(lines: &[Line]) -> Result<Filled, ImageMapError> {
         lines: lines.len(),
         source,
     })?;
-    with_mapping(&map, lines.len(), |mapped| mapped.copy_from_slice(lines))?;
+    with_mapping(&map, lines.len(), |mapped| {
+        mapped.copy_from_slice(lines);
+        if let Some(first) = mapped.first_mut()
+            && let Some(header) = Header::unpack(first)
+        {
+            // Nanoseconds since the boot: no two images are begun at the same.
+            let token = clock::monotonic();
+            *first = Header { token, ..header }.pack();
+        }
+    })?;
     Ok(Filled { map })
 }
 

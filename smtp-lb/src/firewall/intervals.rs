@@ -1,13 +1,13 @@
 //! From networks to sorted, disjoint intervals of addresses, each with its class.
 //!
-//! A class is the set of rules whose source holds an address. Addresses of one class need no
-//! further look at their source.
+//! A class is which of the sets of networks that rules ask for hold an address. Addresses of one class
+//! need no further look.
 
 use std::collections::{BTreeSet, HashMap};
 
 use ipnet::IpNet;
 
-/// A set of rules by number, in order.
+/// Sets of networks by number, in order.
 pub(crate) type Members = Vec<u32>;
 
 /// Classes, shared by both families.
@@ -30,9 +30,24 @@ impl Classes {
         number
     }
 
-    /// The rules of each class, by class number.
+    /// The sets of each class, by class number.
     pub(crate) fn members(&self) -> &[Members] {
         &self.members
+    }
+
+    /// The classes of each set, ascending, by set number.
+    pub(crate) fn inverted(&self) -> Vec<Vec<u32>> {
+        let mut classes = Vec::new();
+        for (class, sets) in (0..).zip(&self.members) {
+            for set in sets {
+                let set = *set as usize;
+                if classes.len() <= set {
+                    classes.resize(set + 1, Vec::new());
+                }
+                classes[set].push(class);
+            }
+        }
+        classes
     }
 }
 

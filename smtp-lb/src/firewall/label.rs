@@ -11,7 +11,7 @@ use crate::config::plan::Action;
 /// Whose a slot is. Names are an operator's; the rule of a default is `default`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label {
-    /// `failsafe`, `host`, `built-in`, or the name of a virtual server behind `virtual-server:`.
+    /// `failsafe`, `global`, `host`, `built-in`, or the name of a virtual server behind `virtual-server:`.
     pub context: String,
     /// Policy, empty where there is none.
     pub policy: String,
@@ -46,7 +46,7 @@ impl From<Verdict> for Word {
 impl From<Action> for Word {
     fn from(action: Action) -> Self {
         match action {
-            Action::Accept => Self::Accept,
+            Action::Accept | Action::AcceptDecisively => Self::Accept,
             Action::Drop => Self::Drop,
             Action::Reject => Self::Reject,
         }
@@ -67,12 +67,16 @@ impl Word {
 
 /// Context of the failsafe list.
 pub const FAILSAFE: &str = "failsafe";
+/// Context that is asked before those of virtual servers and the host.
+pub const GLOBAL: &str = "global";
 /// Context of packets for no virtual server.
 pub const HOST: &str = "host";
 /// Context of reasons that no rule gives.
 pub const BUILT_IN: &str = "built-in";
 /// What stands before the name of a virtual server.
 pub const VIRTUAL_SERVER: &str = "virtual-server:";
+/// Before the policy of labels that count what a global rule let go on: no policy has such a name.
+const PASSED_ON: &str = "passed-on(";
 /// Rule name of a context's default.
 pub const DEFAULT: &str = "default";
 
@@ -81,6 +85,43 @@ impl Label {
     #[must_use]
     pub fn virtual_server(&self) -> Option<&str> {
         self.context.strip_prefix(VIRTUAL_SERVER)
+    }
+
+    /// What the second of two slots counts. Of a rule that rejects it is what is dropped, because it may
+    /// not be answered; of a global one that accepts, what another context then decided.
+    #[must_use]
+    pub(crate) fn second(&self) -> Option<Self> {
+        match self.verdict {
+            Word::Reject => Some(Self {
+                verdict: Word::Drop,
+                ..self.clone()
+            }),
+            Word::Accept if self.context == GLOBAL => Some(Self {
+                policy: format!("{PASSED_ON}{})", self.policy),
+                ..self.clone()
+            }),
+            Word::Accept | Word::Drop => None,
+        }
+    }
+
+    /// Counter slots that it takes.
+    pub(crate) fn slots(&self) -> u32 {
+        if self.second().is_some() { 2 } else { 1 }
+    }
+
+    /// Whether it counts packets beside who decides them.
+    #[must_use]
+    pub fn is_beside(&self) -> bool {
+        self.policy.starts_with(PASSED_ON)
+    }
+
+    /// The policy without what tells kinds of counters apart.
+    #[must_use]
+    pub fn policy_name(&self) -> &str {
+        let inner = self.policy.strip_prefix(PASSED_ON);
+        inner
+            .and_then(|name| name.strip_suffix(')'))
+            .unwrap_or(&self.policy)
     }
 
     /// Label of a built-in reason's slot.
@@ -148,25 +189,21 @@ impl Allocator {
         }
     }
 
-    /// The slot of `label`; `None` when all are taken. Of one that rejects it is the first of two:
-    /// the next counts what is dropped in its place, because it may not be answered.
+    /// The slot of `label`; `None` when all are taken. Where there are two it is the first: see
+    /// [`Label::second`].
     pub fn slot(&mut self, label: Label) -> Option<u32> {
         if let Some(slot) = self.by_label.get(&label) {
             return Some(*slot);
         }
-        let slots = if label.verdict == Word::Reject { 2 } else { 1 };
+        let slots = label.slots();
         if self.next > SLOTS - slots {
             return None;
         }
         let slot = self.next;
         self.next += slots;
-        if label.verdict == Word::Reject {
+        if let Some(second) = label.second() {
             // A name of its own for as long as it counts; those of the same name are shown as one.
-            let dropped = Label {
-                verdict: Word::Drop,
-                ..label.clone()
-            };
-            self.slots.labels.insert(slot + 1, dropped);
+            self.slots.labels.insert(slot + 1, second);
         }
         self.slots.labels.insert(slot, label.clone());
         self.by_label.insert(label, slot);

@@ -3,7 +3,7 @@
 use std::iter::once;
 
 use smtp_lb_common::image::{
-    AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_V4, ROOT_V6, ROOT_WORDS, Target,
+    AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_LINES, ROOT_LINES_V6, ROOT_WORDS, Target,
 };
 use smtp_lb_common::lookup::root_index_v6;
 
@@ -31,6 +31,14 @@ impl Lines {
         }
     }
 
+    /// Appends empty roots of both families; returns their first line.
+    pub(crate) fn roots(&mut self) -> u32 {
+        let first = self.next();
+        let count = (ROOT_LINES + ROOT_LINES_V6) as usize;
+        self.lines.resize(self.lines.len() + count, [0; 8]);
+        first
+    }
+
     /// Number of the next line. An image of 2³² lines (256 GiB) cannot be loaded anyway.
     pub(crate) fn next(&self) -> u32 {
         u32::try_from(self.lines.len()).unwrap_or(u32::MAX)
@@ -52,23 +60,31 @@ impl Lines {
         self.lines[first as usize + index / 8][index % 8] = target.pack();
     }
 
-    /// Steps to lines: the last step fills its line up, so that every line is whole.
+    /// Steps to lines.
     fn steps(&mut self, steps: &[Step]) -> Target {
-        let first = self.next();
-        for chunk in steps.chunks(INTERVALS_PER_LINE as usize) {
-            let last = chunk[chunk.len() - 1].1;
-            let mut line = [0; 8];
-            for at in 0..INTERVALS_PER_LINE as usize {
-                let (start, target) = chunk.get(at).copied().unwrap_or((u64::MAX, last));
-                line[at * 2] = start;
-                line[at * 2 + 1] = target.pack();
-            }
-            self.lines.push(line);
-        }
+        let words: Vec<(u64, u64)> = steps.iter().map(|(at, to)| (*at, to.pack())).collect();
+        let first = self.intervals(&words);
         Target::Lines {
             first,
             count: self.next() - first,
         }
+    }
+
+    /// Starts and what holds from there to lines; returns their first. The last one fills its line up,
+    /// so that every line is whole.
+    pub(crate) fn intervals(&mut self, words: &[(u64, u64)]) -> u32 {
+        let first = self.next();
+        for chunk in words.chunks(INTERVALS_PER_LINE as usize) {
+            let last = chunk[chunk.len() - 1].1;
+            let mut line = [0; 8];
+            for at in 0..INTERVALS_PER_LINE as usize {
+                let (start, value) = chunk.get(at).copied().unwrap_or((u64::MAX, last));
+                line[at * 2] = start;
+                line[at * 2 + 1] = value;
+            }
+            self.lines.push(line);
+        }
+        first
     }
 
     fn target(&mut self, steps: &[Step]) -> Target {
@@ -78,8 +94,8 @@ impl Lines {
         }
     }
 
-    /// Fills the IPv4 root and its chunks.
-    pub(crate) fn tree_v4(&mut self, intervals: &[Interval]) {
+    /// Fills an IPv4 root and its chunks.
+    pub(crate) fn tree_v4(&mut self, root: u32, intervals: &[Interval]) {
         let ranges = (0..ROOT_WORDS).map(|index| (index, u128::from(index) << 16, 1 << 16));
         for (index, _, chunk) in chunks(intervals, ranges) {
             let steps: Vec<Step> = chunk
@@ -87,16 +103,16 @@ impl Lines {
                 .map(|i| (low_half(i.start), Target::Class(i.class)))
                 .collect();
             let target = self.target(&steps);
-            self.root(ROOT_V4, index, target);
+            self.root(root, index, target);
         }
     }
 
-    /// Fills the IPv6 root, its chunks by the first 64 bits, and theirs by the last.
-    pub(crate) fn tree_v6(&mut self, intervals: &[Interval]) {
+    /// Fills an IPv6 root, its chunks by the first 64 bits, and theirs by the last.
+    pub(crate) fn tree_v6(&mut self, root: u32, intervals: &[Interval]) {
         for (index, last, chunk) in chunks(intervals, ranges_v6()) {
             let steps = self.steps_v6(&chunk, high_half(last));
             let target = self.target(&steps);
-            self.root(ROOT_V6, index, target);
+            self.root(root, index, target);
         }
     }
 

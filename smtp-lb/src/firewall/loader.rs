@@ -16,7 +16,7 @@ use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use smtp_lb_common::abi::{
     ABI_VERSION, MAP_ADDED, MAP_BUCKETS, MAP_CAPTURE, MAP_CAPTURE_LOST, MAP_CAPTURE_SLOTS,
     MAP_CAPTURED, MAP_COUNTERS, MAP_FLOODS, MAP_GUARDED, MAP_HITS, MAP_IMAGE, MAP_LENGTHS,
-    MAP_REPUTATION, MAP_RINGS, MAP_TOTALS, MAP_WATCHES, MAX_CPUS, RING_BYTES,
+    MAP_REPUTATION, MAP_RINGS, MAP_SPENT, MAP_TOTALS, MAP_WATCHES, MAX_CPUS, RING_BYTES,
 };
 use thiserror::Error;
 
@@ -210,6 +210,7 @@ pub(crate) fn load(
         MAP_FLOODS,
         MAP_WATCHES,
         MAP_GUARDED,
+        MAP_SPENT,
     ];
     let paths: Vec<PathBuf> = names.iter().map(|name| maps.join(name)).collect();
     for (name, path) in names.iter().zip(&paths) {

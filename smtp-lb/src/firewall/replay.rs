@@ -9,6 +9,7 @@ use smtp_lb_common::packet::{Flow, Parsed, parse};
 use smtp_lb_common::reason::Reason;
 use smtp_lb_common::reputation::Standing;
 use smtp_lb_common::verdict::{Decision, Host, NoConnections, decide};
+use smtp_lb_common::walk::Meter;
 use smtp_lb_common::{cookie, flood};
 
 use super::compile::{CompileError, compile};
@@ -127,6 +128,9 @@ impl Judge {
 
 /// A host that has every connection that it is asked about.
 struct AllConnections;
+
+// Of a capture nobody knows what came before: rules are within their rates.
+impl Meter for AllConnections {}
 
 impl Host for AllConnections {
     fn has_connection(&self, _: &Flow) -> bool {

@@ -1,11 +1,13 @@
 //! The fallback: the same image and the same code, asked at accept.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smtp_lb_common::abi::{SlotTally, Tally, Totals};
 use smtp_lb_common::added::{self, Entries, Entry, Key};
+use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::flood;
 use smtp_lb_common::image::{Header, Line, halves, rate};
 use smtp_lb_common::packet::{
@@ -14,6 +16,7 @@ use smtp_lb_common::packet::{
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::reputation::{Standing, standing};
 use smtp_lb_common::verdict::{Decision, Host, NO_HIT, decide};
+use smtp_lb_common::walk::Meter;
 
 use super::compile::Compiled;
 use super::counters::{Counters, present};
@@ -41,6 +44,8 @@ struct State {
     /// As in the map `LENGTHS`.
     lengths: u64,
     floods: Floods,
+    /// What rules with a rate have used of it, by slot.
+    spent: RefCell<BTreeMap<u32, u64>>,
 }
 
 /// A host without connections of its own, at one moment.
@@ -53,6 +58,20 @@ impl Entries for State {
     fn get(&self, key: &Key) -> Option<(u64, u32)> {
         let entry = self.added.get(key)?;
         Some((entry.expires, entry.category))
+    }
+}
+
+impl Meter for Moment<'_> {
+    fn within(&self, slot: u32, rate: Rate, question: bool) -> bool {
+        let mut spent = self.state.spent.borrow_mut();
+        let state = spent.entry(slot).or_default();
+        let next = rate.admit(*state, self.now);
+        if let Some(next) = next
+            && !question
+        {
+            *state = next;
+        }
+        next.is_some()
     }
 }
 
@@ -86,6 +105,7 @@ impl Userspace {
                 added: HashMap::new(),
                 lengths: 0,
                 floods: Floods::default(),
+                spent: RefCell::default(),
             }),
         }
     }
@@ -123,8 +143,9 @@ impl Userspace {
         let own = decision.log.then_some(decision);
         // Of what reputation found and did not decide by.
         let beside = (decision.listed.slot != 0).then(|| decision.beside());
+        let before = decision.passed.log.then(|| decision.before());
         let mut told = Vec::new();
-        for decision in [own, beside].into_iter().flatten() {
+        for decision in [own, beside, before].into_iter().flatten() {
             if state.admit(decision.slot, now) {
                 told.push((decision, state.slots.label(decision.slot)));
             }
@@ -153,7 +174,10 @@ impl Userspace {
 
     /// Decides a made-up frame without counting it.
     pub(crate) fn explain(&self, frame: &[u8], now: u64) -> Decision {
-        let parsed = smtp_lb_common::packet::parse(frame);
+        let parsed = Parsed {
+            question: true,
+            ..smtp_lb_common::packet::parse(frame)
+        };
         let state = self.state();
         let host = Moment { state: &state, now };
         let lines = state.lines.as_slice();
@@ -208,6 +232,11 @@ impl State {
         let counted = self.tallies.entry(decision.slot).or_default();
         counted.tally.packets += 1;
         counted.last = now;
+        if decision.passed.slot != 0 {
+            let passed = self.tallies.entry(decision.passed.slot).or_default();
+            passed.tally.packets += 1;
+            passed.last = now;
+        }
         if decision.listed.hit != NO_HIT {
             self.hits.entry(decision.listed.hit).or_default().packets += 1;
         }
@@ -260,6 +289,7 @@ fn connection(client: SocketAddr, local: SocketAddr) -> Packet {
         dport: local.port(),
         flags: TCP_SYN,
         icmp_type: 0,
+        icmp_code: 0,
         offset: 0,
     }
 }
@@ -267,6 +297,8 @@ fn connection(client: SocketAddr, local: SocketAddr) -> Packet {
 const fn parsed(packet: Packet) -> Parsed {
     Parsed {
         vlan: NO_VLAN,
+        interface: 0,
+        question: false,
         stop: None,
         packet,
     }
@@ -287,7 +319,7 @@ fn event(
         interface: name(None),
         vlan: None,
         virtual_server: name(label.and_then(Label::virtual_server)),
-        policy: name(label.map(|label| label.policy.as_str())),
+        policy: name(label.map(Label::policy_name)),
         rule: name(label.map(|label| label.rule.as_str())),
         protocol: protocol::TCP,
         src_ip: client.ip(),

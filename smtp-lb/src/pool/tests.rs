@@ -39,6 +39,7 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             schedules: Vec::new(),
             failsafe: vec![],
             policies: vec![],
+            global_policy: None,
             host_policy: None,
             reputation: None,
             default: crate::config::plan::Action::Accept,

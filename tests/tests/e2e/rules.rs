@@ -101,4 +101,47 @@ over_both! {
             assert!(events.contains(what), "{what}");
         }
     }
+
+    fn a_global_policy_is_asked_first(family: Family) {
+        let site = Site::new().unwrap();
+        let files = Files::new();
+        let text = files.text(family);
+        let (trusted, untrusted) = (family.trusted(), family.untrusted());
+        let rules = format!(
+            "global_policy = \"everybody\"\n\n[[firewall.policy]]\nname = \"everybody\"\nrule = [\n\
+             {{ name = \"guest\", protocol = \"tcp\", source = [\"{untrusted}\"], port = [25, 587], \
+             interface = \"ext0\", action = \"accept-decisively\" }},\n\
+             {{ name = \"nobody\", source = [\"{trusted}\"], action = \"drop\" }},\n]\n\n[[firewall.policy]]"
+        );
+        let first = text.find("[[firewall.policy]]").unwrap();
+        let rest = text[first..].replacen("[[firewall.policy]]", &rules, 1);
+        let text = format!("{}{rest}", &text[..first]);
+        let host = Host::start_with(&site, files, &text);
+        // Each against what the policy of the virtual server says.
+        assert!(enters(&site, family, untrusted));
+        assert!(!enters(&site, family, trusted));
+        assert!(packets(&host.counters(), "guest") > 0);
+        // One that accepts goes on, and that policy decides.
+        let file = host.files.folder.path().join("next.toml");
+        let next = with(&text, "accept-decisively", "accept");
+        fs::write(&file, with(&next, "name = \"nobody\"", "name = \"all\"").replace(
+            &format!("source = [\"{trusted}\"], action = \"drop\""),
+            "action = \"accept\"",
+        ))
+        .unwrap();
+        host.cli().text(&["firewall", "apply", file.to_str().unwrap(), "--yes"]).unwrap();
+        assert!(!enters(&site, family, untrusted));
+        assert!(enters(&site, family, trusted));
+        let listed = host.cli().text(&["firewall", "list"]).unwrap();
+        let line = listed.lines().find(|line| line.contains(" all ")).unwrap();
+        assert!(line.starts_with("global ") && !line.contains(" 0 "), "{listed}");
+        let explained = [
+            "firewall", "explain", "--src", &trusted.to_string(), "--dst",
+            &family.service().ip().to_string(), "--dport", "25",
+        ]
+        .map(str::to_owned);
+        let explained: Vec<&str> = explained.iter().map(String::as_str).collect();
+        let said = host.cli().text(&explained).unwrap();
+        assert!(said.contains("global policy everybody: rule all accepts, goes on"), "{said}");
+    }
 }

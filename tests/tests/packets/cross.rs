@@ -26,7 +26,7 @@ const KINDS: [&str; 5] = [
 /// By address alone, at the virtual server and at the host.
 fn plan(default: Action) -> Plan {
     let mode = match default {
-        Action::Accept => FirewallMode::Adc,
+        Action::Accept | Action::AcceptDecisively => FirewallMode::Adc,
         Action::Drop | Action::Reject => FirewallMode::Firewall,
     };
     let mut plan = empty(mode);
@@ -83,7 +83,7 @@ fn frame(source: usize, protocol: &str, v6: bool, tags: usize, kind: &str) -> Fr
 fn expected(default: Action, source: usize, protocol: &str, kind: &str) -> String {
     let later = kind == "later fragment";
     let word = |action| match action {
-        Action::Accept => "accept",
+        Action::Accept | Action::AcceptDecisively => "accept",
         Action::Reject if !later => "reject",
         Action::Drop | Action::Reject => "drop",
     };

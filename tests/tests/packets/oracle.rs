@@ -6,36 +6,67 @@ use std::net::{IpAddr, SocketAddr};
 
 use smtp_lb::config::plan::{Action, Plan, PolicyId, RulePlan};
 
+/// The interface by which a test run's frames come in.
+pub(crate) const INTERFACE: &str = "lo";
+
 /// A packet as an oracle sees it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Question {
     pub(crate) src: IpAddr,
     pub(crate) dst: IpAddr,
     pub(crate) protocol: u8,
-    /// Destination port, where the protocol has one.
+    /// Source port, where it can be seen.
+    pub(crate) source_port: Option<u16>,
+    /// Destination port, where it can be seen.
     pub(crate) port: Option<u16>,
+    /// Type and code of ICMP, where they can be seen.
+    pub(crate) icmp: Option<(u8, u8)>,
+    /// The outer tag.
+    pub(crate) vlan: Option<u16>,
+    /// It begins a TCP connection.
+    pub(crate) new: bool,
+    /// A later fragment.
+    pub(crate) later: bool,
 }
 
-/// `verdict reason context/policy/rule`, and `log` behind it if an event is asked for.
+/// `verdict reason context/policy/rule`, and `log` behind it if an event is asked for. Behind that the
+/// rule of the global policy that let it go on, if another context decided.
 pub(crate) fn decide(plan: &Plan, question: &Question) -> String {
     let firewall = &plan.firewall;
     if let Some(rule) = first(&firewall.failsafe, question) {
         return by_rule(rule, "failsafe", "failsafe", "");
     }
     let (context, policy) = context(plan, question);
-    let (policy_name, rules) = match policy {
+    let of = |policy: Option<PolicyId>| match policy {
         Some(PolicyId(at)) => {
             let policy = &firewall.policies[at];
             (policy.name.as_str(), policy.rules.as_slice())
         }
         None => ("", [].as_slice()),
     };
-    if let Some(rule) = first(rules, question) {
-        return by_rule(rule, "policy", &context, policy_name);
+    let (global_name, global) = of(firewall.global_policy);
+    let (policy_name, rules) = of(policy);
+    let global = first(global, question);
+    let ends = global.is_some_and(|rule| rule.action != Action::Accept);
+    let own = if ends { None } else { first(rules, question) };
+    match (global, own) {
+        (None, Some(rule)) => by_rule(rule, "policy", &context, policy_name),
+        (Some(passed), Some(rule)) => {
+            let log = if passed.log { " log" } else { "" };
+            let decided = by_rule(rule, "policy", &context, policy_name);
+            format!("{decided} passed global/{global_name}/{}{log}", passed.name)
+        }
+        (Some(rule), None) => by_rule(rule, "policy", "global", global_name),
+        (None, None) if question.later => {
+            let verdict = verdict(firewall.default).replace("reject", "drop");
+            format!("{verdict} later-fragment built-in//later-fragment")
+        }
+        (None, None) => {
+            let verdict = verdict(firewall.default);
+            let log = if firewall.log_default { " log" } else { "" };
+            format!("{verdict} default {context}/{policy_name}/default{log}")
+        }
     }
-    let verdict = verdict(firewall.default);
-    let log = if firewall.log_default { " log" } else { "" };
-    format!("{verdict} default {context}/{policy_name}/default{log}")
 }
 
 fn by_rule(rule: &RulePlan, reason: &str, context: &str, policy: &str) -> String {
@@ -46,7 +77,7 @@ fn by_rule(rule: &RulePlan, reason: &str, context: &str, policy: &str) -> String
 
 const fn verdict(action: Action) -> &'static str {
     match action {
-        Action::Accept => "accept",
+        Action::Accept | Action::AcceptDecisively => "accept",
         Action::Drop => "drop",
         Action::Reject => "reject",
     }
@@ -78,14 +109,33 @@ fn context(plan: &Plan, question: &Question) -> (String, Option<PolicyId>) {
 }
 
 fn first<'a>(rules: &'a [RulePlan], question: &Question) -> Option<&'a RulePlan> {
-    rules.iter().find(|rule| {
-        rule.enabled
-            && (rule.source.is_empty() || rule.source.iter().any(|net| net.contains(&question.src)))
-            && rule.protocol.is_none_or(|p| p == question.protocol)
-            && rule.port.is_none_or(|(low, high)| {
-                question
-                    .port
-                    .is_some_and(|port| low <= port && port <= high)
-            })
-    })
+    rules.iter().find(|rule| matches(rule, question))
+}
+
+fn matches(rule: &RulePlan, question: &Question) -> bool {
+    let is_in = |ranges: &[(u16, u16)], value: Option<u16>| {
+        let within = |value| {
+            let mut ranges = ranges.iter();
+            ranges.any(|(low, high)| *low <= value && value <= *high)
+        };
+        ranges.is_empty() || value.is_some_and(within)
+    };
+    let holds = |networks: &[ipnet::IpNet], address: IpAddr| {
+        networks.is_empty() || networks.iter().any(|net| net.contains(&address))
+    };
+    let icmp = question
+        .icmp
+        .map(|(kind, code)| u16::from_be_bytes([kind, code]));
+    rule.enabled
+        && holds(&rule.source, question.src)
+        && holds(&rule.destination, question.dst)
+        && rule.protocol.is_none_or(|p| p == question.protocol)
+        && is_in(&rule.ports, question.port)
+        && is_in(&rule.source_ports, question.source_port)
+        && is_in(&rule.icmp, icmp)
+        && rule.interface.as_deref().is_none_or(|it| it == INTERFACE)
+        && rule
+            .vlan
+            .is_none_or(|(low, high)| question.vlan.is_some_and(|id| low <= id && id <= high))
+        && (!rule.new || question.new)
 }

@@ -44,6 +44,7 @@ pub(crate) fn empty(mode: FirewallMode) -> Plan {
             schedules: Vec::new(),
             failsafe: Vec::new(),
             policies: Vec::new(),
+            global_policy: None,
             host_policy: None,
             reputation: None,
             flood_profiles: Vec::new(),

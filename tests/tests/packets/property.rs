@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use smtp_lb::config::plan::{Action, FirewallMode, Plan, RulePlan};
 
-use super::frames::{Frame, SYN, ip, tcp, udp};
+use super::frames::{ACK, Frame, RST, SYN, ip, tcp_ports, udp};
 use super::oracle::{self, Question};
 use super::plans::{empty, policy, server};
 use super::stand::Bench;
@@ -36,26 +36,77 @@ fn network() -> impl Strategy<Value = IpNet> {
     })
 }
 
+/// Ranges in order and apart, as the configuration gives them.
+fn ranges(from: u16, to: u16) -> impl Strategy<Value = Vec<(u16, u16)>> {
+    let one = (from..to, 0u16..4, 2u16..6);
+    proptest::collection::vec(one, 1..4).prop_map(move |parts| {
+        let mut next = 0;
+        let mut ranges = Vec::new();
+        for (first, more, gap) in parts {
+            let first = if next == 0 { first } else { next + gap };
+            next = first + more;
+            ranges.push((first, next));
+        }
+        ranges
+    })
+}
+
+/// What is left to test behind addresses: often nothing.
+fn rest() -> impl Strategy<Value = RulePlan> {
+    let some = |ranges| proptest::option::weighted(0.3, ranges);
+    let protocol = prop_oneof![
+        2 => Just(None), 3 => Just(Some(6)), 1 => Just(Some(17)), 1 => Just(Some(1)),
+        1 => Just(Some(58)), 1 => Just(Some(47)),
+    ];
+    (
+        protocol,
+        some(ranges(20, 30)),
+        some(ranges(1000, 1010)),
+        some(ranges(0x0800, 0x0806)),
+        proptest::option::weighted(0.1, prop_oneof![Just("lo"), Just("eth9")]),
+        proptest::option::weighted(0.1, (75u16..79, 0u16..4)),
+        proptest::bool::weighted(0.2),
+    )
+        .prop_map(
+            |(protocol, ports, source_ports, icmp, interface, vlan, new)| {
+                let has_ports = matches!(protocol, Some(6 | 17));
+                let of = |ranges: Option<Vec<(u16, u16)>>, is| ranges.filter(|_| is);
+                RulePlan {
+                    protocol,
+                    ports: of(ports, has_ports).unwrap_or_default(),
+                    source_ports: of(source_ports, has_ports).unwrap_or_default(),
+                    icmp: of(icmp, matches!(protocol, Some(1 | 58))).unwrap_or_default(),
+                    interface: interface.map(str::to_owned),
+                    vlan: vlan.map(|(first, more)| (first, first + more)),
+                    new: new && protocol == Some(6),
+                    ..RulePlan::default()
+                }
+            },
+        )
+}
+
 fn rule() -> impl Strategy<Value = RulePlan> {
-    let protocol = prop_oneof![Just(None), Just(Some(6)), Just(Some(17)), Just(Some(47))];
+    let action = prop_oneof![
+        3 => Just(Action::Accept), 1 => Just(Action::AcceptDecisively), 3 => Just(Action::Drop),
+    ];
     (
         proptest::collection::vec(network(), 0..6),
-        protocol,
-        proptest::option::weighted(0.3, (20u16..30, 0u16..5)),
-        any::<[bool; 3]>(),
+        prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(network(), 1..5)],
+        rest(),
+        action,
+        proptest::bool::weighted(0.8),
+        any::<bool>(),
     )
-        .prop_map(|(source, protocol, port, [drop, enabled, log])| RulePlan {
-            name: String::new(),
-            enabled: enabled || drop,
-            protocol,
-            source,
-            port: port
-                .filter(|_| matches!(protocol, Some(6 | 17)))
-                .map(|(low, more)| (low, low + more)),
-            action: if drop { Action::Drop } else { Action::Accept },
-            log,
-            ..RulePlan::default()
-        })
+        .prop_map(
+            |(source, destination, rest, action, enabled, log)| RulePlan {
+                enabled,
+                source,
+                destination,
+                action,
+                log,
+                ..rest
+            },
+        )
 }
 
 fn rules(most: usize) -> impl Strategy<Value = Vec<RulePlan>> {
@@ -69,14 +120,15 @@ fn rules(most: usize) -> impl Strategy<Value = Vec<RulePlan>> {
 
 fn a_plan() -> impl Strategy<Value = Plan> {
     (
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         rules(3),
         rules(12),
         rules(6),
+        rules(20),
         proptest::collection::vec(address(), 1..6),
     )
         .prop_map(
-            |([firewall, log, with_host], failsafe, edge, host, listen)| {
+            |([firewall, log, with_host, with_global], failsafe, edge, host, global, listen)| {
                 let mode = if firewall {
                     FirewallMode::Firewall
                 } else {
@@ -85,6 +137,8 @@ fn a_plan() -> impl Strategy<Value = Plan> {
                 let mut plan = empty(mode);
                 plan.firewall.log_default = log;
                 plan.firewall.failsafe = failsafe;
+                let global = policy(&mut plan, "global", global);
+                plan.firewall.global_policy = with_global.then_some(global);
                 let edge = policy(&mut plan, "edge", edge);
                 let host = policy(&mut plan, "host", host);
                 plan.firewall.host_policy = with_host.then_some(host);
@@ -111,7 +165,7 @@ fn a_packet(plan: &Plan) -> impl Strategy<Value = (Frame, Question)> + use<> {
         .iter()
         .flat_map(|policy| &policy.rules)
         .chain(&plan.firewall.failsafe)
-        .flat_map(|rule| &rule.source)
+        .flat_map(|rule| rule.source.iter().chain(&rule.destination))
         .flat_map(|net| [net.network(), net.broadcast()])
         .collect();
     let listeners: Vec<IpAddr> = plan
@@ -120,49 +174,80 @@ fn a_packet(plan: &Plan) -> impl Strategy<Value = (Frame, Question)> + use<> {
         .flat_map(|server| &server.listen)
         .map(std::net::SocketAddr::ip)
         .collect();
+    let kind = (
+        prop_oneof![4 => Just(6u8), 1 => Just(17), 1 => Just(1), 1 => Just(58), 1 => Just(47)],
+        20u16..36,
+        1000u16..1014,
+        (7u8..10, 0u8..12),
+        proptest::option::weighted(0.4, 74u16..84),
+        prop_oneof![3 => Just(SYN), 1 => any::<u8>()],
+        proptest::bool::weighted(0.1),
+    );
     (
+        any::<prop::sample::Index>(),
         any::<prop::sample::Index>(),
         any::<prop::sample::Index>(),
         address(),
         -1i8..=1,
-        any::<bool>(),
-        prop_oneof![Just(6u8), Just(6), Just(17), Just(47)],
-        20u16..32,
-        any::<bool>(),
+        any::<[bool; 2]>(),
+        kind,
     )
-        .prop_map(move |(edge, to, wild, step, near, protocol, port, tag)| {
+        .prop_map(move |(edge, to, other, wild, step, [near, local], kind)| {
             let src = if near && !edges.is_empty() {
                 nudge(*edge.get(&edges), step)
             } else {
                 wild
             };
-            let same: Vec<_> = listeners
-                .iter()
-                .filter(|a| a.is_ipv4() == src.is_ipv4())
-                .collect();
-            let dst = if same.is_empty() {
-                src
+            let same = |list: &[IpAddr]| -> Vec<IpAddr> {
+                let same = |it: &&IpAddr| it.is_ipv4() == src.is_ipv4();
+                list.iter().filter(same).copied().collect()
+            };
+            let (ours, theirs) = (same(&listeners), same(&edges));
+            let dst = if local && !ours.is_empty() {
+                *to.get(&ours)
+            } else if !theirs.is_empty() {
+                nudge(*other.get(&theirs), -step)
             } else {
-                **to.get(&same)
+                src
             };
-            let (from, into) = (src.to_string(), dst.to_string());
-            let frame = match protocol {
-                6 => tcp(&from, &into, port, SYN),
-                17 => udp(&from, &into, 999, port),
-                other => ip(&from, &into, other, vec![0; 8]),
-            };
-            let frame = if tag { frame.vlan(77) } else { frame };
-            let port = (protocol != 47).then_some(port);
-            (
-                frame,
-                Question {
-                    src,
-                    dst,
-                    protocol,
-                    port,
-                },
-            )
+            packet(src, dst, kind)
         })
+}
+
+/// Protocol, destination and source port, type and code, VLAN, flags, and whether it is a later fragment.
+type What = (u8, u16, u16, (u8, u8), Option<u16>, u8, bool);
+
+fn packet(src: IpAddr, dst: IpAddr, what: What) -> (Frame, Question) {
+    let (protocol, port, source_port, icmp, vlan, flags, later) = what;
+    let (from, into) = (src.to_string(), dst.to_string());
+    let frame = match protocol {
+        6 => tcp_ports(&from, &into, source_port, port, flags),
+        17 => udp(&from, &into, source_port, port),
+        other => ip(&from, &into, other, vec![icmp.0, icmp.1, 0, 0, 0, 0, 0, 0]),
+    };
+    let frame = match vlan {
+        Some(id) => frame.vlan(id),
+        None => frame,
+    };
+    let frame = if later {
+        frame.fragment(4, false)
+    } else {
+        frame
+    };
+    let has_ports = matches!(protocol, 6 | 17) && !later;
+    let is_icmp = matches!(protocol, 1 | 58) && !later;
+    let question = Question {
+        src,
+        dst,
+        protocol,
+        source_port: has_ports.then_some(source_port),
+        port: has_ports.then_some(port),
+        icmp: is_icmp.then_some(icmp),
+        vlan,
+        new: protocol == 6 && !later && flags & (SYN | ACK | RST) == SYN,
+        later,
+    };
+    (frame, question)
 }
 
 fn nudge(address: IpAddr, step: i8) -> IpAddr {
@@ -172,10 +257,16 @@ fn nudge(address: IpAddr, step: i8) -> IpAddr {
     }
 }
 
+/// So many, unless `PROPTEST_CASES` says otherwise.
+fn cases(usual: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 #[test]
 fn kernel_userspace_and_oracle_agree() {
     let mut runner = TestRunner::new(Config {
-        cases: 120,
+        cases: cases(120),
         failure_persistence: None,
         ..Config::default()
     });
@@ -207,7 +298,7 @@ fn kernel_userspace_and_oracle_agree() {
 #[test]
 fn kernel_and_userspace_agree_on_any_octets() {
     let mut runner = TestRunner::new(Config {
-        cases: 3_000,
+        cases: cases(3_000),
         failure_persistence: None,
         ..Config::default()
     });

@@ -127,6 +127,8 @@ impl Entries for Listed<'_> {
     }
 }
 
+impl smtp_lb_common::walk::Meter for Listed<'_> {}
+
 impl Host for Listed<'_> {
     fn has_connection(&self, _: &Flow) -> bool {
         false

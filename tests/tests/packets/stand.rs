@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aya::maps::{MapData, RingBuf};
 use smtp_lb::config::plan::Plan;
-use smtp_lb::firewall::{Compiled, Count, Counters, Now, Slots, Stand, Word, compile};
+use smtp_lb::firewall::{Compiled, Count, Counters, Label, Now, Row, Slots, Stand, Word, compile};
 use smtp_lb_common::event::RawEvent;
-use smtp_lb_common::packet::parse;
+use smtp_lb_common::packet::{Parsed, parse};
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::verdict::{NoConnections, decide};
 use smtp_lb_tests::bpffs::{ROOT, mount};
 use zerocopy::FromBytes as _;
+
+use super::oracle::INTERFACE;
 
 /// A loaded program with a plan in force.
 pub(crate) struct Bench {
@@ -34,12 +36,23 @@ pub(crate) fn pin_path() -> PathBuf {
     Path::new(ROOT).join(name)
 }
 
+/// Index of the interface that frames of a test run come in by.
+const LOOPBACK: u32 = 1;
+
+/// No schedules, and two interfaces, one of which frames come in by.
+pub(crate) fn now() -> Now {
+    let interfaces = [(INTERFACE.to_owned(), LOOPBACK), ("eth9".to_owned(), 77)];
+    Now {
+        interfaces: interfaces.into(),
+        ..Now::default()
+    }
+}
+
 impl Bench {
     pub(crate) fn new(plan: &Plan) -> Self {
         let mut stand = Stand::load(&pin_path())
             .expect("the program loads: as root, after `cargo xtask build`");
-        let compiled =
-            compile(plan, &Now::default(), Slots::default(), 1).expect("the plan compiles");
+        let compiled = compile(plan, &now(), Slots::default(), 1).expect("the plan compiles");
         stand.image(&compiled).expect("the image is taken");
         let rings = stand.rings().expect("rings");
         let before = stand.counters(&compiled).expect("counters");
@@ -54,8 +67,8 @@ impl Bench {
 
     /// Puts another plan in force, going on with the slots of the last.
     pub(crate) fn replan(&mut self, plan: &Plan) {
-        self.compiled = compile(plan, &Now::default(), self.compiled.slots.clone(), 2)
-            .expect("the plan compiles");
+        self.compiled =
+            compile(plan, &now(), self.compiled.slots.clone(), 2).expect("the plan compiles");
         self.stand
             .image(&self.compiled)
             .expect("the image is taken");
@@ -74,7 +87,9 @@ impl Bench {
             after.answers, self.before.answers,
             "answers are made, and within the rate"
         );
-        let who = moved(&self.before, &after, octets);
+        let who = moved(&self.before.rows, &after.rows, octets);
+        let who = who.unwrap_or_else(|| panic!("a counter moves"));
+        let passed = moved(&self.before.beside, &after.beside, octets);
         sums_hold(&after);
         let dropped = after.dropped.packets - self.before.dropped.packets;
         let rejected = after.rejected.packets - self.before.rejected.packets;
@@ -100,13 +115,22 @@ impl Bench {
             Some(verdict)
         );
         let reason = Reason::from_u8(answer.reason).expect("a reason").name();
-        let event = self.event();
-        assert_eq!(asked, u64::from(event.is_some()), "asked = sent");
-        if let Some(event) = event {
-            event_agrees(&event, frame, answer.slot, verdict, reason);
+        let (mut log, mut log_passed) = ("", "");
+        let mut events = 0;
+        while let Some(event) = self.event() {
+            events += 1;
+            if event.slot == answer.slot {
+                event_agrees(&event, frame, answer.slot, verdict, reason);
+                log = " log";
+            } else {
+                event_agrees(&event, frame, answer.passed, "accept", "policy");
+                log_passed = " log";
+            }
         }
-        let log = if event.is_some() { " log" } else { "" };
-        format!("{verdict} {reason} {who}{log}")
+        assert_eq!(asked, events, "asked = sent");
+        assert_eq!(passed.is_some(), answer.passed != 0);
+        let passed = passed.map_or(String::new(), |who| format!(" passed {who}{log_passed}"));
+        format!("{verdict} {reason} {who}{log}{passed}")
     }
 
     /// The next event, if one waits.
@@ -120,17 +144,29 @@ impl Bench {
     /// What the same code says in userspace.
     pub(crate) fn userspace(&self, frame: &[u8]) -> String {
         let lines = self.compiled.lines.as_slice();
-        let decision = decide(lines, &NoConnections, frame, &parse(frame));
+        let parsed = Parsed {
+            interface: LOOPBACK,
+            ..parse(frame)
+        };
+        let decision = decide(lines, &NoConnections, frame, &parsed);
         let label = self.compiled.slots.label(decision.slot).expect("a label");
         assert_eq!(label.verdict, Word::from(decision.verdict));
-        let log = if decision.log { " log" } else { "" };
+        let log = |log| if log { " log" } else { "" };
+        let passed = match decision.passed.slot {
+            0 => String::new(),
+            slot => {
+                let label = self.compiled.slots.label(slot).expect("a label");
+                assert!(label.is_beside());
+                let log = log(decision.passed.log);
+                format!(" passed {}{log}", name(&label))
+            }
+        };
         format!(
-            "{} {} {}/{}/{}{log}",
+            "{} {} {}{}{passed}",
             decision.verdict.name(),
             decision.reason.name(),
-            label.context,
-            label.policy,
-            label.rule
+            name(&label),
+            log(decision.log)
         )
     }
 }
@@ -166,24 +202,25 @@ fn event_agrees(event: &RawEvent, frame: &[u8], slot: u32, verdict: &str, reason
     assert!(event.time > 0);
 }
 
-/// The one row that counted one packet of so many octets.
-fn moved(before: &Counters, after: &Counters, octets: u64) -> String {
-    let was = |row: &smtp_lb::firewall::Row| {
-        let old = before.rows.iter().find(|old| old.label == row.label);
+fn name(label: &Label) -> String {
+    format!("{}/{}/{}", label.context, label.policy_name(), label.rule)
+}
+
+/// The one row, if any, that counted one packet of so many octets.
+fn moved(before: &[Row], after: &[Row], octets: u64) -> Option<String> {
+    let was = |row: &Row| {
+        let old = before.iter().find(|old| old.label == row.label);
         old.map(|old| old.count).unwrap_or_default()
     };
-    let moved: Vec<_> = after
-        .rows
-        .iter()
-        .filter(|row| row.count != was(row))
-        .collect();
-    let [row] = moved.as_slice() else {
-        panic!("one counter moves, not {moved:?}");
+    let moved: Vec<_> = after.iter().filter(|row| row.count != was(row)).collect();
+    let row = match moved.as_slice() {
+        [] => return None,
+        [row] => row,
+        more => panic!("one counter moves, not {more:?}"),
     };
     assert_eq!(row.count.packets, was(row).packets + 1);
     assert_eq!(row.count.bytes, was(row).bytes + octets);
-    let label = &row.label;
-    format!("{}/{}/{}", label.context, label.policy, label.rule)
+    Some(name(&row.label))
 }
 
 /// `received = Σ verdicts = Σ rows`, `asked = sent + each loss`.

@@ -22,7 +22,7 @@ pub(crate) fn plan(mode: FirewallMode) -> Plan {
         Action::Accept,
         &["10.66.9.0/24", "2001:db8:66:9::/64"],
     );
-    (ssh.protocol, ssh.port, ssh.log) = (Some(6), Some((22, 22)), false);
+    (ssh.protocol, ssh.ports, ssh.log) = (Some(6), vec![(22, 22)], false);
     plan.firewall.failsafe = vec![ssh];
 
     let mut off = rule("off", Action::Accept, &["198.51.100.0/24"]);
@@ -53,9 +53,9 @@ pub(crate) fn plan(mode: FirewallMode) -> Plan {
     let mut ping6 = ping.clone();
     (ping6.name, ping6.protocol) = ("ping6".to_owned(), Some(58));
     let mut dns = rule("dns", Action::Accept, &["10.0.0.0/8"]);
-    (dns.protocol, dns.port) = (Some(17), Some((53, 53)));
+    (dns.protocol, dns.ports) = (Some(17), vec![(53, 53)]);
     let mut web = rule("web", Action::Accept, &["10.0.0.0/8", "2001:db8::/32"]);
-    (web.protocol, web.port) = (Some(6), Some((8000, 8080)));
+    (web.protocol, web.ports) = (Some(6), vec![(8000, 8080)]);
     let mut gre = rule("gre", Action::Drop, &[]);
     gre.protocol = Some(47);
     let host = policy(&mut plan, "host", vec![ping, ping6, dns, web, gre]);

@@ -286,4 +286,5 @@ pub(crate) const UNSAFE: &[&str] = &[
     "smtp-lb-ebpf/src/kernel.rs",
     "smtp-lb-ebpf/src/kernel/cookie.rs",
     "smtp-lb-ebpf/src/kernel/gate.rs",
+    "smtp-lb-ebpf/src/kernel/rules.rs",
 ];

@@ -134,6 +134,7 @@ pub struct RuleChange {
     pub before: Option<String>,
     /// The new rule in words.
     pub after: Option<String>,
-    /// Sources that only the old or only the new rule has, behind `-` or `+`; a bounded number.
+    /// Sources that only the old or only the new rule has, behind `-` or `+`, and destinations, behind
+    /// `-to` or `+to`; a bounded number.
     pub sources: Vec<String>,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::firewall::{matches, mode};
+use super::firewall::{action, matches, mode};
 use crate::admin::api::{Change, FirewallDiff, PolicyChange, RuleChange, SettingChange};
-use crate::config::plan::{Action, Plan, PolicyId, ReputationId, RulePlan};
-use crate::firewall::{FAILSAFE, HOST, VIRTUAL_SERVER, Word};
+use crate::config::plan::{Plan, PolicyId, ReputationId, RulePlan};
+use crate::firewall::{FAILSAFE, GLOBAL, HOST, VIRTUAL_SERVER, Word};
 
 /// Sources of a rule that are told one by one when they come or go; more are counted.
 const SOURCES_TOLD: usize = 10;
@@ -70,6 +70,7 @@ fn named(plan: &Plan) -> Vec<(String, String)> {
         .and_then(|id| plan.log.profiles.get(id.0));
     let mut named = vec![
         ("mode".to_owned(), mode(firewall.mode).to_owned()),
+        ("global_policy".to_owned(), policy(firewall.global_policy)),
         ("host_policy".to_owned(), policy(firewall.host_policy)),
         ("reputation".to_owned(), reputation(firewall.reputation)),
         (
@@ -156,11 +157,10 @@ fn contexts(plan: &Plan, list: List<'_>) -> Vec<String> {
     };
     let servers = plan.virtual_servers.iter();
     let servers = servers.filter(|server| is(server.firewall_policy));
+    let global = is(firewall.global_policy).then(|| GLOBAL.to_owned());
     let host = is(firewall.host_policy).then(|| HOST.to_owned());
-    servers
-        .map(|server| format!("{VIRTUAL_SERVER}{}", server.name))
-        .chain(host)
-        .collect()
+    let servers = servers.map(|server| format!("{VIRTUAL_SERVER}{}", server.name));
+    global.into_iter().chain(servers).chain(host).collect()
 }
 
 /// What takes the rules `old` to `new`. Names are unique within each.
@@ -219,12 +219,7 @@ fn change(
 
 /// `drop tcp from 192.0.2.0/24 to port 25, log at 10/s`.
 fn words(rule: &RulePlan) -> String {
-    let action = match rule.action {
-        Action::Accept => "accept",
-        Action::Drop => "drop",
-        Action::Reject => "reject",
-    };
-    let mut text = format!("{action} {}", matches(rule));
+    let mut text = format!("{} {}", action(rule.action), matches(rule));
     if rule.log {
         text.push_str(", log");
     }
@@ -241,14 +236,18 @@ fn words(rule: &RulePlan) -> String {
 }
 
 fn sources(old: &RulePlan, new: &RulePlan) -> Vec<String> {
-    let was: HashSet<_> = old.source.iter().collect();
-    let is: HashSet<_> = new.source.iter().collect();
-    let gone = old.source.iter().filter(|net| !is.contains(net));
-    let come = new.source.iter().filter(|net| !was.contains(net));
-    let mut told: Vec<String> = gone
-        .map(|net| format!("-{net}"))
-        .chain(come.map(|net| format!("+{net}")))
-        .collect();
+    let mut told = Vec::new();
+    for (what, old, new) in [
+        ("", &old.source, &new.source),
+        ("to ", &old.destination, &new.destination),
+    ] {
+        let was: HashSet<_> = old.iter().collect();
+        let is: HashSet<_> = new.iter().collect();
+        let gone = old.iter().filter(|net| !is.contains(net));
+        let come = new.iter().filter(|net| !was.contains(net));
+        told.extend(gone.map(|net| format!("-{what}{net}")));
+        told.extend(come.map(|net| format!("+{what}{net}")));
+    }
     if told.len() > SOURCES_TOLD {
         let more = told.len() - SOURCES_TOLD;
         told.truncate(SOURCES_TOLD);

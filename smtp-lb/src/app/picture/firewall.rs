@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use crate::admin::api::{AppliedStatus, ContextList, FirewallList, FirewallStatus, RuleList};
 use crate::clock::boot_ns;
-use crate::config::plan::{Action, CategoryAction, FirewallMode, Plan, RulePlan};
+use crate::config::plan::{Action, CategoryAction, FirewallMode, Plan, PolicyId, RulePlan};
 use crate::firewall::{
-    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, HOST, InForce, Label, Now,
-    Row, VIRTUAL_SERVER, Word,
+    Count, Counters, DEFAULT, EventCounts, FAILSAFE, FirewallReport, GLOBAL, HOST, InForce, Label,
+    Now, Row, VIRTUAL_SERVER, Word,
 };
 
 /// Networks of a rule that are spelt out; more are counted.
@@ -27,6 +27,11 @@ pub(crate) fn firewall(
                 .to_owned(),
         );
     }
+    if report.mode == InForce::Userspace && asks_for_link(plan) {
+        warnings.push(
+            "rules for an interface or a VLAN match nothing: at accept neither is known".to_owned(),
+        );
+    }
     FirewallStatus {
         mode: mode(plan.firewall.mode).into(),
         enforcement: report.enforcement,
@@ -37,6 +42,14 @@ pub(crate) fn firewall(
         syn_protection: Vec::new(),
         applied,
     }
+}
+
+/// Whether a rule asks for what only a frame says.
+fn asks_for_link(plan: &Plan) -> bool {
+    let rules = plan.firewall.policies.iter().flat_map(|it| &it.rules);
+    rules
+        .filter(|rule| rule.enabled)
+        .any(|rule| rule.interface.is_some() || rule.vlan.is_some())
 }
 
 /// Whether anything is rejected.
@@ -60,7 +73,7 @@ fn rejects(plan: &Plan) -> bool {
 pub(crate) fn list(plan: &Plan, now: &Now, counters: Option<&Counters>) -> FirewallList {
     let firewall = &plan.firewall;
     let hits = counters.map(|counters| {
-        let rows = counters.rows.iter();
+        let rows = counters.rows.iter().chain(&counters.beside);
         let boot = boot_ns();
         let last = |ns: u64| boot.saturating_add(ns) / 1_000_000_000;
         let hit = |row: &Row| Hit {
@@ -84,19 +97,26 @@ pub(crate) fn list(plan: &Plan, now: &Now, counters: Option<&Counters>) -> Firew
         rules: &firewall.failsafe,
         now,
     };
-    let contexts = servers.map(|(name, id)| {
+    let of = |name, id: Option<PolicyId>| {
         let policy = id.and_then(|id| firewall.policies.get(id.0));
-        let context = Context {
+        Context {
             name,
             policy: policy.map_or("", |policy| &policy.name),
             rules: policy.map_or(&[], |policy| &policy.rules),
             now,
-        };
+        }
+    };
+    let global = firewall.global_policy;
+    let global = global.map(|id| of(GLOBAL.to_owned(), Some(id)).list(hits.as_ref()));
+    let contexts = servers.map(|(name, id)| {
+        let context = of(name, id);
         let mut list = context.list(hits.as_ref());
         list.rules.push(context.default(plan, hits.as_ref()));
         list
     });
-    let contexts = std::iter::once(failsafe.list(hits.as_ref())).chain(contexts);
+    let contexts = std::iter::once(failsafe.list(hits.as_ref()))
+        .chain(global)
+        .chain(contexts);
     FirewallList {
         mode: mode(firewall.mode).into(),
         applied: None,
@@ -140,7 +160,7 @@ impl Context<'_> {
                 enabled: rule.enabled,
                 schedule: rule.schedule.clone(),
                 in_force: self.now.is_on(rule),
-                action: verdict.as_str().into(),
+                action: action(rule.action).into(),
                 log: rule.log,
                 matches: matches(rule),
                 packets: hit.map(|hit| hit.count.packets),
@@ -184,14 +204,11 @@ impl Context<'_> {
         let of =
             |label: &Label| hits.map(|Hits(hits)| hits.get(label).copied().unwrap_or_default());
         let hit = of(&label)?;
-        if verdict != Word::Reject {
+        // What a rule that rejects drops, or what a global one that accepts let go on.
+        let Some(dropped) = label.second() else {
             return Some(hit);
-        }
-        // What may not be answered, or is past the rate of answers, it drops.
-        let dropped = of(&Label {
-            verdict: Word::Drop,
-            ..label.clone()
-        })?;
+        };
+        let dropped = of(&dropped)?;
         Some(Hit {
             count: Count {
                 packets: hit.count.packets.saturating_add(dropped.count.packets),
@@ -199,6 +216,16 @@ impl Context<'_> {
             },
             last: hit.last.max(dropped.last),
         })
+    }
+}
+
+/// As the configuration writes it.
+pub(super) const fn action(action: Action) -> &'static str {
+    match action {
+        Action::Accept => "accept",
+        Action::AcceptDecisively => "accept-decisively",
+        Action::Drop => "drop",
+        Action::Reject => "reject",
     }
 }
 
@@ -212,21 +239,80 @@ pub(super) fn matches(rule: &RulePlan) -> String {
         Some(58) => "icmpv6".to_owned(),
         Some(number) => format!("protocol {number}"),
     };
-    if !rule.source.is_empty() {
-        let shown = rule
-            .source
-            .iter()
-            .take(SOURCES_SHOWN)
-            .map(ToString::to_string);
-        text = format!("{text} from {}", shown.collect::<Vec<_>>().join(", "));
-        if rule.source.len() > SOURCES_SHOWN {
-            text = format!("{text} and {} more", rule.source.len() - SOURCES_SHOWN);
-        }
+    if rule.new {
+        text = format!("new {text}");
     }
-    match rule.port {
-        None => text,
-        Some((first, last)) if first == last => format!("{text} to port {first}"),
-        Some((first, last)) => format!("{text} to ports {first}-{last}"),
+    if !rule.icmp.is_empty() {
+        text = format!(
+            "{text} type {}",
+            several(&rule.icmp, |it| types(it.0, it.1))
+        );
+    }
+    if !rule.source.is_empty() {
+        text = format!("{text} from {}", several(&rule.source, ToString::to_string));
+    }
+    if let Some(named) = ports(&rule.source_ports) {
+        text = format!("{text} from {named}");
+    }
+    if !rule.destination.is_empty() {
+        let networks = several(&rule.destination, ToString::to_string);
+        text = format!("{text} to {networks}");
+    }
+    if let Some(named) = ports(&rule.ports) {
+        text = format!("{text} to {named}");
+    }
+    if let Some(interface) = &rule.interface {
+        text = format!("{text} on {interface}");
+    }
+    match rule.vlan {
+        None => {}
+        Some((first, last)) if first == last => text = format!("{text} in VLAN {first}"),
+        Some((first, last)) => text = format!("{text} in VLANs {first}-{last}"),
+    }
+    if let Some(rate) = rule.rate {
+        let unit = match rate.seconds {
+            1 => "s",
+            60 => "m",
+            _ => "h",
+        };
+        text = format!("{text} up to {}/{unit}", rate.packets);
+    }
+    text
+}
+
+/// The first few.
+fn several<T>(list: &[T], show: impl Fn(&T) -> String) -> String {
+    let shown: Vec<_> = list.iter().take(SOURCES_SHOWN).map(show).collect();
+    let text = shown.join(", ");
+    if list.len() > SOURCES_SHOWN {
+        return format!("{text} and {} more", list.len() - SOURCES_SHOWN);
+    }
+    text
+}
+
+fn ports(ranges: &[(u16, u16)]) -> Option<String> {
+    let range = |(first, last): &(u16, u16)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    };
+    match ranges {
+        [] => None,
+        [(first, last)] if first == last => Some(format!("port {first}")),
+        ranges => Some(format!("ports {}", several(ranges, range))),
+    }
+}
+
+/// Types of ICMP, or a type and a code.
+fn types(first: u16, last: u16) -> String {
+    let ([low, code], [high, end]) = (first.to_be_bytes(), last.to_be_bytes());
+    match (code, end) {
+        (0, 255) if low == high => low.to_string(),
+        (0, 255) => format!("{low}-{high}"),
+        _ if first == last => format!("{low}/{code}"),
+        _ => format!("{low}/{code}-{high}/{end}"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use ipnet::IpNet;
 
 use super::names::Sections;
+use super::nested::{self, Written, acyclic};
 use super::rule::MAX_NETWORKS;
 use super::{Check, Checked, all};
 use crate::config::diagnostic::{Diagnostic, quote};
@@ -48,26 +49,25 @@ impl AddressLists {
                 }
             })
             .collect();
-        acyclic(check, raw, &lists)?;
+        let written: Vec<Written<'_>> = raw
+            .iter()
+            .map(|raw| Written {
+                name: raw.name.as_ref(),
+                lists: &raw.lists,
+            })
+            .collect();
+        let nested: Vec<&[usize]> = lists.iter().map(|list| list.lists.as_slice()).collect();
+        acyclic(check, &written, &nested)?;
         sound.map(|()| Self(lists))
     }
 
     /// The networks of these lists and all that they name, each list once.
     pub(super) fn networks(&self, roots: &[usize]) -> impl Iterator<Item = IpNet> {
-        let mut seen = vec![false; self.0.len()];
-        let mut left = roots.to_vec();
-        std::iter::from_fn(move || {
-            loop {
-                let id = left.pop()?;
-                // Positions come from the names of these very lists.
-                let list = self.0.get(id)?;
-                if !std::mem::replace(seen.get_mut(id)?, true) {
-                    left.extend(&list.lists);
-                    return Some(list.networks.iter().copied());
-                }
-            }
-        })
-        .flatten()
+        // Positions come from the names of these very lists.
+        let lists = |id: usize| self.0.get(id).map(|list| list.lists.as_slice());
+        nested::reached(roots, lists, self.0.len())
+            .filter_map(|id| self.0.get(id))
+            .flat_map(|list| list.networks.iter().copied())
     }
 }
 
@@ -129,65 +129,4 @@ fn of_file(check: &mut Check<'_>, text: Option<&At<String>>) -> Checked<Vec<IpNe
         }
     }
     Ok(networks)
-}
-
-/// Reports every list that contains itself. No recursion: nesting is as deep as the file says.
-fn acyclic(check: &mut Check<'_>, raw: &[raw::AddressList], lists: &[AddressList]) -> Checked<()> {
-    let mut state = vec![State::New; lists.len()];
-    let mut sound = Ok(());
-    for start in 0..lists.len() {
-        if state[start] == State::Done {
-            continue;
-        }
-        state[start] = State::Walking;
-        // Lists being walked, and how many of each one's own lists have been.
-        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
-        while let Some((id, walked)) = path.last_mut() {
-            let (id, next) = (*id, *walked);
-            *walked += 1;
-            let Some(&child) = lists[id].lists.get(next) else {
-                state[id] = State::Done;
-                path.pop();
-                continue;
-            };
-            match state[child] {
-                State::Done => {}
-                State::New => {
-                    state[child] = State::Walking;
-                    path.push((child, 0));
-                }
-                State::Walking => {
-                    let name = |id: usize| raw[id].name.as_deref().map_or("", String::as_str);
-                    let round = path.iter().map(|(id, _)| *id).skip_while(|id| *id != child);
-                    let names = round.chain([child]).map(name);
-                    let message = format!(
-                        "the list {} contains itself: {}",
-                        quote(name(child)),
-                        arrows(names)
-                    );
-                    let help = "take one of the lists out of the other";
-                    sound = Err(check.error(&raw[id].lists[next], message, help));
-                }
-            }
-        }
-    }
-    sound
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    New,
-    Walking,
-    Done,
-}
-
-/// `a → b → a`, the first few of them.
-fn arrows<'a>(mut names: impl Iterator<Item = &'a str>) -> String {
-    let shown: Vec<&str> = names.by_ref().take(8).collect();
-    let more = if names.next().is_some() {
-        " → …"
-    } else {
-        ""
-    };
-    format!("{}{more}", shown.join(" → "))
 }

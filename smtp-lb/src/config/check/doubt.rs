@@ -24,7 +24,7 @@ pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
 fn policies(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     for (id, policy) in raw.firewall.policy.iter().enumerate() {
         let id = Some(PolicyId(id));
-        let used = plan.firewall.host_policy == id
+        let used = [plan.firewall.global_policy, plan.firewall.host_policy].contains(&id)
             || plan
                 .virtual_servers
                 .iter()
@@ -105,6 +105,7 @@ fn virtual_servers(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
         if let Some(name) = &server.name
             && server.firewall_policy.is_none()
             && plan.firewall.mode == FirewallMode::Firewall
+            && plan.firewall.global_policy.is_none()
         {
             let name_quoted = quote(name);
             check.warning(

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::address_list::AddressLists;
 use super::names::{Names, Sections};
 use super::order::order;
+use super::port_list::PortLists;
 use super::region::Regions;
 use super::rule::Rules;
 use super::{Check, Checked, all, flood, schedule};
@@ -27,6 +28,9 @@ pub(super) fn compile(
 ) -> Checked<FirewallPlan> {
     let interfaces = interfaces(check, raw);
     let pin_path = check.value_or(raw.pin_path.as_ref(), PIN_PATH.into(), value::text::path);
+    let global_policy = sections
+        .policies
+        .find_any(check, raw.global_policy.as_ref());
     let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let flood_profiles = flood::profiles(check, &raw.flood_profile);
@@ -56,6 +60,7 @@ pub(super) fn compile(
         schedules: schedules?,
         failsafe,
         policies,
+        global_policy: global_policy?.map(PolicyId),
         host_policy: host_policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
         flood_profiles: flood_profiles?,
@@ -88,10 +93,13 @@ fn rules(
     raw: &raw::Firewall,
 ) -> Checked<(Vec<RulePlan>, Vec<PolicyPlan>)> {
     let lists = AddressLists::compile(check, sections, &raw.address_list);
+    let ports = PortLists::compile(check, sections, &raw.port_list);
     let regions = Regions::read(check, raw);
     let mut rules = Rules::new(
         sections,
+        &raw.interfaces,
         lists.as_ref().map_err(|reported| *reported),
+        ports.as_ref().map_err(|reported| *reported),
         regions.as_ref().map_err(|reported| *reported),
     );
     let failsafe = all(raw
@@ -119,6 +127,7 @@ fn rules(
         })
     }));
     lists?;
+    ports?;
     regions?;
     Ok((failsafe?, policies?))
 }

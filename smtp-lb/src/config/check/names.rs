@@ -20,6 +20,7 @@ pub(super) struct Sections {
     pub monitors: Names,
     pub policies: Names,
     pub address_lists: Names,
+    pub port_lists: Names,
     pub schedules: Names,
     pub reputation: Names,
     pub flood_profiles: Names,
@@ -76,6 +77,11 @@ impl Sections {
                 check,
                 "firewall.address_list",
                 firewall.address_list.iter().map(|it| &it.name),
+            ),
+            port_lists: Names::of(
+                check,
+                "firewall.port_list",
+                firewall.port_list.iter().map(|it| &it.name),
             ),
             schedules: Names::of(
                 check,

@@ -57,7 +57,8 @@ impl Regions {
     pub(super) fn read(check: &mut Check<'_>, raw: &raw::Firewall) -> Checked<Self> {
         let rules = raw.policy.iter().flat_map(|policy| &policy.rule);
         let named: Vec<&At<String>> = rules
-            .filter_map(|rule| rule.source_regions.as_deref())
+            .flat_map(|rule| [&rule.source_regions, &rule.destination_regions])
+            .filter_map(Option::as_deref)
             .flatten()
             .collect();
         let mut wanted: BTreeMap<String, Vec<IpNet>> = named

@@ -1,17 +1,20 @@
 //! Rules of policies and of the failsafe list.
 
+mod matches;
+
 use std::collections::HashSet;
 
 use ipnet::IpNet;
 
+use self::matches::Pattern;
 use super::address_list::{AddressLists, networks};
 use super::names::Sections;
+use super::port_list::PortLists;
 use super::region::Regions;
 use super::{Check, Checked};
 use crate::config::diagnostic::quote;
 use crate::config::plan::{Action, RulePlan};
-use crate::config::raw::{self, At, NumberOrText};
-use crate::config::value::packet;
+use crate::config::raw::{self, At};
 
 /// Networks in all rules together, lists merged in: bounds what a small file can ask for.
 pub(super) const MAX_NETWORKS: usize = 4_000_000;
@@ -22,34 +25,39 @@ const RESERVED: &str = "default";
 /// What rules are checked against.
 pub(super) struct Rules<'a> {
     sections: &'a Sections,
+    /// Those that are filtered.
+    interfaces: &'a [At<String>],
     /// Or why there are none.
     lists: Checked<&'a AddressLists>,
+    /// As well.
+    ports: Checked<&'a PortLists>,
     /// As well.
     regions: Checked<&'a Regions>,
     /// Networks still allowed.
     left: usize,
 }
 
-/// What a rule matches, as written.
-struct Pattern<'a> {
-    name: Option<&'a At<String>>,
-    enabled: bool,
-    protocol: Option<&'a At<NumberOrText>>,
-    source: Option<&'a At<Vec<At<String>>>>,
-    source_lists: Option<&'a At<Vec<At<String>>>>,
-    source_regions: Option<&'a At<Vec<At<String>>>>,
-    port: Option<&'a At<NumberOrText>>,
+/// Networks as written, of sources or destinations.
+#[derive(Clone, Copy, Default)]
+struct Networks<'a> {
+    own: Option<&'a At<Vec<At<String>>>>,
+    lists: Option<&'a At<Vec<At<String>>>>,
+    regions: Option<&'a At<Vec<At<String>>>>,
 }
 
 impl<'a> Rules<'a> {
     pub(super) fn new(
         sections: &'a Sections,
+        interfaces: &'a [At<String>],
         lists: Checked<&'a AddressLists>,
+        ports: Checked<&'a PortLists>,
         regions: Checked<&'a Regions>,
     ) -> Self {
         Self {
             sections,
+            interfaces,
             lists,
+            ports,
             regions,
             left: MAX_NETWORKS,
         }
@@ -57,17 +65,10 @@ impl<'a> Rules<'a> {
 
     pub(super) fn rule(&mut self, check: &mut Check<'_>, raw: &raw::Rule) -> Checked<RulePlan> {
         let state = self.state(check, raw);
-        let pattern = Pattern {
-            name: raw.name.as_ref(),
-            enabled: state.as_ref().map_or(true, |(enabled, _)| *enabled),
-            protocol: raw.protocol.as_ref(),
-            source: raw.source.as_ref(),
-            source_lists: raw.source_lists.as_ref(),
-            source_regions: raw.source_regions.as_ref(),
-            port: raw.port.as_ref(),
-        };
+        let pattern = Pattern::of(raw, state.as_ref().map_or(true, |(enabled, _)| *enabled));
         let action = check.must(raw.action.as_ref()).map(|action| match action {
             raw::Action::Accept => Action::Accept,
+            raw::Action::AcceptDecisively => Action::AcceptDecisively,
             raw::Action::Drop => Action::Drop,
             raw::Action::Reject => Action::Reject,
         });
@@ -123,15 +124,7 @@ impl<'a> Rules<'a> {
         check: &mut Check<'_>,
         raw: &raw::Failsafe,
     ) -> Checked<RulePlan> {
-        let pattern = Pattern {
-            name: raw.name.as_ref(),
-            enabled: true,
-            protocol: raw.protocol.as_ref(),
-            source: raw.source.as_ref(),
-            source_lists: raw.source_lists.as_ref(),
-            source_regions: None,
-            port: raw.port.as_ref(),
-        };
+        let pattern = Pattern::of_failsafe(raw);
         let rule = self.accept(check, &pattern);
         // Any source, failsafe, would be no firewall: that must be written out.
         if raw.source.is_none() && raw.source_lists.is_none() {
@@ -145,39 +138,20 @@ impl<'a> Rules<'a> {
         rule
     }
 
-    /// The rule that accepts what fits the pattern and tells nothing.
-    fn accept(&mut self, check: &mut Check<'_>, pattern: &Pattern<'_>) -> Checked<RulePlan> {
-        let name = check.name(pattern.name);
-        let protocol = pattern
-            .protocol
-            .map(|text| check.value(text, packet::protocol))
-            .transpose();
-        let port = port(check, pattern, protocol);
-        let source = self.source(check, pattern);
-        let (protocol, source) = (protocol?, source?);
-        families(check, pattern, protocol, &source)?;
-        Ok(RulePlan {
-            name: name?,
-            enabled: pattern.enabled,
-            schedule: None,
-            protocol,
-            source,
-            port: port?,
-            action: Action::Accept,
-            log: false,
-            log_rate: None,
-        })
-    }
-
     /// Networks and lists merged, each network once, in the order written.
-    fn source(&mut self, check: &mut Check<'_>, pattern: &Pattern<'_>) -> Checked<Vec<IpNet>> {
-        let own = pattern
-            .source
+    fn networks(
+        &mut self,
+        check: &mut Check<'_>,
+        pattern: &Pattern<'_>,
+        written: Networks<'_>,
+    ) -> Checked<Vec<IpNet>> {
+        let own = written
+            .own
             .map_or(Ok(vec![]), |texts| networks(check, texts));
-        let named = pattern.source_lists.map_or(Ok(vec![]), |lists| {
+        let named = written.lists.map_or(Ok(vec![]), |lists| {
             self.sections.address_lists.find_each(check, lists)
         });
-        let regions = match pattern.source_regions {
+        let regions = match written.regions {
             None => Ok(vec![]),
             Some(texts) => self
                 .regions
@@ -208,11 +182,11 @@ impl<'a> Rules<'a> {
             merged.push(network);
         }
         // An empty source means any: a rule for nobody must not become one for all.
-        if let Some(lists) = pattern.source_lists.or(pattern.source_regions)
+        if let Some(lists) = written.lists.or(written.regions)
             && merged.is_empty()
             && pattern.enabled
         {
-            let these = match pattern.source_lists {
+            let these = match written.lists {
                 Some(_) => "lists",
                 None => "regions",
             };
@@ -224,67 +198,6 @@ impl<'a> Rules<'a> {
         }
         Ok(merged)
     }
-}
-
-fn port(
-    check: &mut Check<'_>,
-    pattern: &Pattern<'_>,
-    protocol: Checked<Option<u8>>,
-) -> Checked<Option<(u16, u16)>> {
-    let Some(text) = pattern.port else {
-        return Ok(None);
-    };
-    let ports = check.value(text, packet::ports);
-    match protocol? {
-        Some(packet::TCP | packet::UDP) => ports.map(Some),
-        Some(number) => Err(check.error(
-            text,
-            format!("protocol {number} has no ports"),
-            "leave `port` out, or write `protocol = \"tcp\"`",
-        )),
-        None => {
-            check.whole(pattern.name)?;
-            Err(check.error(
-                text,
-                "a port without a protocol",
-                "add `protocol = \"tcp\"` or `protocol = \"udp\"`",
-            ))
-        }
-    }
-}
-
-/// ICMP is for one family each; with sources of the other alone the rule could never match.
-fn families(
-    check: &mut Check<'_>,
-    pattern: &Pattern<'_>,
-    protocol: Option<u8>,
-    source: &[IpNet],
-) -> Checked<()> {
-    let wants_v4 = match protocol {
-        Some(packet::ICMP) => true,
-        Some(packet::ICMPV6) => false,
-        _ => return Ok(()),
-    };
-    let is_v4 = |network: &IpNet| matches!(network, IpNet::V4(_));
-    let Some(text) = pattern.protocol.filter(|_| pattern.enabled) else {
-        return Ok(());
-    };
-    if source.is_empty() || source.iter().any(|network| is_v4(network) == wants_v4) {
-        return Ok(());
-    }
-    let (here, other, instead) = if wants_v4 {
-        ("IPv4", "IPv6", "icmpv6")
-    } else {
-        ("IPv6", "IPv4", "icmp")
-    };
-    Err(check.error(
-        text,
-        format!(
-            "{} is for {here}, but every source is {other}: it could never match",
-            quote(text)
-        ),
-        format!("write `protocol = \"{instead}\"`"),
-    ))
 }
 
 #[cfg(test)]
@@ -316,10 +229,11 @@ mod tests {
         };
         let sections = Sections::gather(check, &raw);
         let lists = AddressLists::compile(check, &sections, &raw.firewall.address_list).unwrap();
+        let ports = PortLists::compile(check, &sections, &raw.firewall.port_list).unwrap();
         let regions = Regions::read(check, &raw.firewall).unwrap();
         let mut rules = Rules {
             left: 5,
-            ..Rules::new(&sections, Ok(&lists), Ok(&regions))
+            ..Rules::new(&sections, &[], Ok(&lists), Ok(&ports), Ok(&regions))
         };
         let compiled = raw.firewall.policy[0].rule.iter();
         let compiled: Vec<_> = compiled.map(|rule| rules.rule(check, rule)).collect();

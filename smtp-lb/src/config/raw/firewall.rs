@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::flood::FloodProfile;
-use super::scalar::{At, NumberOrText};
+use super::scalar::{At, NumberOrText, Ports};
 
 /// The packet filter.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub(crate) struct Firewall {
     /// Default: `"/sys/fs/bpf/smtp-lb"`.
     #[schemars(extend("examples" = ["/sys/fs/bpf/smtp-lb"]))]
     pub pin_path: Option<At<String>>,
+    /// Name of the policy that is asked first, before those of virtual servers and the host. What it
+    /// accepts goes on to theirs. Default: none.
+    pub global_policy: Option<At<String>>,
     /// Name of the policy of packets to the host that are for no virtual server.
     pub host_policy: Option<At<String>>,
     /// Name of the reputation policy of all packets.
@@ -57,6 +60,9 @@ pub(crate) struct Firewall {
     /// Named lists of networks.
     #[serde(default)]
     pub address_list: Vec<AddressList>,
+    /// Named lists of ports.
+    #[serde(default)]
+    pub port_list: Vec<PortList>,
     /// Limits of new connections by source.
     #[serde(default)]
     pub flood_profile: Vec<FloodProfile>,
@@ -139,6 +145,22 @@ pub(crate) struct AddressList {
     pub lists: Vec<At<String>>,
 }
 
+/// A named list of ports.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PortList {
+    /// Unique name.
+    #[schemars(required)]
+    pub name: Option<At<String>>,
+    /// Ports and ranges of them.
+    #[serde(default)]
+    #[schemars(extend("examples" = [[25, "587-590"]]))]
+    pub ports: Vec<At<NumberOrText>>,
+    /// Names of further lists, merged in.
+    #[serde(default)]
+    pub lists: Vec<At<String>>,
+}
+
 /// A firewall policy: ordered rules, first match decides.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,9 +205,45 @@ pub(crate) struct Rule {
     /// Countries of the region database by their ISO 3166-1 codes, merged with `source`.
     #[schemars(length(min = 1), extend("examples" = [["DE", "FR"]]))]
     pub source_regions: Option<At<Vec<At<String>>>>,
-    /// Destination port or range, with TCP or UDP. Default: any.
-    #[schemars(extend("examples" = [25, "25-30"]))]
-    pub port: Option<At<NumberOrText>>,
+    /// Destination networks, addresses, or ranges of them. Without `destination`, `destination_lists`
+    /// and `destination_regions`: any.
+    #[schemars(length(min = 1), extend("examples" = [["192.0.2.25", "2001:db8::/64"]]))]
+    pub destination: Option<At<Vec<At<String>>>>,
+    /// Names of address lists, merged with `destination`.
+    #[schemars(length(min = 1))]
+    pub destination_lists: Option<At<Vec<At<String>>>>,
+    /// Countries of the region database, merged with `destination`.
+    #[schemars(length(min = 1), extend("examples" = [["DE", "FR"]]))]
+    pub destination_regions: Option<At<Vec<At<String>>>>,
+    /// Destination port, range, or list of them, with TCP or UDP. Without `port` and `port_lists`: any.
+    #[schemars(extend("examples" = [25, "25-30", [25, 465, "587-590"]]))]
+    pub port: Option<At<Ports>>,
+    /// Names of port lists, merged with `port`.
+    #[schemars(length(min = 1))]
+    pub port_lists: Option<At<Vec<At<String>>>>,
+    /// Source port, range, or list of them, with TCP or UDP. Without `source_port` and
+    /// `source_port_lists`: any.
+    #[schemars(extend("examples" = ["1024-65535", [53, 123]]))]
+    pub source_port: Option<At<Ports>>,
+    /// Names of port lists, merged with `source_port`.
+    #[schemars(length(min = 1))]
+    pub source_port_lists: Option<At<Vec<At<String>>>>,
+    /// Types by name or number, each with a code behind `/` if it is one alone. With protocol `icmp` or
+    /// `icmpv6`. Default: any.
+    #[schemars(length(min = 1), extend("examples" = [["echo-request", "3/4", 11]]))]
+    pub icmp_type: Option<At<Vec<At<NumberOrText>>>>,
+    /// Interface that the packet comes in by, one of the firewall's `interfaces`. Default: any.
+    #[schemars(extend("examples" = ["eth0"]))]
+    pub interface: Option<At<String>>,
+    /// Id of the outer VLAN as seen in the frame, or a range of them. Default: any, and none at all.
+    #[schemars(extend("examples" = [100, "100-199"]))]
+    pub vlan: Option<At<NumberOrText>>,
+    /// `"new"`: only what begins a connection, with TCP. Default: any.
+    pub tcp_state: Option<At<TcpState>>,
+    /// Packets in a second, a minute or an hour that the rule matches, and at once after a quiet time.
+    /// What is past it goes on to the next rule. Default: no bound.
+    #[schemars(extend("examples" = ["100/s", "10/m"]))]
+    pub rate: Option<At<String>>,
     /// What is done.
     #[schemars(required)]
     pub action: Option<Action>,
@@ -194,6 +252,14 @@ pub(crate) struct Rule {
     /// Events in a second. Default: the firewall's `event_rate`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub log_rate: Option<At<u32>>,
+}
+
+/// What a rule asks of a TCP segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TcpState {
+    /// It begins a connection: SYN without ACK and RST.
+    New,
 }
 
 /// Whether a rule is in force.
@@ -264,8 +330,10 @@ pub(crate) enum Day {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
-    /// Let the packet on.
+    /// Let the packet on: of the global policy to the policy of the virtual server or the host.
     Accept,
+    /// Let the packet on, and ask no other policy.
+    AcceptDecisively,
     /// Take it away without a word.
     Drop,
     /// Take it away, and tell the sender: TCP by a reset, the rest by ICMP.

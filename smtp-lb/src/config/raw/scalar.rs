@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
 /// A value and the bytes of the file it was read from.
@@ -171,5 +171,66 @@ impl JsonSchema for NumberOrText {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["string", "integer"], "minimum": 0, "maximum": 65_535 })
+    }
+}
+
+/// A port or a range of ports, or a list of them.
+#[derive(Debug, Clone)]
+pub(crate) enum Ports {
+    /// The only one.
+    One(NumberOrText),
+    /// Each with its place.
+    Each(Vec<At<NumberOrText>>),
+}
+
+impl<'de> Deserialize<'de> for Ports {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Ports;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, an integer or an array")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Ports, E> {
+                Ok(Ports::One(NumberOrText(text.to_owned())))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Ports, E> {
+                Ok(Ports::One(NumberOrText(number.to_string())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Ports, A::Error> {
+                let mut each = Vec::new();
+                while let Some(one) = list.next_element()? {
+                    each.push(one);
+                }
+                Ok(Ports::Each(each))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl JsonSchema for Ports {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Ports".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "integer", "array"],
+            "minimum": 0,
+            "maximum": 65_535,
+            "minItems": 1,
+            "items": NumberOrText::json_schema(generator),
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Sets of numbers, and boxes of them: what a rule matches, and what others leave of it.
 
 /// What is told apart of a packet.
-pub(crate) const DIMENSIONS: usize = 3;
+pub(crate) const DIMENSIONS: usize = 8;
 
 /// Numbers as disjoint ranges, both ends within, in order, none touching the next.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,9 +67,9 @@ fn several_together_are_enough() {
 #[test]
 fn ports_and_protocols_are_told_apart() {
     use Action::{Accept, Drop};
-    let tcp = |ports| RulePlan {
+    let tcp = |ports: Option<(u16, u16)>| RulePlan {
         protocol: Some(6),
-        port: ports,
+        ports: ports.into_iter().collect(),
         ..rule(Drop, &[])
     };
     let any = rule(Accept, &[]);
@@ -152,9 +152,11 @@ fn matches(rule: &RulePlan, (host, protocol, port): (u8, u8, Option<u16>)) -> bo
     rule.enabled
         && (rule.source.is_empty() || rule.source.iter().any(|net| net.contains(&address)))
         && rule.protocol.is_none_or(|number| number == protocol)
-        && rule
-            .port
-            .is_none_or(|(first, last)| port.is_some_and(|port| first <= port && port <= last))
+        && (rule.ports.is_empty()
+            || rule
+                .ports
+                .iter()
+                .any(|(first, last)| port.is_some_and(|port| *first <= port && port <= *last)))
 }
 
 fn first(rules: &[RulePlan], packet: (u8, u8, Option<u16>)) -> Option<usize> {
@@ -180,7 +182,7 @@ fn some_rule() -> impl Strategy<Value = RulePlan> {
         .prop_map(|(source, (protocol, port), drops, enabled)| RulePlan {
             source,
             protocol,
-            port,
+            ports: port.into_iter().collect(),
             enabled,
             action: if drops { Action::Drop } else { Action::Accept },
             ..RulePlan::default()
@@ -233,7 +235,7 @@ fn ten_thousand_rules_in_a_thousand_lists_are_looked_through() {
             let port = u16::try_from(number / 1_000 * 10).unwrap();
             RulePlan {
                 protocol: Some(6),
-                port: Some((port, port + 10)),
+                ports: vec![(port, port + 10)],
                 source: source.collect(),
                 ..rule(
                     if number % 2 == 0 {
@@ -249,11 +251,48 @@ fn ten_thousand_rules_in_a_thousand_lists_are_looked_through() {
     assert_eq!(findings(&rules), []);
     let mut rules = rules;
     rules.push(RulePlan {
-        port: Some((3, 12)),
+        ports: vec![(3, 12)],
         ..rules[7].clone()
     });
     assert_eq!(
         findings(&rules),
         [(10_000, Finding::RedundantToEarlier(vec![7, 1_007]))]
     );
+}
+
+#[test]
+fn what_else_a_rule_asks_for_is_told_apart() {
+    use Action::{Accept, Drop};
+    let parts: [fn(&mut RulePlan); 7] = [
+        |rule| rule.destination = vec!["192.0.2.0/24".parse().unwrap()],
+        |rule| rule.source_ports = vec![(1024, 65535)],
+        |rule| rule.interface = Some("eth0".to_owned()),
+        |rule| rule.vlan = Some((7, 9)),
+        |rule| rule.new = true,
+        |rule| (rule.protocol, rule.icmp) = (Some(1), vec![(0x0800, 0x08ff)]),
+        |rule| {
+            rule.rate = Some(crate::config::plan::RuleRate {
+                packets: 1,
+                seconds: 1,
+            });
+        },
+    ];
+    for part in parts {
+        let (any, mut narrow) = (rule(Accept, &[]), rule(Drop, &[]));
+        part(&mut narrow);
+        let pair = [narrow.clone(), any.clone()];
+        assert_eq!(findings(&pair), [], "the wider one behind");
+        let pair = [any.clone(), narrow.clone()];
+        assert_eq!(findings(&pair), [(1, Finding::Unreachable(0))]);
+        let again = RulePlan {
+            action: Accept,
+            ..narrow.clone()
+        };
+        let found = findings(&[narrow.clone(), again]);
+        if narrow.rate.is_some() {
+            assert_eq!(found, [], "it may be used up");
+        } else {
+            assert_eq!(found, [(1, Finding::Shadowed(vec![0]))]);
+        }
+    }
 }

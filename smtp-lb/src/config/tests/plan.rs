@@ -103,6 +103,7 @@ fn defaults() {
             schedules: vec![],
             failsafe: vec![],
             policies: vec![],
+            global_policy: None,
             host_policy: None,
             reputation: None,
             flood_profiles: vec![],
@@ -379,7 +380,7 @@ fn rules() {
                 "192.0.2.0/24".parse().unwrap(),
                 "10.0.0.5/32".parse().unwrap()
             ],
-            port: Some((22, 23)),
+            ports: vec![(22, 23)],
             action: Action::Accept,
             ..RulePlan::default()
         }]
@@ -399,7 +400,7 @@ fn rules() {
             "2001:db8::/32"
         ]
     );
-    assert_eq!((rule.protocol, rule.port), (Some(17), Some((53, 53))));
+    assert_eq!((rule.protocol, &*rule.ports), (Some(17), &[(53, 53)][..]));
     assert_eq!(
         (rule.action, rule.log, rule.log_rate),
         (Action::Drop, true, Some(7))

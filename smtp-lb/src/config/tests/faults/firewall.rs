@@ -300,3 +300,199 @@ fn states_and_schedules() {
         [(true, Some("s")), (false, Some("s")), (true, Some("s"))]
     );
 }
+
+#[test]
+fn ports_and_types() {
+    let lists = "[[firewall.port_list]]\nname = \"l\"\nports = [25, \"30-20\"]\n";
+    let rules = policy(&[
+        "name = \"a\", protocol = \"tcp\", port = [25, \"0\", \"587-590\"]",
+        "name = \"b\", port_lists = [\"m\"]",
+        "name = \"c\", source_port = 25",
+        "name = \"d\", protocol = \"icmp\", port_lists = [\"l\"]",
+        "name = \"e\", protocol = \"tcp\", icmp_type = [\"echo-request\"]",
+        "name = \"f\", protocol = \"icmp\", icmp_type = [\"echo-requst\", \"3/256\", 8]",
+        "name = \"g\", protocol = \"icmpv6\", icmp_type = [300]",
+    ]);
+    says(
+        &format!("{rules}{lists}"),
+        &[
+            (
+                4,
+                "\"0\"",
+                "`0` is not a port",
+                "write a number from 1 to 65535",
+            ),
+            (
+                5,
+                "[\"m\"]",
+                "a port without a protocol",
+                "add `protocol = \"tcp\"` or `protocol = \"udp\"`",
+            ),
+            (
+                5,
+                "\"m\"",
+                "there is no firewall port list named `m`",
+                "write one of `l`",
+            ),
+            (
+                6,
+                "25",
+                "a port without a protocol",
+                "add `protocol = \"tcp\"` or `protocol = \"udp\"`",
+            ),
+            (
+                7,
+                "[\"l\"]",
+                "protocol 1 has no ports",
+                "leave `port` out, or write `protocol = \"tcp\"`",
+            ),
+            (
+                8,
+                "[\"echo-request\"]",
+                "types are ICMP's",
+                "write `protocol = \"icmp\"` or `protocol = \"icmpv6\"`, or leave `icmp_type` out",
+            ),
+            (
+                9,
+                "\"echo-requst\"",
+                "`echo-requst` is not a type of icmp",
+                "did you mean `\"echo-request\"`?",
+            ),
+            (
+                9,
+                "\"3/256\"",
+                "`256` is not a code",
+                "write a number from 0 to 255 behind the type, as `\"3/4\"`",
+            ),
+            (
+                10,
+                "300",
+                "`300` is not a type of icmpv6",
+                "write a number from 0 to 255, or one of `echo-request`, `echo-reply`, \
+                 `destination-unreachable`, `time-exceeded`, `parameter-problem`, `packet-too-big`, `redirect`",
+            ),
+            (
+                16,
+                "\"30-20\"",
+                "`30-20` ends before it begins",
+                "write `\"20-30\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn lists_of_ports() {
+    let lists = "[[firewall.port_list]]\nname = \"l\"\nports = [25, \"587-590\"]\nlists = [\"m\"]\n\
+                 [[firewall.port_list]]\nname = \"m\"\nports = [26]\n\
+                 [[firewall.port_list]]\nname = \"none\"\n";
+    let rules = policy(&[
+        "name = \"a\", protocol = \"tcp\", port = [465, 27], port_lists = [\"l\"], source_port = 1024",
+        "name = \"b\", protocol = \"icmp\", icmp_type = [\"echo-request\", \"3/4\", 9]",
+    ]);
+    let plan = super::read(&format!("{rules}{lists}")).unwrap().plan;
+    let [a, b] = &plan.firewall.policies[0].rules[..] else {
+        panic!("two rules")
+    };
+    assert_eq!(a.ports, [(25, 27), (465, 465), (587, 590)]);
+    assert_eq!(a.source_ports, [(1024, 1024)]);
+    assert_eq!(b.icmp, [(0x0304, 0x0304), (0x0800, 0x09ff)]);
+    says(
+        &format!(
+            "{}{lists}",
+            policy(&["name = \"a\", protocol = \"tcp\", port_lists = [\"none\"]"])
+        ),
+        &[(
+            4,
+            "[\"none\"]",
+            "these lists hold no port, so the rule could never match",
+            "put a port in a list, or write `enabled = false` in the rule",
+        )],
+    );
+    says(
+        "[[firewall.port_list]]\nname = \"a\"\nlists = [\"b\"]\n\
+         [[firewall.port_list]]\nname = \"b\"\nlists = [\"a\"]\n",
+        &[(
+            6,
+            "\"a\"",
+            "the list `a` contains itself: a → b → a",
+            "take one of the lists out of the other",
+        )],
+    );
+}
+
+#[test]
+fn what_else_rules_ask_for() {
+    let rules = policy(&[
+        "name = \"a\", tcp_state = \"new\"",
+        "name = \"b\", protocol = \"udp\", tcp_state = \"new\"",
+        "name = \"c\", vlan = 4095",
+        "name = \"d\", rate = \"100\"",
+        "name = \"e\", interface = \"eth1\"",
+        "name = \"f\", source = [\"10.0.0.1\"], destination = [\"2001:db8::/32\"]",
+        "name = \"g\", protocol = \"icmpv6\", destination = [\"192.0.2.1\"]",
+    ]);
+    let state = "only packets of TCP say whether they begin a connection";
+    let help = "write `protocol = \"tcp\"`, or leave `tcp_state` out";
+    says(
+        &format!("{rules}interfaces = [\"eth0\"]\n"),
+        &[
+            (4, "\"new\"", state, help),
+            (5, "\"new\"", state, help),
+            (
+                6,
+                "4095",
+                "`4095` is not the id of a VLAN",
+                "write a number from 0 to 4094, or a range, as `\"100-199\"`",
+            ),
+            (
+                7,
+                "\"100\"",
+                "`100` is not a rate",
+                "write packets from 1 to 10000000 in a second, minute or hour, as `\"100/s\"`, \
+                 `\"10/m\"` or `\"5/h\"`",
+            ),
+            (
+                8,
+                "\"eth1\"",
+                "packets of the interface `eth1` are not filtered",
+                "did you mean `\"eth0\"`?",
+            ),
+            (
+                9,
+                "[\"2001:db8::/32\"]",
+                "every source is IPv4 and every destination IPv6: it could never match",
+                "write both in the same family",
+            ),
+            (
+                10,
+                "\"icmpv6\"",
+                "`icmpv6` is for IPv6, but every destination is IPv4: it could never match",
+                "write `protocol = \"icmp\"`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn the_global_policy() {
+    says(
+        "[firewall]\nglobal_policy = \"q\"\n[[firewall.policy]]\nname = \"p\"\n",
+        &[(
+            2,
+            "\"q\"",
+            "there is no firewall policy named `q`",
+            "write one of `p`",
+        )],
+    );
+    let text = policy(&["name = \"r\""]).replace("host_policy", "global_policy");
+    let loaded = super::read(&text.replace("\"drop\"", "\"accept-decisively\"")).unwrap();
+    assert!(loaded.warnings.is_empty(), "it is used");
+    let firewall = loaded.plan.firewall;
+    assert_eq!(
+        firewall.global_policy,
+        Some(crate::config::plan::PolicyId(0))
+    );
+    let action = firewall.policies[0].rules[0].action;
+    assert_eq!(action, crate::config::plan::Action::AcceptDecisively);
+}
