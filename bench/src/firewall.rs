@@ -1,23 +1,32 @@
-//! `smtp-lb-bench firewall`: nanoseconds a packet, by `BPF_PROG_TEST_RUN`.
+//! `smtp-lb-bench firewall`: what a packet costs.
 //!
-//! Sources are taken at random for every packet. All figures are gross; the empty program and
-//! the picking of a source stand beside them. Turns are interleaved: every case once a round.
+//! In sections, each of which can be run apart: its results are kept in `target/`, and the report is put
+//! together of what is kept. Turns are interleaved: every case once a round.
 
-mod case;
+mod feed;
+mod ground;
 mod load;
+mod lookups;
+mod measured;
+mod paths;
 mod prefixes;
+mod rate;
 mod report;
-mod subject;
+mod rig;
+mod rules;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::interrupt;
-use case::Case;
+use crate::machine::Machine;
+use measured::{Kept, Results, Section, machine};
+pub(crate) use paths::way::Nobody;
 pub(crate) use prefixes::{Random, SEED};
-pub(crate) use subject::{Nobody, fill_random_sources, syn};
+pub(crate) use rig::{fill_random_sources, syn};
 
 /// What `firewall` takes.
 #[derive(Args)]
@@ -25,19 +34,25 @@ pub(crate) struct Options {
     /// Turns of each case.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Packets of each turn.
-    #[arg(long, default_value_t = 1_000_000)]
+    /// Packets of each turn, where they are counted.
+    #[arg(long, default_value_t = 300_000)]
     packets: u32,
+    /// Only these sections; may be given again. Of the others, what is kept is reported.
+    #[arg(long)]
+    only: Vec<Section>,
     /// The object with the filter and its rivals.
     #[arg(long, default_value = "target/ebpf-bench/smtp-lb.bpf.o")]
     object: PathBuf,
+    /// The same with an `LPM_TRIE` in place of the look-up of feeds.
+    #[arg(long, default_value = "target/ebpf-bench/smtp-lb-trie.bpf.o")]
+    trie: PathBuf,
     /// Where the report goes.
     #[arg(long, default_value = "bench/firewall.md")]
     out: PathBuf,
     /// Loads one feed, and prints what that took: for the bench itself.
     #[arg(long, hide = true)]
     load: Option<load::Which>,
-    /// Two short rounds, printed and not written.
+    /// Two short rounds with small feeds, printed, and neither kept nor written.
     #[arg(long)]
     quick: bool,
 }
@@ -48,36 +63,68 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(which) = options.load {
         return load::child(which, &options.object);
     }
-    let object = std::fs::read(&options.object).with_context(|| {
-        format!(
-            "{}: `cargo xtask bench firewall` builds it",
-            options.object.display()
-        )
-    })?;
-    let (rounds, packets) = if options.quick {
-        (2, options.packets / 5)
-    } else {
-        (options.rounds, options.packets)
-    };
-    let cases = Case::all();
-    let mut subjects = Vec::new();
-    for case in &cases {
-        eprintln!("loading: {case}");
-        subjects.push(subject::Subject::load(&object, case)?);
+    let mut all = Vec::new();
+    for section in Section::ALL {
+        let kept = if options.only.is_empty() || options.only.contains(&section) {
+            eprintln!("section: {}", section.name());
+            Some(measure(section, options)?)
+        } else if options.quick {
+            None
+        } else {
+            Kept::of(section)?
+        };
+        all.extend(kept.map(|kept| (section, kept)));
     }
-    let mut times: Vec<Vec<f64>> = vec![Vec::new(); cases.len()];
-    for round in 1..=rounds {
-        eprintln!("round {round} of {rounds}");
-        for (subject, times) in subjects.iter_mut().zip(&mut times) {
-            interrupt::check()?;
-            times.push(subject.turn(packets)?);
-        }
-    }
-    let loads = load::all(&options.object)?;
-    let report = report::render(&cases, &times, &loads, rounds, packets)?;
+    let report = report::render(&all)?;
     println!("{report}");
     if !options.quick {
         std::fs::write(&options.out, report)?;
     }
     Ok(())
+}
+
+fn measure(section: Section, options: &Options) -> Result<Kept> {
+    let (rounds, packets) = if options.quick {
+        (2, options.packets / 10)
+    } else {
+        (options.rounds, options.packets)
+    };
+    let before = Machine::look()?.load;
+    let began = Instant::now();
+    let object = read(&options.object)?;
+    let results = match section {
+        Section::Paths => {
+            let most = if options.quick { 100_000 } else { u32::MAX };
+            paths::measure(&object, rounds, packets, most)?
+        }
+        Section::Rules => rules::measure(&object, rounds, packets)?,
+        Section::Lookups => {
+            let trie = read(&options.trie)?;
+            lookups::measure(&object, &trie, rounds, packets, options.quick)?
+        }
+        Section::Load => Results {
+            cells: Vec::new(),
+            loads: load::all(&options.object, options.quick)?,
+        },
+        Section::Rate => rate::measure(&object, &read(&options.trie)?, rounds, options.quick)?,
+    };
+    let kept = Kept {
+        rounds,
+        packets,
+        machine: machine()?,
+        load: [before, Machine::look()?.load],
+        seconds: began.elapsed().as_secs_f64(),
+        results,
+    };
+    if !options.quick {
+        kept.save(section)?;
+    }
+    Ok(kept)
+}
+
+fn read(object: &Path) -> Result<Vec<u8>> {
+    std::fs::read(object).with_context(|| {
+        let object = object.display();
+        format!("{object}: `cargo xtask bench firewall` builds it")
+    })
 }

@@ -117,6 +117,16 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
+    /// One of this process, for what `role` says; no other may have both.
+    pub(crate) fn of(role: &str) -> Result<Self> {
+        Self::new(format!("{PREFIX}{}-{role}", process::id()))
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn new(name: String) -> Result<Self> {
         ip(&["netns", "add", &name])?;
         let namespace = Self { name };
@@ -186,7 +196,7 @@ impl Drop for Namespace {
 }
 
 /// A virtual cable between two namespaces, each end with the address given.
-fn join(one: (&Namespace, &str), other: (&Namespace, &str), cable: &str) -> Result<()> {
+pub(crate) fn join(one: (&Namespace, &str), other: (&Namespace, &str), cable: &str) -> Result<()> {
     let (here, there) = (one.0.name.as_str(), other.0.name.as_str());
     let ends = ["type", "veth", "peer", "name", cable, "netns", there];
     ip(&[["link", "add", cable, "netns", here].as_slice(), &ends].concat())?;
@@ -197,7 +207,8 @@ fn join(one: (&Namespace, &str), other: (&Namespace, &str), cable: &str) -> Resu
     Ok(())
 }
 
-fn ip(arguments: &[&str]) -> Result<()> {
+/// Runs `ip`.
+pub(crate) fn ip(arguments: &[&str]) -> Result<()> {
     let output = Command::new("ip")
         .args(arguments)
         .output()

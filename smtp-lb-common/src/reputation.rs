@@ -5,8 +5,8 @@
 //! ```text
 //! line 0          header
 //! IPv4 root       1,048,576 words, by the first 20 bits of the source
-//! IPv6 root       1,048,576 words for 2000::/3, by the 20 bits after those three, then 8 words
-//!                 by the first three bits for the rest
+//! IPv6 root       words for 2000::/3, by some bits after those three, then 8 words by the first three
+//!                 bits for the rest
 //! IPv4 entries    for each root word that needs them: the last 12 bits from which a set holds,
 //!                 and the set; 16 to a line
 //! IPv6 intervals  as in the policy's image, 4 to a line
@@ -37,14 +37,21 @@ pub const FIRST_FEED_SET: u32 = 64;
 
 /// Bits of an IPv4 address that index the root.
 pub const ROOT_BITS: u32 = 20;
-/// Words of the IPv4 root, and those of the IPv6 root that are for `2000::/3`.
+/// Bits of an IPv6 address that index its root, at the least and at the most: as many as make words of
+/// about one entry each. Of a root that is wider than that, a look-up touches memory that no other has
+/// touched lately.
+pub const ROOT_BITS_V6: core::ops::RangeInclusive<u32> = 8..=20;
+/// Words of the IPv4 root.
 pub const ROOT_WORDS: u32 = 1 << ROOT_BITS;
 /// First line of the IPv4 root.
 pub const ROOT_V4: u32 = 1;
 /// First line of the IPv6 root.
 pub const ROOT_V6: u32 = ROOT_V4 + ROOT_WORDS / 8;
-/// First line after the roots.
-pub const AFTER_ROOTS: u32 = ROOT_V6 + ROOT_WORDS / 8 + 1;
+/// First line after the roots, that of IPv6 being of so many bits.
+#[must_use]
+pub const fn after_roots(bits_v6: u32) -> u32 {
+    ROOT_V6 + (1 << bits_v6) / 8 + 1
+}
 /// IPv4 entries in a line.
 pub const ENTRIES_PER_LINE: u32 = 16;
 /// Bits of an IPv4 address that an entry tells apart.
@@ -67,6 +74,8 @@ pub struct Header {
     pub names: u32,
     /// Total lines.
     pub lines: u32,
+    /// Bits that index the IPv6 root: one of [`ROOT_BITS_V6`].
+    pub bits_v6: u32,
     /// Counts compilations, for people.
     pub generation: u32,
 }
@@ -79,7 +88,7 @@ impl Header {
             MAGIC,
             word(self.sets, self.count),
             word(self.names, self.lines),
-            self.generation as u64,
+            word(self.bits_v6, self.generation),
             0,
             0,
             0,
@@ -96,12 +105,13 @@ impl Header {
         }
         let (sets, count) = halves(line[1]);
         let (names, lines) = halves(line[2]);
-        let (_, generation) = halves(line[3]);
+        let (bits_v6, generation) = halves(line[3]);
         Some(Self {
             sets,
             count,
             names,
             lines,
+            bits_v6,
             generation,
         })
     }
@@ -216,8 +226,9 @@ pub fn set_v4<I: Image + ?Sized>(image: &I, source: u32) -> Option<u32> {
 /// Set of an IPv6 source, given as its high and low half. `None`: the image is damaged.
 #[inline(always)]
 pub fn set_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32> {
-    let index = root_index_v6(high);
-    let line = image.line(ROOT_V6 + index / 8)?;
+    let bits = Header::unpack(image.line(0)?)?.bits_v6;
+    let index = root_index_v6(high, bits);
+    let line = image.line(ROOT_V6.wrapping_add(index / 8))?;
     let (first, count) = match Target::unpack(line[(index % 8) as usize]) {
         Target::Class(set) => return Some(set),
         Target::Lines { first, count } => (first, count),
@@ -232,14 +243,14 @@ pub fn set_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32> 
     }
 }
 
-/// Word of the IPv6 root for an address, by its high half.
+/// Word of an IPv6 root of so many bits for an address, by its high half.
 #[must_use]
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "23 bits at the most")]
-pub const fn root_index_v6(high: u64) -> u32 {
+pub const fn root_index_v6(high: u64, bits: u32) -> u32 {
     match high >> 61 {
-        1 => (high >> (61 - ROOT_BITS)) as u32 & (ROOT_WORDS - 1),
-        other => ROOT_WORDS + other as u32,
+        1 => (high << 3).wrapping_shr(64u32.wrapping_sub(bits)) as u32,
+        other => 1u32.wrapping_shl(bits).wrapping_add(other as u32),
     }
 }
 

@@ -4,7 +4,7 @@
 //! So each of these takes a source at random from a table first, [`bench_pick`] does nothing
 //! else, and what that costs can be seen and taken off.
 
-use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
+use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::lookup::{class_v4, class_v6};
@@ -17,6 +17,12 @@ use crate::kernel::{self, random_source};
 #[xdp(frags)]
 fn bench_empty(_: XdpContext) -> u32 {
     XDP_PASS
+}
+
+/// The least that a program can do that lets nothing through.
+#[xdp(frags)]
+fn bench_drop(_: XdpContext) -> u32 {
+    XDP_DROP
 }
 
 /// A random source, and nothing done with it.
@@ -45,6 +51,52 @@ fn bench_filter_v6(ctx: XdpContext) -> u32 {
         XdpFrame::new(&ctx).set_source_v6(source);
     }
     crate::filter(&ctx)
+}
+
+/// The frame made anew with a random source, and nothing done with it.
+#[xdp(frags)]
+fn bench_rebuild(ctx: XdpContext) -> u32 {
+    if rebuild(&ctx).is_some() {
+        XDP_PASS
+    } else {
+        XDP_ABORTED
+    }
+}
+
+/// The whole filter on a frame made anew, of either family: the last run has answered in its place.
+#[xdp(frags)]
+fn bench_answer(ctx: XdpContext) -> u32 {
+    if rebuild(&ctx).is_none() {
+        return XDP_ABORTED;
+    }
+    crate::filter(&ctx)
+}
+
+#[inline(always)]
+fn rebuild(ctx: &XdpContext) -> Option<()> {
+    let (template, source) = (kernel::template()?, random_source()?);
+    let frame = XdpFrame::new(ctx);
+    frame.rebuild(template)?;
+    if template.v6 == 0 {
+        #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
+        frame.set_source_v4(source[1] as u32);
+    } else {
+        frame.set_source_v6(source);
+    }
+    Some(())
+}
+
+/// Sends a frame with a random IPv4 source. The frame is written whole: the receiver had its memory before.
+#[xdp]
+fn bench_offer(ctx: XdpContext) -> u32 {
+    let Some((template, [_, low])) = kernel::template().zip(random_source()) else {
+        return XDP_ABORTED;
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
+    match XdpFrame::new(&ctx).write_v4(template, low as u32) {
+        Some(()) => XDP_TX,
+        None => XDP_ABORTED,
+    }
 }
 
 /// Our look-up of a random IPv4 source.

@@ -201,6 +201,57 @@ fn piece(room: *mut u8, at: usize, left: usize, sum: u32) -> Option<u32> {
 
 #[cfg(feature = "bench")]
 impl XdpFrame<'_> {
+    /// Makes the frame anew, whatever an answer has made of it: what it grew, it grew in front, and what
+    /// it lost, it lost behind.
+    #[inline(always)]
+    pub(crate) fn rebuild(&self, template: &crate::kernel::Template) -> Option<()> {
+        // Of memory, so that LLVM cannot leave out what the verifier wants.
+        // SAFETY: the element is there for the whole run.
+        let wanted = unsafe { read_volatile(addr_of!(template.length)) };
+        let length = self.length();
+        #[expect(clippy::cast_possible_wrap, reason = "lengths of a frame")]
+        let more = wanted as i32 - length as i32;
+        // SAFETY: the context is valid for the whole run; the helper reads `wanted` octets, of which
+        // there are as many; no pointer into the frame outlives a read.
+        unsafe {
+            if more < 0 {
+                bpf_xdp_adjust_head(self.ctx.ctx, -more);
+            } else if more > 0 {
+                bpf_xdp_adjust_tail(self.ctx.ctx, more);
+            }
+            if wanted == 0 || wanted > 128 {
+                return None;
+            }
+            let from = from_ref(&template.octets).cast_mut().cast();
+            (bpf_xdp_store_bytes(self.ctx.ctx, 0, from, wanted) == 0).then_some(())
+        }
+    }
+
+    /// Writes a whole IPv4 frame of 64 octets with its source and the checksum of its header.
+    #[inline(always)]
+    pub(crate) fn write_v4(&self, template: &crate::kernel::Template, source: u32) -> Option<()> {
+        let at = self.data();
+        if at + 64 > self.data_end() {
+            return None;
+        }
+        let mut sum = template.sum + (source >> 16) + (source & 0xffff);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        #[expect(clippy::cast_possible_truncation, reason = "folded")]
+        let sum = !(sum as u16);
+        // SAFETY: `at..at + 64` was just checked to lie within the frame; the element has 128 octets.
+        unsafe {
+            let from = from_ref(&template.octets).cast::<u64>();
+            let to = at as *mut u64;
+            for word in 0..8 {
+                to.add(word).write_unaligned(read_unaligned(from.add(word)));
+            }
+            ((at + 24) as *mut [u8; 2]).write(sum.to_be_bytes());
+            ((at + 26) as *mut [u8; 4]).write(source.to_be_bytes());
+        }
+        Some(())
+    }
+
     /// Overwrites the source of an untagged IPv4 frame.
     #[inline(always)]
     pub(crate) fn set_source_v4(&self, source: u32) {

@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "map access and helper calls")]
 
+#[cfg(feature = "bench")]
+mod bench;
 mod cookie;
 mod gate;
 pub(crate) mod rules;
@@ -34,8 +36,11 @@ use smtp_lb_common::flat::{self, Flat};
 use smtp_lb_common::image::{ANSWERS, Header, Image, Line, halves, rate};
 use smtp_lb_common::packet::{Flow, Parsed};
 use smtp_lb_common::reason::{Reason, Verdict};
-use smtp_lb_common::reputation::{self, HITS as MOST_HITS, Standing};
+use smtp_lb_common::reputation::{HITS as MOST_HITS, Standing};
 use smtp_lb_common::verdict::{Decision, Found, Host, NO_HIT, Route};
+
+#[cfg(feature = "bench")]
+pub(crate) use bench::{Template, random_source, template, trie_v4, trie_v6};
 
 /// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`: filled through mmap, and of any size.
 const IMAGE_FLAGS: usize = (1 << 10) | (1 << 12);
@@ -513,8 +518,11 @@ fn join(halves: [u64; 2]) -> [u8; 16] {
 impl Host for Kernel<'_> {
     #[inline(always)]
     fn listed(&self, v6: bool, source: [u64; 2]) -> Standing {
+        #[cfg(feature = "trie")]
+        return bench::listed(v6, source);
+        #[cfg(not(feature = "trie"))]
         match reputation() {
-            Some(image) => reputation::standing(&image, v6, source),
+            Some(image) => smtp_lb_common::reputation::standing(&image, v6, source),
             None => Standing::NONE,
         }
     }
@@ -611,44 +619,3 @@ unsafe fn state(socket: *mut bpf_sock) -> u32 {
 }
 
 pub(crate) use cookie::cookie;
-
-#[cfg(feature = "bench")]
-pub(crate) use bench::{random_source, trie_v4, trie_v6};
-
-#[cfg(feature = "bench")]
-mod bench {
-    use aya_ebpf::btf_maps::Array;
-    use aya_ebpf::btf_maps::lpm_trie::{Key, LpmTrie};
-    use aya_ebpf::helpers::bpf_get_prandom_u32;
-    use aya_ebpf::macros::btf_map;
-
-    const SOURCES: u32 = 1 << 17;
-
-    #[btf_map]
-    static BENCH_SOURCES: Array<[u64; 2], { SOURCES as usize }> = Array::new();
-    #[btf_map]
-    static BENCH_TRIE_V4: LpmTrie<[u8; 4], u32, 1_048_576> = LpmTrie::new();
-    #[btf_map]
-    static BENCH_TRIE_V6: LpmTrie<[u8; 16], u32, 1_048_576> = LpmTrie::new();
-
-    #[inline(always)]
-    pub(crate) fn random_source() -> Option<[u64; 2]> {
-        // SAFETY: the helper has no precondition.
-        let random = unsafe { bpf_get_prandom_u32() };
-        BENCH_SOURCES.get(random % SOURCES).copied()
-    }
-
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
-    pub(crate) fn trie_v4(source: [u64; 2]) -> Option<u32> {
-        let key = Key::new(32, (source[1] as u32).to_be_bytes());
-        BENCH_TRIE_V4.get(&key).copied()
-    }
-
-    #[inline(always)]
-    pub(crate) fn trie_v6(source: [u64; 2]) -> Option<u32> {
-        BENCH_TRIE_V6
-            .get(&Key::new(128, super::join(source)))
-            .copied()
-    }
-}

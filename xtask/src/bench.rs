@@ -2,14 +2,16 @@
 
 use anyhow::Result;
 
+use crate::provision::debian;
 use crate::{build, sh};
 
 /// Builds everything with optimisation, then runs the bench program.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    if args
-        .first()
-        .is_some_and(|what| what == "firewall" || what == "log")
-    {
+    let first = args.first().map(String::as_str);
+    if first == Some("firewall") {
+        debian::packages(debian::FOR_FIREWALL_BENCH)?;
+    }
+    if matches!(first, Some("firewall" | "log")) {
         build::ebpf_bench()?;
     }
     build::all(true)?;

@@ -29,11 +29,18 @@ pub(crate) fn ebpf() -> Result<()> {
     install(&paths::ebpf_object())
 }
 
-/// The kernel program with its rivals, for the bench alone.
+/// The kernel program with its rivals, and the one with an `LPM_TRIE` in place of its look-up, for the
+/// bench alone.
 pub(crate) fn ebpf_bench() -> Result<()> {
-    let mut cargo = cargo_ebpf("build", &provision::ebpf()?);
-    sh::run(cargo.args(["--features", "bench"]))?;
-    install(&paths::ebpf_bench_object())
+    let tools = provision::ebpf()?;
+    for (feature, object) in [
+        ("bench", paths::ebpf_bench_object()),
+        ("trie", paths::ebpf_trie_object()),
+    ] {
+        sh::run(cargo_ebpf("build", &tools).args(["--features", feature]))?;
+        install(&object)?;
+    }
+    Ok(())
 }
 
 /// Copies what was built. Only when it differs: its age decides whether the daemon is built

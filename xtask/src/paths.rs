@@ -41,6 +41,11 @@ pub(crate) fn ebpf_bench_object() -> PathBuf {
     root().join("target/ebpf-bench/smtp-lb.bpf.o")
 }
 
+/// The same program with an `LPM_TRIE` in place of its look-up of feeds.
+pub(crate) fn ebpf_trie_object() -> PathBuf {
+    root().join("target/ebpf-bench/smtp-lb-trie.bpf.o")
+}
+
 /// The finished kernel program, where `smtp-lb/build.rs` looks for it.
 pub(crate) fn ebpf_object() -> PathBuf {
     root().join("target/ebpf/smtp-lb.bpf.o")

@@ -11,12 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use smtp_lb::firewall::Stand;
-use smtp_lb::reputation::Tagged;
-use smtp_lb::reputation::image::{self, Compiled};
 use smtp_lb::reputation::parse::{Format, Parsed, Parser, Rules};
-use smtp_lb::reputation::sets::Sets;
 
-use super::case::Feed;
+use super::feed::{Feed, compile};
 use super::prefixes::of_feed;
 
 /// Loads of each.
@@ -25,7 +22,7 @@ const TIMES: usize = 5;
 const CHUNK: usize = 256 * 1024;
 
 /// Which feed a child loads.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, clap::ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Which {
     /// As large as all public ones together.
     Large,
@@ -73,11 +70,12 @@ pub(crate) struct Load {
 }
 
 /// Every feed, loaded some times.
-pub(crate) fn all(object: &Path) -> Result<Vec<(Which, String, Vec<Load>)>> {
+pub(crate) fn all(object: &Path, quick: bool) -> Result<Vec<(Which, String, Vec<Load>)>> {
+    let times = if quick { 1 } else { TIMES };
     let mut all = Vec::new();
     for which in [Which::Large, Which::Huge] {
         let mut loads = Vec::new();
-        for _ in 0..TIMES {
+        for _ in 0..times {
             crate::interrupt::check()?;
             let output = Command::new(std::env::current_exe()?)
                 .args(["firewall", "--load", which.name(), "--object"])
@@ -106,10 +104,11 @@ pub(crate) fn child(which: Which, object: &Path) -> Result<()> {
     drop(object);
     // One is in force, as at a change.
     stand.reputation(
-        &compiled(Feed {
+        &Feed {
             v4: 1,
             ..which.feed()
-        })?
+        }
+        .compiled()?
         .lines,
     )?;
     let began = Instant::now();
@@ -128,26 +127,6 @@ pub(crate) fn child(which: Which, object: &Path) -> Result<()> {
     };
     println!("{}", serde_json::to_string(&load)?);
     Ok(())
-}
-
-/// A feed's image.
-pub(crate) fn compiled(feed: Feed) -> Result<Compiled> {
-    let mut entries = Tagged::default();
-    for network in of_feed(feed) {
-        entries.of(0).add(network.network(), network.broadcast());
-    }
-    entries.merge();
-    compile(&entries)
-}
-
-fn compile(entries: &Tagged) -> Result<Compiled> {
-    let categories = ["bad".to_owned()];
-    Ok(image::compile(
-        &[("feed", entries)],
-        &categories,
-        &Sets::default(),
-        1,
-    )?)
 }
 
 fn write(path: &Path, feed: Feed) -> Result<()> {

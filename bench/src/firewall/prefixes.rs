@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::case::{Family, Feed};
+use super::feed::{Family, Feed};
 
 /// Lengths as blocklists have them, IPv4 and IPv6.
 const LENGTHS_V4: [u8; 8] = [32, 32, 32, 32, 24, 24, 22, 20];
@@ -26,7 +26,7 @@ impl Random {
     }
 
     /// An address anywhere: IPv4, or IPv6 within `2000::/3`.
-    fn address(&mut self, family: Family) -> IpAddr {
+    pub(crate) fn address(&mut self, family: Family) -> IpAddr {
         let random = (u128::from(self.next()) << 64) | u128::from(self.next());
         match family {
             #[expect(clippy::cast_possible_truncation, reason = "32 random bits")]

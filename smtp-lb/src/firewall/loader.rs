@@ -407,6 +407,16 @@ impl Loaded {
 }
 
 impl Loaded {
+    /// Takes another program of the object for what follows.
+    pub(crate) fn choose(&mut self, name: &str) -> Result<(), LoadError> {
+        let program = program(&mut self.ebpf, name)?;
+        if program.fd().is_err() {
+            program.load().map_err(|error| refused(&error))?;
+        }
+        name.clone_into(&mut self.program);
+        Ok(())
+    }
+
     /// A map of the object that the filter itself does not use.
     pub(crate) fn take_map(&mut self, name: &str) -> Option<ExtraMap> {
         self.ebpf.take_map(name)

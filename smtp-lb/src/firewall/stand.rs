@@ -18,7 +18,7 @@ use super::capture::{Capture, CaptureRequest};
 use super::compile::Compiled;
 use super::counters::{self, Counters};
 use super::loader::{self, Loaded};
-use super::loader::{ExtraMap, Ring};
+use super::loader::{AttachMode, ExtraMap, Ring};
 use super::{FirewallError, explain, image_map, object, pins, reputation};
 
 /// The program, loaded. Its pins go when it is dropped.
@@ -43,6 +43,23 @@ impl Stand {
             loaded: loader::load(object, name, pin_path)?,
             pin_path: pin_path.to_owned(),
         })
+    }
+
+    /// Runs another program of the object from here on, with the same maps.
+    pub fn choose(&mut self, name: &str) -> Result<(), FirewallError> {
+        Ok(self.loaded.choose(name)?)
+    }
+
+    /// Puts the program on an interface of this thread's network namespace, in the driver or in the
+    /// kernel's generic hook. It goes with the pins.
+    pub fn attach(&mut self, interface: &str, native: bool) -> Result<(), FirewallError> {
+        let mode = if native {
+            AttachMode::Native
+        } else {
+            AttachMode::Generic
+        };
+        self.loaded.attach(interface, &[mode])?;
+        Ok(())
     }
 
     /// A map of the object that the filter itself does not use.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use smtp_lb_common::image::{Line, Target};
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reputation::{
-    AFTER_ROOTS, ENTRIES_PER_LINE, ENTRY_BITS, Header, ROOT_BITS, ROOT_V4, ROOT_V6, ROOT_WORDS,
-    Standing, entry, root_index_v6, standing,
+    ENTRIES_PER_LINE, ENTRY_BITS, Header, ROOT_BITS_V6, ROOT_V4, ROOT_V6, ROOT_WORDS, Standing,
+    after_roots, entry, root_index_v6, standing,
 };
 use thiserror::Error;
 
@@ -45,6 +45,28 @@ pub fn compile(
     before: &Sets,
     generation: u32,
 ) -> Result<Compiled, ImageError> {
+    let networks = feeds
+        .iter()
+        .flat_map(|(_, entries)| entries.iter())
+        .map(|(_, ranges)| ranges.v6.len())
+        .sum();
+    compile_rooted(feeds, categories, before, generation, bits_v6(networks))
+}
+
+/// Bits of an IPv6 root with about a word for each of so many networks.
+pub(super) fn bits_v6(networks: usize) -> u32 {
+    let bits = usize::BITS - networks.saturating_sub(1).leading_zeros();
+    bits.clamp(*ROOT_BITS_V6.start(), *ROOT_BITS_V6.end())
+}
+
+/// The same with an IPv6 root of so many bits.
+pub(super) fn compile_rooted(
+    feeds: &[Feed<'_>],
+    categories: &[String],
+    before: &Sets,
+    generation: u32,
+    bits_v6: u32,
+) -> Result<Compiled, ImageError> {
     let names: Vec<&str> = feeds.iter().map(|(name, _)| *name).collect();
     let mut numbers = Numbers::new(&names, categories, before);
     let (mut v4, mut v6) = (Vec::new(), Vec::new());
@@ -61,11 +83,11 @@ pub fn compile(
             });
         }
     }
-    let mut lines = Lines::blank(AFTER_ROOTS);
+    let mut lines = Lines::blank(after_roots(bits_v6));
     let mut tree = TreeV4::new(&mut lines);
     sweep(0, &v4, &mut numbers, |start, set| tree.add(start, set))?;
     tree.finish();
-    let mut tree = TreeV6::new(&mut lines);
+    let mut tree = TreeV6::new(&mut lines, bits_v6);
     sweep(0, &v6, &mut numbers, |start, set| tree.add(start, set))?;
     tree.finish();
 
@@ -77,6 +99,7 @@ pub fn compile(
         count: to_u32(masks.len())?,
         names: 0,
         lines: to_u32(lines.lines.len())?,
+        bits_v6,
         generation,
     };
     lines.lines[0] = header.pack();
@@ -232,6 +255,8 @@ impl<'a> TreeV4<'a> {
 /// The IPv6 root and its intervals, filled in ascending order.
 struct TreeV6<'a> {
     lines: &'a mut Lines,
+    /// Bits that index the root.
+    bits: u32,
     /// First high half of the root word that is being filled.
     high: u64,
     chunk: Vec<Interval>,
@@ -239,9 +264,10 @@ struct TreeV6<'a> {
 }
 
 impl<'a> TreeV6<'a> {
-    fn new(lines: &'a mut Lines) -> Self {
+    fn new(lines: &'a mut Lines, bits: u32) -> Self {
         Self {
             lines,
+            bits,
             high: 0,
             chunk: Vec::new(),
             set: 0,
@@ -250,7 +276,7 @@ impl<'a> TreeV6<'a> {
 
     fn add(&mut self, start: u128, set: u32) {
         let high = (start >> 64) as u64;
-        let first = first_of_word(high);
+        let first = self.first_of_word(high);
         if first != self.high {
             self.fill_until(Some(first));
         }
@@ -267,37 +293,41 @@ impl<'a> TreeV6<'a> {
     /// Ends the word that is being filled, and gives those before that of `high` the set that
     /// holds. `None`: up to the end.
     fn fill_until(&mut self, high: Option<u64>) {
-        let last = last_of_word(self.high);
+        let last = self.last_of_word(self.high);
         let target = match self.chunk.as_slice() {
             [] | [_] => Target::Class(self.set),
             chunk => self.lines.intervals_v6(chunk, last),
         };
         self.chunk.clear();
-        self.lines.root(ROOT_V6, root_index_v6(self.high), target);
+        self.root(self.high, target);
         let mut next = last.checked_add(1);
         while next != high {
             let Some(word) = next else { break };
-            self.lines
-                .root(ROOT_V6, root_index_v6(word), Target::Class(self.set));
-            next = last_of_word(word).checked_add(1);
+            self.root(word, Target::Class(self.set));
+            next = self.last_of_word(word).checked_add(1);
         }
         self.high = high.unwrap_or(0);
+    }
+
+    fn root(&mut self, high: u64, target: Target) {
+        let index = root_index_v6(high, self.bits);
+        self.lines.root(ROOT_V6, index, target);
     }
 
     fn finish(mut self) {
         self.fill_until(None);
     }
-}
 
-/// Bits of the high half below what the root is indexed by.
-const fn free_bits(high: u64) -> u32 {
-    if high >> 61 == 1 { 61 - ROOT_BITS } else { 61 }
-}
+    /// Bits of the high half below what the root is indexed by.
+    const fn free_bits(&self, high: u64) -> u32 {
+        if high >> 61 == 1 { 61 - self.bits } else { 61 }
+    }
 
-const fn first_of_word(high: u64) -> u64 {
-    high >> free_bits(high) << free_bits(high)
-}
+    const fn first_of_word(&self, high: u64) -> u64 {
+        high >> self.free_bits(high) << self.free_bits(high)
+    }
 
-const fn last_of_word(high: u64) -> u64 {
-    high | ((1 << free_bits(high)) - 1)
+    const fn last_of_word(&self, high: u64) -> u64 {
+        high | ((1 << self.free_bits(high)) - 1)
+    }
 }

@@ -152,7 +152,7 @@ impl Bench {
         let label = self.compiled.slots.label(decision.slot).expect("a label");
         assert_eq!(label.verdict, Word::from(decision.verdict));
         let log = |log| if log { " log" } else { "" };
-        let passed = match decision.passed.slot {
+        let beside = match decision.passed.slot {
             0 => String::new(),
             slot => {
                 let label = self.compiled.slots.label(slot).expect("a label");
@@ -162,7 +162,7 @@ impl Bench {
             }
         };
         format!(
-            "{} {} {}{}{passed}",
+            "{} {} {}{}{beside}",
             decision.verdict.name(),
             decision.reason.name(),
             name(&label),

@@ -50,6 +50,14 @@ pub(crate) const FOR_TESTS: &[Package] = &[
 /// What the demonstration runs besides smtp-lb.
 pub(crate) const FOR_DEMO: &[Package] = &[("iproute2", "ip")];
 
+/// What `bench firewall` measures the filter beside, and by.
+pub(crate) const FOR_FIREWALL_BENCH: &[Package] = &[
+    ("iproute2", "ip"),
+    ("ethtool", "ethtool"),
+    ("nftables", "nft"),
+    ("xdp-tools", "xdp-filter"),
+];
+
 /// Asked before any service is started by a package; 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 

@@ -284,6 +284,7 @@ pub(crate) const UNSAFE: &[&str] = &[
     "smtp-lb/src/firewall/image_map.rs",
     "smtp-lb-ebpf/src/frame.rs",
     "smtp-lb-ebpf/src/kernel.rs",
+    "smtp-lb-ebpf/src/kernel/bench.rs",
     "smtp-lb-ebpf/src/kernel/cookie.rs",
     "smtp-lb-ebpf/src/kernel/gate.rs",
     "smtp-lb-ebpf/src/kernel/rules.rs",

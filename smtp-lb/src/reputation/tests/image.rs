@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use smtp_lb_common::reputation::{ALLOW, FIRST_FEED_SET};
+use smtp_lb_common::reputation::{ALLOW, FIRST_FEED_SET, ROOT_BITS_V6};
 
 use crate::reputation::Tagged;
-use crate::reputation::image::{Compiled, compile, look_up};
+use crate::reputation::image::{Compiled, bits_v6, compile_rooted, look_up};
 use crate::reputation::sets::{Member, Sets};
 
 const ALLOW_TAG: u8 = 63;
@@ -56,13 +56,18 @@ fn last((_, _, first, length): Entry) -> IpAddr {
 }
 
 fn build(entries: &[Entry], before: &Sets) -> Compiled {
+    rooted(entries, before, bits_v6(entries.len()))
+}
+
+/// With an IPv6 root of so many bits.
+fn rooted(entries: &[Entry], before: &Sets, bits: u32) -> Compiled {
     let mut feeds: Vec<Tagged> = NAMES.iter().map(|_| Tagged::default()).collect();
     for entry in entries {
         feeds[entry.0].of(entry.1).add(entry.2, last(*entry));
     }
     feeds.iter_mut().for_each(Tagged::merge);
     let feeds: Vec<_> = NAMES.into_iter().zip(&feeds).collect();
-    compile(&feeds, &categories(), before, 1).unwrap()
+    compile_rooted(&feeds, &categories(), before, 1, bits).unwrap()
 }
 
 fn naive(entries: &[Entry], address: IpAddr) -> (u64, Vec<Member>) {
@@ -112,10 +117,11 @@ proptest! {
         entries in proptest::collection::vec(entry(), 0..60),
         more in proptest::collection::vec(entry(), 0..20),
         strangers in proptest::collection::vec(address(), 20),
+        bits in [ROOT_BITS_V6, ROOT_BITS_V6],
     ) {
-        let first = build(&entries, &Sets::default());
+        let first = rooted(&entries, &Sets::default(), bits[0]);
         let all = [entries.clone(), more].concat();
-        let second = build(&all, &first.sets);
+        let second = rooted(&all, &first.sets, bits[1]);
         for (compiled, entries) in [(&first, &entries), (&second, &all)] {
             let edges = entries.iter().flat_map(|entry| [entry.2, last(*entry)]);
             let near = edges.flat_map(|edge| [-1, 0, 1].map(|step| nudge(edge, step)));
@@ -165,5 +171,20 @@ fn all_of_a_family_is_no_special_case() {
             mask,
             "{address}"
         );
+    }
+}
+
+#[test]
+fn an_ipv6_root_has_about_a_word_for_each_network() {
+    for (networks, bits) in [
+        (0, 8),
+        (256, 8),
+        (257, 9),
+        (100_000, 17),
+        (1 << 20, 20),
+        (10_000_000, 20),
+        (usize::MAX, 20),
+    ] {
+        assert_eq!(bits_v6(networks), bits, "{networks}");
     }
 }

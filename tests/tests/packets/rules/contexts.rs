@@ -124,14 +124,14 @@ fn expected(global: usize, own: usize, protocol: &str, kind: &str, default: Acti
 
 fn run(default: Action) {
     let mut rows = Vec::new();
-    for global in 0..DEEDS.len() {
-        for own in 0..DEEDS.len() {
+    for (global, first) in DEEDS.into_iter().enumerate() {
+        for (own, second) in DEEDS.into_iter().enumerate() {
             for protocol in ["TCP", "UDP", "ICMP", "GRE"] {
                 for v6 in [false, true] {
                     for tags in 0..3 {
                         for kind in ["whole", "first fragment", "later fragment"] {
                             let family = if v6 { 6 } else { 4 };
-                            let deeds = [name(DEEDS[global]), name(DEEDS[own])].join(", ");
+                            let deeds = [name(first), name(second)].join(", ");
                             rows.push((
                                 format!(
                                     "{protocol} over IPv{family}, {tags} tags, {kind}: {deeds}"
