@@ -125,6 +125,11 @@ impl Fixture {
         TcpStream::connect(self.address()).await.expect("connect")
     }
 
+    /// Connects and leaves, whether or not it is reset before its connect returns.
+    pub(super) async fn knock(&self) {
+        drop(TcpStream::connect(self.address()).await);
+    }
+
     /// Whether a client is turned away by a reset, which may come before its connect returns.
     pub(super) async fn resets(&self) -> bool {
         match TcpStream::connect(self.address()).await {

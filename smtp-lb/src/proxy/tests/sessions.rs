@@ -71,7 +71,7 @@ async fn beginnings_and_ends_with_what_moved_and_where() {
 async fn how_it_ended_is_told_and_beginnings_only_where_asked_for() {
     let away = nobody().await;
     let (fixture, mut events) = telling(plan_for(&[V4], &[away]), Sessions::Close);
-    let _client = fixture.connect().await;
+    fixture.knock().await;
     let close = next(&mut events).await;
     let end = close.end.expect("an end");
     assert_eq!(
