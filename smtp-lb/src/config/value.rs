@@ -12,6 +12,7 @@ pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod size;
 pub(crate) mod smtp_profile;
+mod template;
 pub(crate) mod text;
 pub(crate) mod tls;
 

@@ -1,7 +1,7 @@
 //! Our name and banner.
 
-use super::Fault;
 use super::endpoint::is_host_name;
+use super::{Fault, template};
 use crate::config::diagnostic::quote;
 
 /// Longest banner, our host name in place: with the code and a member's words it must fit into a
@@ -36,25 +36,12 @@ pub(crate) fn banner(text: &str) -> Result<String, Fault> {
             "write a text, as `\"{hostname} ESMTP\"`",
         ));
     }
-    // Most of all no line break: what follows it would be a reply of its own.
-    if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Err(Fault::new(
-            format!("{} is not one line of ASCII", quote(text)),
-            "write printable ASCII, as `\"{hostname} ESMTP\"`",
-        ));
-    }
-    let mut rest = text;
-    while let Some(at) = rest.find(['{', '}']) {
-        let (_, from) = rest.split_at(at);
-        let Some(after) = PLACEHOLDERS.iter().find_map(|it| from.strip_prefix(*it)) else {
-            let end = from.find('}').map_or(from.len().min(1), |end| end + 1);
-            return Err(Fault::new(
-                format!("{} is no placeholder", quote(&from[..end])),
-                "write `{hostname}` or `{member}`, and no other braces",
-            ));
-        };
-        rest = after;
-    }
+    template::check(
+        text,
+        &PLACEHOLDERS,
+        "write printable ASCII, as `\"{hostname} ESMTP\"`",
+        "write `{hostname}` or `{member}`, and no other braces",
+    )?;
     Ok(text.to_owned())
 }
 

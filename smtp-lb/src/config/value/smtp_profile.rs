@@ -1,7 +1,7 @@
 //! Domains, addresses and replies of SMTP security profiles.
 
-use super::Fault;
 use super::endpoint::is_host_name;
+use super::{Fault, template};
 use crate::config::diagnostic::quote;
 
 /// Octets of the text of a reply: what takes the place of its words must fit into the line, too (RFC
@@ -57,25 +57,12 @@ pub(crate) fn reply(text: &str) -> Result<String, Fault> {
             format!("write 1 to {REPLY} octets, as `\"Access denied\"`"),
         ));
     }
-    // Most of all no line break: what follows it would be a reply of its own.
-    if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Err(Fault::new(
-            format!("{} is not one line of ASCII", quote(text)),
-            "write printable ASCII, as `\"Access denied\"`",
-        ));
-    }
-    let mut rest = text;
-    while let Some(at) = rest.find(['{', '}']) {
-        let (_, from) = rest.split_at(at);
-        let Some(after) = PLACEHOLDERS.iter().find_map(|it| from.strip_prefix(*it)) else {
-            let end = from.find('}').map_or(from.len().min(1), |end| end + 1);
-            return Err(Fault::new(
-                format!("{} is no placeholder", quote(&from[..end])),
-                "write `{client}`, `{sender}` or `{reason}`, and no other braces",
-            ));
-        };
-        rest = after;
-    }
+    template::check(
+        text,
+        &PLACEHOLDERS,
+        "write printable ASCII, as `\"Access denied\"`",
+        "write `{client}`, `{sender}` or `{reason}`, and no other braces",
+    )?;
     Ok(text.to_owned())
 }
 
