@@ -123,6 +123,59 @@ fn what_is_not_always_in_force_hides_nothing() {
 }
 
 #[test]
+fn what_has_a_rate_hides_nothing_and_can_be_hidden() {
+    let rate = Some(crate::config::plan::RuleRate {
+        packets: 10,
+        seconds: 1,
+    });
+    let limited = RulePlan {
+        rate,
+        ..rule(Action::Drop, &["10.0.0.0/8"])
+    };
+    let host = rule(Action::Accept, &["10.1.2.3/32"]);
+    assert_eq!(findings(&[limited.clone(), host]), []);
+    let all = rule(Action::Accept, &[]);
+    assert_eq!(findings(&[all, limited]), [(1, Finding::Unreachable(0))]);
+}
+
+#[test]
+fn what_only_one_of_two_asks_for_tells_them_apart() {
+    let asks = |change: fn(&mut RulePlan)| {
+        let mut asking = rule(Action::Drop, &[]);
+        change(&mut asking);
+        asking
+    };
+    let all: [fn(&mut RulePlan); 8] = [
+        |it| it.destination = vec!["192.0.2.0/24".parse().unwrap()],
+        |it| it.source_ports = vec![(0, 65_535)],
+        |it| it.ports = vec![(0, 65_535)],
+        |it| it.icmp = vec![(0, 65_535)],
+        |it| it.interface = Some("eth0".to_owned()),
+        |it| it.vlan = Some((0, 4_095)),
+        |it| it.new = true,
+        |it| it.protocol = Some(6),
+    ];
+    for (number, change) in all.into_iter().enumerate() {
+        let any = rule(Action::Accept, &[]);
+        assert_eq!(findings(&[asks(change), any.clone()]), [], "{number}");
+        assert_eq!(
+            findings(&[any, asks(change)]),
+            [(1, Finding::Unreachable(0))],
+            "{number}"
+        );
+    }
+    let other = |it: &mut RulePlan| it.interface = Some("eth1".to_owned());
+    assert_eq!(findings(&[asks(all[4]), asks(other)]), []);
+}
+
+#[test]
+fn addresses_of_different_families_match_nothing() {
+    let mut mixed = rule(Action::Drop, &["10.0.0.0/8"]);
+    mixed.destination = vec!["2001:db8::/32".parse().unwrap()];
+    assert_eq!(findings(&[mixed]), [(0, Finding::Impossible)]);
+}
+
+#[test]
 fn another_way_to_tell_is_another_decision() {
     let host = rule(Action::Drop, &["10.1.2.3/32"]);
     let told = RulePlan {
@@ -132,61 +185,129 @@ fn another_way_to_tell_is_another_decision() {
     assert_eq!(findings(&[host, told]), []);
 }
 
-/// Packets of a small world: source 10.0.0.0/29, protocols 5 to 7, ports 24 to 26 or none.
-fn world() -> impl Iterator<Item = (u8, u8, Option<u16>)> {
-    (0..8).flat_map(|host| {
-        [
-            (5, None),
-            (6, None),
-            (6, Some(24)),
-            (6, Some(25)),
-            (6, Some(26)),
-            (7, None),
-        ]
-        .map(|(protocol, port)| (host, protocol, port))
-    })
+/// A packet of a small world.
+#[derive(Debug, Clone, Copy)]
+struct Packet {
+    /// Of 10.0.0.0/29.
+    host: u8,
+    /// 5 to 7.
+    protocol: u8,
+    /// 24 to 26 or 99, with protocol 6 alone.
+    port: Option<u16>,
+    /// With protocol 6 alone.
+    new: bool,
+    /// 192.0.2.0 or its neighbour, or somewhere else.
+    destination: u8,
+    /// 1, 2 or none.
+    vlan: Option<u16>,
+    interface: &'static str,
 }
 
-fn matches(rule: &RulePlan, (host, protocol, port): (u8, u8, Option<u16>)) -> bool {
-    let address = IpNet::from(std::net::IpAddr::from([10, 0, 0, host]));
+/// Whatever a rule of that world asks for, something else is in it, too.
+fn world() -> impl Iterator<Item = Packet> {
+    let mut all = Vec::new();
+    for host in 0..8 {
+        for (protocol, port, new) in [
+            (5, None, false),
+            (6, None, false),
+            (6, Some(24), false),
+            (6, Some(25), false),
+            (6, Some(25), true),
+            (6, Some(26), true),
+            (6, Some(26), false),
+            (6, Some(24), true),
+            (6, Some(99), true),
+            (7, None, false),
+        ] {
+            for destination in 0..3 {
+                for vlan in [None, Some(1), Some(2)] {
+                    all.extend(["eth0", "eth1"].map(|interface| Packet {
+                        host,
+                        protocol,
+                        port,
+                        new,
+                        destination,
+                        vlan,
+                        interface,
+                    }));
+                }
+            }
+        }
+    }
+    all.into_iter()
+}
+
+fn is_in(networks: &[IpNet], address: [u8; 4]) -> bool {
+    let address = IpNet::from(std::net::IpAddr::from(address));
+    networks.is_empty() || networks.iter().any(|net| net.contains(&address))
+}
+
+fn matches(rule: &RulePlan, packet: Packet) -> bool {
+    let within = |ranges: &[(u16, u16)], number: Option<u16>| {
+        ranges.is_empty()
+            || ranges.iter().any(|(first, last)| {
+                number.is_some_and(|number| (*first..=*last).contains(&number))
+            })
+    };
     rule.enabled
-        && (rule.source.is_empty() || rule.source.iter().any(|net| net.contains(&address)))
-        && rule.protocol.is_none_or(|number| number == protocol)
-        && (rule.ports.is_empty()
-            || rule
-                .ports
-                .iter()
-                .any(|(first, last)| port.is_some_and(|port| *first <= port && port <= *last)))
+        && is_in(&rule.source, [10, 0, 0, packet.host])
+        && is_in(&rule.destination, [192, 0, 2, packet.destination])
+        && rule.protocol.is_none_or(|number| number == packet.protocol)
+        && within(&rule.ports, packet.port)
+        && rule.vlan.is_none_or(|range| within(&[range], packet.vlan))
+        && rule
+            .interface
+            .as_deref()
+            .is_none_or(|name| name == packet.interface)
+        && (!rule.new || packet.new)
 }
 
-fn first(rules: &[RulePlan], packet: (u8, u8, Option<u16>)) -> Option<usize> {
+fn first(rules: &[RulePlan], packet: Packet) -> Option<usize> {
     rules.iter().position(|rule| matches(rule, packet))
 }
 
-fn some_rule() -> impl Strategy<Value = RulePlan> {
-    let network = (0u8..8, 29u8..=32).prop_map(|(host, length)| {
-        IpNet::new(std::net::IpAddr::from([10, 0, 0, host]), length)
+fn network(base: [u8; 3], hosts: u8, longest: u8) -> impl Strategy<Value = IpNet> {
+    (0..hosts, longest..=32).prop_map(move |(host, length)| {
+        let [a, b, c] = base;
+        IpNet::new(std::net::IpAddr::from([a, b, c, host]), length)
             .unwrap()
             .trunc()
-    });
+    })
+}
+
+fn some_rule() -> impl Strategy<Value = RulePlan> {
+    let service = prop_oneof![
+        4 => Just((None, Vec::new(), false)),
+        2 => any::<bool>().prop_map(|new| (Some(6), Vec::new(), new)),
+        4 => (24u16..27, 24u16..27, prop::bool::weighted(0.3))
+            .prop_map(|(a, b, new)| (Some(6), vec![(a.min(b), a.max(b))], new)),
+    ];
+    let place = (
+        prop::collection::vec(network([192, 0, 2], 2, 31), 0..2),
+        prop_oneof![4 => Just(None), 1 => Just(Some((1, 1))), 1 => Just(Some((1, 2)))],
+        prop_oneof![4 => Just(None), 1 => Just(Some("eth0".to_owned()))],
+    );
     (
-        prop::collection::vec(network, 1..4),
-        prop_oneof![
-            Just((None, None)),
-            Just((Some(6), None)),
-            (24u16..27, 24u16..27).prop_map(|(a, b)| (Some(6), Some((a.min(b), a.max(b)))))
-        ],
+        prop::collection::vec(network([10, 0, 0], 8, 29), 1..4),
+        service,
+        place,
         any::<bool>(),
         prop::bool::weighted(0.9),
     )
-        .prop_map(|(source, (protocol, port), drops, enabled)| RulePlan {
-            source,
-            protocol,
-            ports: port.into_iter().collect(),
-            enabled,
-            action: if drops { Action::Drop } else { Action::Accept },
-            ..RulePlan::default()
-        })
+        .prop_map(
+            |(source, (protocol, ports, new), place, drops, enabled)| RulePlan {
+                source,
+                protocol,
+                ports,
+                new,
+                destination: place.0,
+                vlan: place.1,
+                interface: place.2,
+                enabled,
+                action: if drops { Action::Drop } else { Action::Accept },
+                ..RulePlan::default()
+            },
+        )
 }
 
 proptest! {
@@ -258,41 +379,4 @@ fn ten_thousand_rules_in_a_thousand_lists_are_looked_through() {
         findings(&rules),
         [(10_000, Finding::RedundantToEarlier(vec![7, 1_007]))]
     );
-}
-
-#[test]
-fn what_else_a_rule_asks_for_is_told_apart() {
-    use Action::{Accept, Drop};
-    let parts: [fn(&mut RulePlan); 7] = [
-        |rule| rule.destination = vec!["192.0.2.0/24".parse().unwrap()],
-        |rule| rule.source_ports = vec![(1024, 65535)],
-        |rule| rule.interface = Some("eth0".to_owned()),
-        |rule| rule.vlan = Some((7, 9)),
-        |rule| rule.new = true,
-        |rule| (rule.protocol, rule.icmp) = (Some(1), vec![(0x0800, 0x08ff)]),
-        |rule| {
-            rule.rate = Some(crate::config::plan::RuleRate {
-                packets: 1,
-                seconds: 1,
-            });
-        },
-    ];
-    for part in parts {
-        let (any, mut narrow) = (rule(Accept, &[]), rule(Drop, &[]));
-        part(&mut narrow);
-        let pair = [narrow.clone(), any.clone()];
-        assert_eq!(findings(&pair), [], "the wider one behind");
-        let pair = [any.clone(), narrow.clone()];
-        assert_eq!(findings(&pair), [(1, Finding::Unreachable(0))]);
-        let again = RulePlan {
-            action: Accept,
-            ..narrow.clone()
-        };
-        let found = findings(&[narrow.clone(), again]);
-        if narrow.rate.is_some() {
-            assert_eq!(found, [], "it may be used up");
-        } else {
-            assert_eq!(found, [(1, Finding::Shadowed(vec![0]))]);
-        }
-    }
 }
