@@ -147,12 +147,14 @@ impl Session {
                         ..Judged::now(answer)
                     }
                 }
-                answer => {
-                    if matches!(answer, Answer::Refuse(_)) {
-                        self.one_more_unknown(now).await;
-                    }
-                    Judged::now(answer)
-                }
+                Answer::Refuse(refusal) => match self.refused_here(now).await {
+                    Some(away) => Judged {
+                        offence: Some(Offence::Harvest),
+                        ..Judged::now(Answer::Refuse(away))
+                    },
+                    None => Judged::now(Answer::Refuse(refusal)),
+                },
+                answer => Judged::now(answer),
             },
             Question::Method(method) => Judged::now(self.method(*method, now)),
         }

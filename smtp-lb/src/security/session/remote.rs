@@ -253,11 +253,26 @@ impl Session {
         })
     }
 
-    pub(super) async fn one_more_unknown(&self, now: u64) {
+    async fn one_more_unknown(&self, now: u64) {
         if let Some(check) = &self.engine.plan.harvest {
             let store = &*self.engine.services.store;
             // What it comes to is looked at before the next recipient.
             harvest::check(store, &check.settings, self.client.ip(), 1, seconds(now)).await;
+        }
+    }
+
+    /// Counts a recipient that was refused here, which no question to the store comes behind; whether the
+    /// client is sent away for it.
+    pub(super) async fn refused_here(&self, now: u64) -> Verdict {
+        let plan = &self.engine.plan;
+        let check = plan.harvest.as_ref()?;
+        let store = &*self.engine.services.store;
+        let (finding, _) =
+            harvest::check(store, &check.settings, self.client.ip(), 1, seconds(now)).await;
+        match finding {
+            // That the store is away was no cause to refuse it.
+            Finding::Fail(_) => self.found(Check::Harvest, check, finding, plan.store_away, now),
+            Finding::Pass | Finding::Unknown(_) => None,
         }
     }
 
