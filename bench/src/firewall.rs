@@ -23,7 +23,8 @@ use clap::Args;
 
 use crate::interrupt;
 use crate::machine::Machine;
-use measured::{Kept, Results, Section, machine};
+pub(crate) use measured::machine;
+use measured::{Kept, Results, Section};
 pub(crate) use paths::way::Nobody;
 pub(crate) use prefixes::{Random, SEED};
 pub(crate) use rig::{fill_random_sources, syn};

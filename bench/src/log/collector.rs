@@ -28,13 +28,16 @@ impl Collector {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         // Past the system's bound, which root may: what is lost here would not be the sender's loss.
         sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER)?;
-        socket.set_read_timeout(Some(PAUSE))?;
+        socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok(Self::start(address, move |came, stop| {
             let mut record = vec![0; 65_536];
             while !stop.load(Ordering::Relaxed) {
                 if socket.recv(&mut record).is_ok() {
                     came.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    // Who waits in the call is woken by the sender, at the sender's cost, for every datagram.
+                    thread::sleep(Duration::from_millis(1));
                 }
             }
         }))

@@ -11,10 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::collector::Collector;
-use super::{Outcome, SUBJECT, Way};
+use super::{AROUND, Outcome, SUBJECT, Way, pin};
 use crate::interrupt;
 use crate::process::CpuTime;
 
@@ -116,34 +115,26 @@ pub(crate) fn turn(way: Way, by_file: bool, records: &[Vec<u8>], folder: &Path) 
         calm: None,
         loses_at: None,
         ring_at: None,
+        offered: None,
         came: part,
     })
 }
 
+/// Starts it on its CPU. It ends with this thread, also when that is killed.
 fn start(configuration: &Path, pid: &Path) -> Result<Rsyslog> {
-    let mut command = Command::new("rsyslogd");
-    command
-        .arg("-n")
-        .arg("-f")
+    // A child inherits the CPU.
+    pin(SUBJECT)?;
+    let child = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "rsyslogd", "-n", "-f"])
         .arg(configuration)
         .arg("-i")
         .arg(pid)
         .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    // A child inherits the CPU of the thread that starts it.
-    let child = thread::scope(|scope| {
-        let starter = scope.spawn(|| {
-            let mut cpus = CpuSet::new();
-            cpus.set(SUBJECT);
-            sched_setaffinity(None, &cpus)?;
-            command.spawn()
-        });
-        starter
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    });
+        .stdout(Stdio::null())
+        .spawn();
+    pin(AROUND)?;
     Ok(Rsyslog(child.context(
-        "rsyslogd: `cargo xtask provision --tests` installs it",
+        "setpriv, rsyslogd: `cargo xtask provision --tests` installs it",
     )?))
 }
 

@@ -4,46 +4,46 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
+use super::kept::Kept;
 use super::{Outcome, Subject, Way};
 use crate::compare::statistics::{Summary, ratios};
-use crate::machine::Machine;
 
 /// To reach: events a second, by rsyslog's better input.
 const TIMES: f64 = 3.0;
 
-type Row = (Way, Vec<(Subject, Vec<Outcome>)>);
-
-pub(crate) fn render(
-    rows: &[Row],
-    rounds: usize,
-    seconds: f64,
-    records: &[Vec<u8>],
-) -> Result<String> {
-    let machine = Machine::look()?;
-    let octets = records.iter().map(Vec::len).sum::<usize>() / records.len().max(1);
-    let mut text = format!(
-        "# Logging: from the ring to destinations on one core\n\n\
-         `cargo xtask bench log --rounds {rounds} --seconds {seconds} --records {}`. Machine: {}, {}; kernel {}; load \
-         average at the end {}.\n\n{METHOD}\n\n\
-         A record of these packets in RFC 5424 has {octets} octets on average. \
-         Medians of {rounds} turns, least to greatest in brackets; all figures are gross.\n",
-        records.len(),
-        machine.cpu,
-        machine.memory,
-        machine.kernel,
-        machine.load
-    );
-    for (way, subjects) in rows {
-        table(*way, subjects, &mut text)?;
+pub(crate) fn render(all: &[(Way, Kept)]) -> Result<String> {
+    let mut text =
+        format!("# Logging: from the ring to destinations on one core\n\n{METHOD}\n");
+    for (way, kept) in all {
+        write!(
+            text,
+            "\n## {}\n\n`cargo xtask bench log --only {} --rounds {} --seconds {} --records {}`: {:.0} s; {}; load average {} before, \
+             {} after. A record in RFC 5424 has {} octets on average. Medians of {} turns ({} of JSON and BIG-IP's), least to greatest in brackets; all \
+             figures are gross.\n",
+            title(*way),
+            title(*way).to_lowercase(),
+            kept.rounds,
+            kept.seconds,
+            kept.records,
+            kept.took,
+            kept.machine,
+            kept.load[0],
+            kept.load[1],
+            kept.octets,
+            kept.rounds,
+            kept.rounds.div_ceil(2),
+        )?;
+        table(&kept.outcomes, &mut text)?;
     }
     text += "\n## Aims\n\n| destination | aim | reached | |\n|---|---|---|---|\n";
-    for (way, subjects) in rows {
-        aims(*way, subjects, &mut text)?;
+    for (way, kept) in all {
+        aims(*way, &kept.outcomes, &mut text)?;
     }
     Ok(text)
 }
 
 const METHOD: &str = "\
+`cargo xtask bench log` measures all; each destination is a section, which `--only` measures apart.\n\n\
 smtp-lb: the packet filter runs on CPU 0 by `BPF_PROG_TEST_RUN`, a random source for every packet; each packet \
 is dropped by one of ten rules that tell of it. What is measured is the way from the kernel's ring on: ring reader, \
 bus (65,536 events), publisher, the destination's queue (100,000 records), formatter, write; all threads of \
@@ -51,21 +51,19 @@ it on CPU 1, the kernel's part of sending within their time. The rates that are 
 close in. \"Events a second\" is the greatest that was kept up with: nothing lost anywhere, and the last record \
 sent within 5 % of the trial's time, the time from the first packet to the last record being what is counted. \
 \"Loses from\" is the least rate offered at which any event was lost, and at which any was lost in \
-the ring.\n\n\
+the ring; \"offered\" the greatest that was tried.\n\n\
 rsyslogd 8.2302 (Debian 12) on CPU 1, fed with the same records as they are, batches of 2,048, no limits: by \
 imuxsock, whose writer waits for it, and by imfile, from the first record that came to the last. \
 Over TCP both frame by newlines.\n\n\
-Collectors on CPU 0 read and count. Files are in memory (tmpfs): it is the pipeline that is measured, and not a disk. \
+Collectors on CPU 0 read and count; that of UDP is never woken by a sender, but looks every millisecond. Files are in memory \
+(tmpfs): it is the pipeline that is measured, and not a disk. Collectors are reached over the loopback interface, whose \
+receiving side runs within the sender's time. \
 CPU is user and system time of the subject's threads for 100,000 events, at the rate in the table and, of smtp-lb, \
 at 100,000 events a second.";
 
-fn table(way: Way, subjects: &[(Subject, Vec<Outcome>)], text: &mut String) -> Result<()> {
-    write!(
-        text,
-        "\n## {}\n\n| | events a second | CPU s for 100,000 | at 100,000/s | loses from | in the ring from | arrived |\n\
-         |---|---|---|---|---|---|---|\n",
-        title(way)
-    )?;
+fn table(subjects: &[(Subject, Vec<Outcome>)], text: &mut String) -> Result<()> {
+    *text += "\n| | events a second | CPU s for 100,000 | at 100,000/s | loses from, k | in the ring from, k | offered, k | arrived |\n\
+              |---|---|---|---|---|---|---|---|\n";
     for (subject, outcomes) in subjects {
         let shown = |value: fn(&Outcome) -> Option<f64>, scale: f64, digits: usize| {
             let values: Vec<f64> = outcomes.iter().filter_map(value).collect();
@@ -79,14 +77,15 @@ fn table(way: Way, subjects: &[(Subject, Vec<Outcome>)], text: &mut String) -> R
         };
         writeln!(
             text,
-            "| {} | {} k | {} | {} | {} | {} | {} % |",
+            "| {} | {} k | {} | {} | {} | {} | {} | {} % |",
             name(*subject),
             shown(|it| Some(it.rate), 1e-3, 0),
             shown(|it| Some(it.cpu), 1.0, 3),
             shown(|it| it.calm, 1.0, 3),
             shown(|it| it.loses_at, 1e-3, 0),
             shown(|it| it.ring_at, 1e-3, 0),
-            shown(|it| Some(it.came), 100.0, 1),
+            shown(|it| it.offered, 1e-3, 0),
+            shown(|it| Some(it.came), 100.0, 2),
         )?;
     }
     Ok(())
@@ -97,7 +96,7 @@ fn aims(way: Way, subjects: &[(Subject, Vec<Outcome>)], text: &mut String) -> Re
         let (_, outcomes) = subjects.iter().find(|(subject, _)| *subject == wanted)?;
         Some(outcomes.iter().map(|outcome| outcome.rate).collect())
     };
-    let ours = rates(Subject::SmtpLb("rfc5424")).context("no figures")?;
+    let ours = rates(Subject::SmtpLb).context("no figures")?;
     let rate = Summary::of(&ours).context("no rounds")?;
     writeln!(
         text,
@@ -140,10 +139,12 @@ fn title(way: Way) -> &'static str {
     }
 }
 
-fn name(subject: Subject) -> String {
+const fn name(subject: Subject) -> &'static str {
     match subject {
-        Subject::SmtpLb(format) => format!("smtp-lb, {format}"),
-        Subject::RsyslogSocket => "rsyslog, imuxsock".to_owned(),
-        Subject::RsyslogFile => "rsyslog, imfile".to_owned(),
+        Subject::SmtpLb => "smtp-lb, RFC 5424",
+        Subject::SmtpLbJson => "smtp-lb, JSON",
+        Subject::SmtpLbBigIp => "smtp-lb, BIG-IP's",
+        Subject::RsyslogSocket => "rsyslog, imuxsock",
+        Subject::RsyslogFile => "rsyslog, imfile",
     }
 }
