@@ -111,6 +111,7 @@ pub(crate) fn turn(way: Way, by_file: bool, records: &[Vec<u8>], folder: &Path) 
     let events = (part - first) * records.len() as f64;
     Ok(Outcome {
         rate: events / (last - began).as_secs_f64(),
+        most: None,
         cpu: spent / events * 1e5,
         calm: None,
         loses_at: None,

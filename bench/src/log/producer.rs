@@ -56,18 +56,14 @@ impl Producer<'_> {
         let (mut low, mut high) = (CALM, CALM);
         while high < MOST {
             high *= STEP;
-            let last = self.rate(high)?;
-            tried.push(last);
-            if !last.is_kept_up_with() {
+            if !self.is_kept_up_with(high, &mut tried)? {
                 break;
             }
             low = high;
         }
         for _ in 0..3 {
             let middle = (low * high).sqrt();
-            let last = self.rate(middle)?;
-            tried.push(last);
-            if last.is_kept_up_with() {
+            if self.is_kept_up_with(middle, &mut tried)? {
                 low = middle;
             } else {
                 high = middle;
@@ -78,6 +74,18 @@ impl Producer<'_> {
             tried.push(self.rate(high)?);
         }
         Ok(Told { warm, tried })
+    }
+
+    /// One that is not is tried again: others may have had the CPU.
+    fn is_kept_up_with(&mut self, rate: f64, tried: &mut Vec<Tried>) -> Result<bool> {
+        for _ in 0..2 {
+            let last = self.rate(rate)?;
+            tried.push(last);
+            if last.is_kept_up_with() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn rate(&mut self, rate: f64) -> Result<Tried> {

@@ -78,6 +78,7 @@ impl Told {
         };
         Ok(Outcome {
             rate: best.rate(),
+            most: tried.iter().map(Tried::rate).max_by(f64::total_cmp),
             cpu: best.cpu_per_100k(),
             calm: tried.first().map(Tried::cpu_per_100k),
             loses_at: least(Tried::lost),
@@ -121,8 +122,11 @@ mod tests {
         };
         let outcome = told.outcome(Some(1841)).unwrap();
         assert!((outcome.rate - 200.0 / 1.04).abs() < 1e-9);
-        assert_eq!((outcome.loses_at, outcome.ring_at), (Some(400.0), Some(800.0)));
-        assert_eq!(outcome.offered, Some(800.0));
+        assert_eq!(
+            (outcome.loses_at, outcome.ring_at),
+            (Some(400.0), Some(800.0))
+        );
+        assert_eq!((outcome.offered, outcome.most), (Some(800.0), Some(792.0)));
         assert!((outcome.came - 1.0).abs() < 1e-9);
         assert!((outcome.calm.unwrap() - 500.0).abs() < 1e-9);
     }
