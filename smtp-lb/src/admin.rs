@@ -31,6 +31,7 @@
 
 pub mod api;
 pub mod client;
+mod object;
 mod refusal;
 mod reputation;
 mod routes;
@@ -105,8 +106,8 @@ pub trait Control: Send + Sync + 'static {
     fn reputation(&self) -> Option<crate::reputation::Service>;
     /// Events from now on that meet the query, each a record with its newline. Dropping the receiver ends it.
     fn follow(&self, query: &EventQuery) -> Result<mpsc::Receiver<Bytes>, Refusal>;
-    /// Somebody did something that changes the daemon, or tried.
-    fn administered(&self, peer: Peer, operation: &'static str, done: bool);
+    /// Somebody did something that changes the daemon, or tried. `object`: to what, empty: to all of it.
+    fn administered(&self, peer: Peer, operation: &'static str, object: String, done: bool);
     /// The event pipeline in full.
     fn log(&self) -> LogReport;
     /// Sends test records to a destination.

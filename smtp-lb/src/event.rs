@@ -43,7 +43,7 @@ pub use pipeline::{Pipeline, Prepared};
 pub use routes::Routes;
 pub use status::{
     BusStatus, DestinationState, DestinationStatus, DiskStatus, FollowerStatus, LogStatus, Lost,
-    PublisherStatus, TestReport,
+    PublisherStatus, RingStatus, TestReport,
 };
 
 use std::io;

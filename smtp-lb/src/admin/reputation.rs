@@ -13,6 +13,7 @@ use super::api::{
     AddRequest, AddedList, AddressQuestion, AddressStatus, RefreshRequest, Refreshed,
     RemoveRequest, ReputationStatus,
 };
+use super::object::Object;
 use super::routes::blocking;
 use super::{Control, Part, Refusal};
 use crate::reputation::{AddError, Service};
@@ -79,9 +80,11 @@ async fn show<C: Control>(
 
 async fn refresh<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Asked<RefreshRequest>,
 ) -> Result<Json<Refreshed>, Refusal> {
     let (service, request) = (service(&control)?, asked(request)?);
+    object.is(request.feed.as_deref().unwrap_or("all feeds"));
     let feeds = service
         .refresh(request.feed.as_deref(), request.force, PATIENCE)
         .await;
@@ -105,9 +108,11 @@ async fn added<C: Control>(State(control): State<Arc<C>>) -> Result<Json<AddedLi
 
 async fn add<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Asked<AddRequest>,
 ) -> Result<Json<AddedList>, Refusal> {
     let (service, request) = (service(&control)?, asked(request)?);
+    object.is(format_args!("{}: {}", request.network, request.category));
     blocking(move || {
         let network = network(&request.network)?;
         let ttl = Duration::from_secs(request.ttl_seconds);
@@ -126,9 +131,11 @@ async fn add<C: Control>(
 
 async fn remove<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Asked<RemoveRequest>,
 ) -> Result<Json<AddedList>, Refusal> {
     let (service, request) = (service(&control)?, asked(request)?);
+    object.is(&request.network);
     blocking(move || {
         let network = network(&request.network)?;
         let mut entries = service.added();

@@ -23,6 +23,7 @@ use super::api::{
     LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
     Peer, PoolEvents, PoolEventsRequest, PoolList, Reloaded, Status, TestReport,
 };
+use super::object::{self, Object};
 use super::{Control, Refusal, reputation, security};
 use crate::config::MAX_FILE;
 
@@ -67,15 +68,17 @@ fn file_limit() -> DefaultBodyLimit {
 /// Tells of what changes the daemon, and who did it.
 async fn record<C: Control>(
     State(control): State<Arc<C>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let operation = operation(request.method(), request.uri().path());
     let peer = request.extensions().get::<Peer>().copied();
+    let object = Object::default();
+    request.extensions_mut().insert(object.clone());
     let answer = next.run(request).await;
     if let Some(operation) = operation {
         let done = answer.status().is_success();
-        control.administered(peer.unwrap_or_default(), operation, done);
+        control.administered(peer.unwrap_or_default(), operation, object.said(), done);
     }
     answer
 }
@@ -158,29 +161,46 @@ async fn compare<C: Control>(
 
 async fn apply<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Result<Json<FirewallApply>, JsonRejection>,
 ) -> Result<Json<FirewallApplied>, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
-    alone(async move { control.apply(request).await }).await
+    let file = request.file.name.clone();
+    let applied = alone(async move { control.apply(request).await }).await;
+    let done = applied.as_ref().ok().map(|Json(done)| done);
+    object.is(object::applied(&file, done));
+    applied
 }
 
 async fn confirm<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
 ) -> Result<Json<FirewallSettled>, Refusal> {
-    alone(async move { control.confirm().await }).await
+    let settled = alone(async move { control.confirm().await }).await;
+    if let Ok(Json(settled)) = &settled {
+        object.is(&settled.file);
+    }
+    settled
 }
 
 async fn roll_back<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
 ) -> Result<Json<FirewallSettled>, Refusal> {
-    alone(async move { control.roll_back().await }).await
+    let settled = alone(async move { control.roll_back().await }).await;
+    if let Ok(Json(settled)) = &settled {
+        object.is(&settled.file);
+    }
+    settled
 }
 
 async fn capture<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Result<Json<CaptureRequest>, JsonRejection>,
 ) -> Result<Response, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    object.is(object::captured(&request));
     let done = tokio::task::spawn_blocking(move || control.capture(&request)).await;
     let lines = Lines(done.unwrap_or_else(|e| Err(Refusal::Task(e.to_string())))?);
     Ok(([(CONTENT_TYPE, "application/jsonl")], Body::new(lines)).into_response())
@@ -196,9 +216,11 @@ async fn test_monitor<C: Control>(
 
 async fn resume_monitor<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Result<Json<MonitorResume>, JsonRejection>,
 ) -> Result<Json<MonitorResumed>, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    object.is(&request.member);
     blocking(move || control.resume_monitor(&request)).await
 }
 
@@ -217,9 +239,11 @@ async fn pool_events<C: Control>(
 async fn set_member<C: Control>(
     State(control): State<Arc<C>>,
     peer: Option<Extension<Peer>>,
+    object: Object,
     request: Result<Json<MemberOrder>, JsonRejection>,
 ) -> Result<Json<MemberSet>, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    object.is(format_args!("{}: {}", request.member, request.state));
     let peer = peer.map(|Extension(peer)| peer).unwrap_or_default();
     blocking(move || control.set_member(&request, peer)).await
 }
@@ -244,9 +268,11 @@ async fn log<C: Control>(State(control): State<Arc<C>>) -> Result<Json<LogReport
 
 async fn test_log<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Result<Json<LogTest>, JsonRejection>,
 ) -> Result<Json<TestReport>, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    object.is(&request.destination);
     control.test_log(&request).await.map(Json)
 }
 

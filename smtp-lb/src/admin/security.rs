@@ -12,6 +12,7 @@ use super::api::{
     GreylistAllow, GreylistEntries, GreylistQuery, GreylistRemove, GreylistRemoved, ViolationList,
     ViolationQuery, ViolationStats,
 };
+use super::object::Object;
 use super::{Control, Part, Refusal};
 use crate::security::Services;
 use crate::security::greylist::{self, book};
@@ -108,9 +109,11 @@ async fn list<C: Control>(
 
 async fn allow<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Asked<GreylistAllow>,
 ) -> Result<Json<GreylistEntries>, Refusal> {
     let (services, request) = (services(&control)?, asked(request)?);
+    object.is(&request.client);
     let client = client(&request.client)?;
     let now = now();
     let until = request.ttl_seconds.map(|ttl| now.saturating_add(ttl));
@@ -121,10 +124,12 @@ async fn allow<C: Control>(
 
 async fn remove<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Asked<GreylistRemove>,
 ) -> Result<Json<GreylistRemoved>, Refusal> {
     let (services, request) = (services(&control)?, asked(request)?);
     let what = &request.what;
+    object.is(what);
     if !what.starts_with("t:") && !what.starts_with("c:") {
         client(what)?;
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -26,6 +26,8 @@ struct Fake {
     entered: Arc<Notify>,
     gate: Arc<Notify>,
     reloaded: Arc<Notify>,
+    /// What was done to what.
+    told: Mutex<Vec<(&'static str, String, bool)>>,
 }
 
 impl Control for Fake {
@@ -173,6 +175,7 @@ impl Control for Fake {
 
     fn log(&self) -> LogReport {
         LogReport {
+            ring: None,
             bus: BusStatus {
                 capacity: 1,
                 queued: 0,
@@ -190,7 +193,10 @@ impl Control for Fake {
         }
     }
 
-    fn administered(&self, _: Peer, _: &'static str, _: bool) {}
+    fn administered(&self, _: Peer, operation: &'static str, object: String, done: bool) {
+        let mut told = self.told.lock().unwrap();
+        told.push((operation, object, done));
+    }
 
     async fn test_log(&self, _: &LogTest) -> Result<TestReport, Refusal> {
         Err(Refusal::NotFound)
@@ -286,6 +292,46 @@ async fn refusals_come_through() {
     assert_eq!(problem.code, Code::InvalidConfiguration);
     assert!(problem.message.contains("nothing was changed\nline 1"));
     assert_eq!(problem.diagnostics, Some(serde_json::json!([1])));
+}
+
+#[tokio::test]
+async fn what_was_changed_is_told() {
+    let daemon = daemon(Bounds::default());
+    let (client, fake) = (&daemon.client, &daemon.fake);
+    let order = MemberOrder {
+        member: "mail/mx1".into(),
+        state: "disabled".into(),
+        within_seconds: None,
+    };
+    client.set_member(&order).await.unwrap();
+    let resume = MonitorResume {
+        member: "mx2".into(),
+    };
+    client.resume_monitor(&resume).await.unwrap();
+    client.roll_back().await.unwrap();
+    client.confirm().await.unwrap_err();
+    let test = LogTest {
+        destination: "siem".into(),
+        count: 1,
+        within_ms: 1,
+    };
+    client.test_log(&test).await.unwrap_err();
+    client.status().await.unwrap();
+    let told = fake.told.lock().unwrap();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(operation, object, done)| (*operation, object.as_str(), *done))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("member set", "mail/mx1: disabled", true),
+            ("monitor resume", "mx2", true),
+            ("firewall rollback", "new.toml", true),
+            ("firewall confirm", "", false),
+            ("log test", "siem", false),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -154,16 +154,26 @@ impl Control for Shared {
         log::follow(&self.0, query)
     }
 
-    fn administered(&self, peer: Peer, operation: &'static str, done: bool) {
+    fn administered(&self, peer: Peer, operation: &'static str, object: String, done: bool) {
         self.0.bus.tell(Kind::Administration(AdministrationEvent {
             operation,
+            // What has no object of its own is about all.
+            object: if object.is_empty() {
+                self.0.config.display().to_string()
+            } else {
+                object
+            },
             by: peer.to_string(),
             result: if done { "done" } else { "refused" },
         }));
     }
 
     fn log(&self) -> LogReport {
-        self.0.events.status()
+        let counters = self.0.firewall.counters().ok();
+        LogReport {
+            ring: counters.map(|counters| picture::ring(counters.events)),
+            ..self.0.events.status()
+        }
     }
 
     async fn test_log(&self, request: &LogTest) -> Result<TestReport, Refusal> {

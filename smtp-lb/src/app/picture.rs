@@ -15,6 +15,7 @@ use crate::admin::api::{
 use crate::config::Diagnostics;
 use crate::config::plan::Plan;
 use crate::event::model::{Kind, MemberEvent};
+use crate::firewall::EventCounts;
 use crate::pool::{Member, Pool, Pools};
 use crate::{event, health, pool, proxy, tls};
 
@@ -246,6 +247,16 @@ pub(super) fn tls(profiles: Vec<tls::ProfileStatus>) -> Vec<TlsStatus> {
             failure: profile.failure,
         })
         .collect()
+}
+
+/// What became of events before the bus.
+pub(super) fn ring(events: EventCounts) -> event::RingStatus {
+    event::RingStatus {
+        asked: events.asked,
+        sent: events.sent,
+        rate_limited: events.rate_limited,
+        lost: events.ring_full,
+    }
 }
 
 /// The event pipeline.

@@ -62,7 +62,14 @@ pub(super) fn log(command: Command, socket: &Path, out: Output) -> Result<(), Cl
 
 fn text(report: &LogReport) -> String {
     let (bus, publisher) = (&report.bus, &report.publisher);
-    let mut text = format!(
+    let mut text = report.ring.map_or_else(String::new, |ring| {
+        format!(
+            "ring: asked {}, sent {}, rate-limited {}, lost {}\n",
+            ring.asked, ring.sent, ring.rate_limited, ring.lost
+        )
+    });
+    let _ = write!(
+        text,
         "bus: accepted {}, lost {}, waiting {} of {}\nprofiles: told {}, not asked for {}, held back {}, of no profile {}\n\
          followers: {}, missed {}\n",
         bus.accepted,
@@ -170,6 +177,42 @@ fn tested(report: &TestReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{BusStatus, FollowerStatus, PublisherStatus, RingStatus};
+
+    #[test]
+    fn losses_of_the_ring_come_first_where_there_is_one() {
+        let mut report = LogReport {
+            ring: None,
+            bus: BusStatus {
+                capacity: 8,
+                queued: 1,
+                accepted: 7,
+                lost: 2,
+            },
+            publisher: PublisherStatus {
+                published: 6,
+                filtered: 0,
+                suppressed: 0,
+                unrouted: 0,
+            },
+            followers: FollowerStatus { count: 0, lost: 0 },
+            destinations: Vec::new(),
+        };
+        let shown = text(&report);
+        assert!(
+            shown.starts_with("bus: accepted 7, lost 2, waiting 1 of 8\n"),
+            "{shown}"
+        );
+        report.ring = Some(RingStatus {
+            asked: 20,
+            sent: 9,
+            rate_limited: 6,
+            lost: 5,
+        });
+        let shown = text(&report);
+        let begin = "ring: asked 20, sent 9, rate-limited 6, lost 5\nbus: accepted 7,";
+        assert!(shown.starts_with(begin), "{shown}");
+    }
 
     #[test]
     fn causes_are_those_that_happened() {

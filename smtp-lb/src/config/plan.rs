@@ -27,9 +27,9 @@ pub use gateway::{Activation, BalanceUnit, GatewayPlan, LineEndings};
 pub(crate) use host::is_of_one_server;
 pub use host::{ADDRESSES, HostPlan};
 pub use log::{
-    CollectorPlan, CollectorsPlan, DestinationKind, DestinationPlan, DiskPlan, FieldList, Format,
-    Framing, LogPlan, LogProfilePlan, Overflow, PublisherPlan, RotatePlan, Sessions, Transport,
-    WatchPlan,
+    ClassRates, CollectorPlan, CollectorsPlan, DestinationKind, DestinationPlan, DiskPlan,
+    FieldList, Format, Framing, LogPlan, LogProfilePlan, Overflow, PublisherPlan, RotatePlan,
+    Sessions, Transport, WatchPlan,
 };
 pub use monitor::{
     ExternalMonitorPlan, InbandMonitorPlan, Mechanism, MonitorAuthPlan, MonitorKind,

@@ -28,7 +28,7 @@ pub(crate) use self::firewall::{
 pub(crate) use self::flood::FloodProfile;
 pub(crate) use self::gateway::{Activation, BalanceUnit, Gateway, LineEndings, Xclient};
 pub(crate) use self::log::{
-    Destination, DestinationKind, Format, Framing, Log, LogPool, Overflow, PoolMonitor,
+    ClassRates, Destination, DestinationKind, Format, Framing, Log, LogPool, Overflow, PoolMonitor,
     Profile as LogProfile, Rotate, Sessions, Transport,
 };
 pub(crate) use self::monitor::{

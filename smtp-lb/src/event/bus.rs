@@ -209,13 +209,10 @@ impl Drop for Receiver {
 fn bounded(mut event: Event) -> Event {
     let text = match &mut event.kind {
         // Of a violation, who tells it has bounded the texts.
-        Kind::Firewall(_)
-        | Kind::Flood(_)
-        | Kind::Session(_)
-        | Kind::Violation(_)
-        | Kind::Administration(_) => {
+        Kind::Firewall(_) | Kind::Flood(_) | Kind::Session(_) | Kind::Violation(_) => {
             return event;
         }
+        Kind::Administration(done) => &mut done.object,
         Kind::Health(health) => &mut health.reason,
         Kind::Member(member) => &mut member.reason,
         Kind::System(system) => &mut system.detail,

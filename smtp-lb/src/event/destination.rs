@@ -251,8 +251,14 @@ impl Destination {
     }
 
     pub(super) fn status(&self) -> DestinationStatus {
-        let ledger = self.desk.queue.ledger();
-        let shown = self.desk.gauge.as_ref().map(Gauge::read);
+        let memory = || self.desk.queue.ledger();
+        let (ledger, shown) = match &self.desk.gauge {
+            Some(gauge) => {
+                let (ledger, shown) = gauge.read(memory);
+                (ledger, Some(shown))
+            }
+            None => (memory(), None),
+        };
         let (state, failures, last_error) = self.desk.condition.read();
         let (kind, file) = describe(&self.plan.kind);
         let target = self

@@ -14,6 +14,7 @@ mod rfc5424;
 #[cfg(test)]
 pub(crate) mod samples;
 mod splunk;
+mod template;
 mod text;
 
 use jiff::Timestamp;

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::config::plan::ClassRates;
+
 /// Time between two records of what was left out.
 pub(super) const PERIOD: Duration = Duration::from_secs(10);
 
@@ -38,7 +40,20 @@ pub(super) struct Bounds {
     /// A second, over all.
     pub(super) rate: Option<u32>,
     /// A second, of each class.
-    pub(super) class_rate: Option<u32>,
+    pub(super) rates: ClassRates,
+}
+
+/// The rate of a class.
+const fn rate_of(rates: &ClassRates, class: Class) -> Option<u32> {
+    match class {
+        Class::Accept => rates.accept,
+        Class::Drop => rates.drop,
+        Class::Reject => rates.reject,
+        Class::Reputation => rates.reputation,
+        Class::Session => rates.session,
+        Class::Violation => rates.violation,
+        Class::Other => rates.other,
+    }
 }
 
 /// The state of one profile.
@@ -116,7 +131,8 @@ impl Limiter {
             self.total.fill(rate, now);
             room = self.total.has();
         }
-        if let (Some(rate), Some(bucket)) = (self.bounds.class_rate, self.classes.get_mut(place)) {
+        let rate = rate_of(&self.bounds.rates, class);
+        if let (Some(rate), Some(bucket)) = (rate, self.classes.get_mut(place)) {
             bucket.fill(rate, now);
             room &= bucket.has();
             if room {
@@ -184,12 +200,60 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    fn all(rate: u32) -> ClassRates {
+        let rate = Some(rate);
+        ClassRates {
+            accept: rate,
+            drop: rate,
+            reject: rate,
+            reputation: rate,
+            session: rate,
+            violation: rate,
+            other: rate,
+        }
+    }
+
+    #[test]
+    fn each_class_has_its_own_rate() {
+        let mut limiter = Limiter::new(Bounds {
+            sample: 1,
+            rate: None,
+            rates: ClassRates {
+                drop: Some(7),
+                session: Some(3),
+                violation: None,
+                ..all(5)
+            },
+        });
+        let through = [
+            Class::Accept,
+            Class::Drop,
+            Class::Reject,
+            Class::Reputation,
+            Class::Session,
+            Class::Violation,
+            Class::Other,
+        ]
+        .map(|class| {
+            (0..50)
+                .filter(|_| limiter.admits(class, None, at(0)))
+                .count()
+        });
+        assert_eq!(through, [5, 7, 5, 5, 3, 50, 5]);
+        let text = limiter.left_out(at(60_000)).unwrap();
+        assert_eq!(
+            text,
+            "270 events left out: 270 over the rate accept=45 drop=43 reject=45 reputation=45 session=47 \
+             other=45, 0 by sampling"
+        );
+    }
+
     #[test]
     fn rates_of_classes_and_over_all() {
         let mut limiter = Limiter::new(Bounds {
             sample: 1,
             rate: Some(30),
-            class_rate: Some(20),
+            rates: all(20),
         });
         let mut through = |class, count, now| {
             (0..count)
@@ -240,7 +304,7 @@ mod tests {
         fn no_more_than_the_rate_and_all_is_counted(
             rate in 1..50_u32, steps in prop::collection::vec((0..200_u64, 1..30_usize), 1..60),
         ) {
-            let mut limiter = Limiter::new(Bounds { sample: 1, rate: Some(rate), class_rate: None });
+            let mut limiter = Limiter::new(Bounds { sample: 1, rate: Some(rate), rates: ClassRates::default() });
             let (mut now, mut through, mut asked) = (0, 0, 0);
             for (passed, count) in steps {
                 now += passed;

@@ -146,6 +146,8 @@ pub struct ViolationEvent {
 pub struct AdministrationEvent {
     /// As `reload`, `firewall apply`, `member set`.
     pub operation: &'static str,
+    /// What it was about, as a member, a network, a file and the policies that differ; empty: not known.
+    pub object: String,
     /// Who, as `uid 0, pid 4711`.
     pub by: String,
     /// `done` or `refused`.

@@ -23,6 +23,24 @@ pub(super) struct Packet {
     pub(super) label: u32,
 }
 
+/// What packets have in common whose records differ in addresses, ports, numbers and times alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Like {
+    label: u32,
+    verdict: u8,
+    reason: u8,
+    protocol: u8,
+    vlan: u16,
+}
+
+impl Like {
+    /// A number for a table: neighbours do not meet.
+    pub(super) fn place(self) -> usize {
+        let mixed = self.label.wrapping_mul(4) ^ u32::from(self.verdict ^ self.reason);
+        usize::try_from(mixed ^ u32::from(self.protocol) << 3 ^ u32::from(self.vlan)).unwrap_or(0)
+    }
+}
+
 /// An event in a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
@@ -31,6 +49,20 @@ pub(super) enum Item {
 }
 
 impl Item {
+    /// What it has in common with others, if it is a packet.
+    pub(super) fn like(&self) -> Option<Like> {
+        let Self::Packet(Packet { raw, label }) = self else {
+            return None;
+        };
+        Some(Like {
+            label: *label,
+            verdict: raw.verdict,
+            reason: raw.reason,
+            protocol: raw.protocol,
+            vlan: raw.vlan,
+        })
+    }
+
     pub(super) fn time_ns(&self) -> u64 {
         match self {
             Self::Packet(packet) => packet.raw.time,

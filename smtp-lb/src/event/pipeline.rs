@@ -148,6 +148,8 @@ impl Pipeline {
         let table = Arc::clone(&self.tables.borrow());
         let destinations = table.destinations.iter();
         LogStatus {
+            // Of whoever has the filter.
+            ring: None,
             destinations: destinations
                 .map(|destination| destination.status())
                 .collect(),

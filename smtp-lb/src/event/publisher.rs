@@ -84,7 +84,7 @@ impl Table {
             bounds: Bounds {
                 sample: profile.sample,
                 rate: profile.rate,
-                class_rate: profile.class_rate,
+                rates: profile.rates,
             },
             destinations: members(profile.publisher.0),
         });
@@ -372,7 +372,7 @@ mod tests {
             (samples::packet("drop", ""), false),
             (samples::session("a"), false),
             (samples::health(true, "x"), true),
-            (samples::administration(), true),
+            (samples::administration("x"), true),
             (samples::system("started", "x"), true),
         ];
         assert_eq!(

@@ -142,15 +142,17 @@ impl Queue {
         Some(Taken::Records)
     }
 
-    /// Strikes records off that were taken.
+    /// Strikes records off that were taken. What was abandoned meanwhile has been counted as lost.
     pub(super) fn settle(&self, done: Done) {
         if done == Done::default() {
             return;
         }
         let mut inner = self.lock();
-        inner.in_hand = inner.in_hand.saturating_sub(done.sent + done.too_large);
-        inner.sent += count(done.sent);
-        inner.lost.too_large += count(done.too_large);
+        let sent = done.sent.min(inner.in_hand);
+        let too_large = done.too_large.min(inner.in_hand - sent);
+        inner.in_hand -= sent + too_large;
+        inner.sent += count(sent);
+        inner.lost.too_large += count(too_large);
     }
 
     /// Wakes the task to look after its file.
@@ -279,6 +281,24 @@ mod tests {
         assert_eq!(queue.try_take(&mut batch, 8), Some(Taken::Nudge));
         assert_eq!(queue.try_take(&mut batch, 8), Some(Taken::Records));
         assert_eq!(queue.try_take(&mut batch, 8), Some(Taken::Closed));
+    }
+
+    #[test]
+    fn what_was_abandoned_is_not_sent_afterwards() {
+        let queue = Queue::new(4, Overflow::Newest);
+        queue.offer(&mut records(3));
+        let mut batch = Vec::new();
+        queue.try_take(&mut batch, 2);
+        queue.abandon();
+        queue.settle(Done {
+            sent: 2,
+            too_large: 0,
+        });
+        let ledger = queue.ledger();
+        assert_eq!(
+            (ledger.sent, ledger.lost.shutdown, ledger.queued),
+            (0, 3, 0)
+        );
     }
 
     #[derive(Debug, Clone)]

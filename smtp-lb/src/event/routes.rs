@@ -90,7 +90,7 @@ mod tests {
             (samples::violation("other", "alarm", "x"), Some(2)),
             (samples::flood("mx"), Some(1)),
             (samples::flood("other"), Some(2)),
-            (samples::administration(), Some(3)),
+            (samples::administration("x"), Some(3)),
             (samples::system("started", "x"), Some(3)),
         ];
         for (event, profile) in table {

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// State and counters of the event pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStatus {
+    /// Before it: the kernel's rings. `None`: nothing counts packets.
+    #[serde(default)]
+    pub ring: Option<RingStatus>,
     /// The way in.
     pub bus: BusStatus,
     /// Between the bus and the destinations.
@@ -13,6 +16,19 @@ pub struct LogStatus {
     pub followers: FollowerStatus,
     /// In the order of the configuration.
     pub destinations: Vec<DestinationStatus>,
+}
+
+/// Between the packet filter and the bus: `asked = sent + rate_limited + lost`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingStatus {
+    /// Events that rules asked for.
+    pub asked: u64,
+    /// Events that were told.
+    pub sent: u64,
+    /// Events over the rate of their rule.
+    pub rate_limited: u64,
+    /// Events that found no room in the ring of their CPU.
+    pub lost: u64,
 }
 
 /// The bus: `emitted = accepted + lost`.

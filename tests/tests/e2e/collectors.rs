@@ -116,6 +116,7 @@ fn of_the_proxy() -> [Kind; 5] {
     });
     let administration = Kind::Administration(AdministrationEvent {
         operation: "firewall apply",
+        object: NASTY.to_owned(),
         by: "uid 0, pid 4711".to_owned(),
         result: "done",
     });

@@ -243,11 +243,12 @@ fn what_operators_do_is_told_with_who_did_it() {
     fs::write(host.files.config(), &good).unwrap();
     host.cli().text(&["member", "disable", "mx1"]).unwrap();
     host.cli().text(&["log", "test", "file"]).unwrap();
+    let config = host.files.config().display().to_string();
     let expected = [
-        ("reload", "done"),
-        ("reload", "refused"),
-        ("member set", "done"),
-        ("log test", "done"),
+        ("reload", &*config, "done"),
+        ("reload", &*config, "refused"),
+        ("member set", "mx1: disabled", "done"),
+        ("log test", "file", "done"),
     ];
     let told = until("all operations", LONG, || {
         let text = fs::read_to_string(host.files.events())?;
@@ -265,11 +266,11 @@ fn what_operators_do_is_told_with_who_did_it() {
     let mut administration = told
         .iter()
         .filter(|event| event["event"] == "administration");
-    for (operation, result) in expected {
+    for (operation, object, result) in expected {
         let event = administration.next().unwrap();
         assert_eq!(
-            (&event["operation"], &event["result"]),
-            (&operation.into(), &result.into()),
+            (&event["operation"], &event["object"], &event["result"]),
+            (&operation.into(), &object.into(), &result.into()),
             "{event}"
         );
         assert!(

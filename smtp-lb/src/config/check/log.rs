@@ -9,9 +9,9 @@ use super::names::Sections;
 use super::{Check, Checked, all, collectors, disk, format, layout, transport};
 use crate::config::diagnostic::{Diagnostic, Reported, quote};
 use crate::config::plan::{
-    CollectorsPlan, DestinationId, DestinationKind, DestinationPlan, Format, Framing, LogPlan,
-    LogProfilePlan, Overflow, ProfileId, PublisherId, PublisherPlan, RotatePlan, ServerTlsId,
-    Sessions,
+    ClassRates, CollectorsPlan, DestinationId, DestinationKind, DestinationPlan, Format, Framing,
+    LogPlan, LogProfilePlan, Overflow, ProfileId, PublisherId, PublisherPlan, RotatePlan,
+    ServerTlsId, Sessions,
 };
 use crate::config::raw::{self, At};
 use crate::config::value;
@@ -92,7 +92,7 @@ pub(super) fn compile(
             violations: raw.violations.unwrap_or(true),
             sample: raw.sample.as_deref().copied().unwrap_or(1),
             rate: raw.rate.as_deref().copied(),
-            class_rate: raw.class_rate.as_deref().copied(),
+            rates: rates(raw),
         })
     }));
     let lists = all(raw.profile.iter().map(|raw| layout::list(check, raw)));
@@ -110,6 +110,22 @@ pub(super) fn compile(
         system_profile: system_profile?.map(ProfileId),
         bus_capacity: raw.bus_capacity.as_deref().copied().unwrap_or(BUS_CAPACITY),
     })
+}
+
+/// What each class may have: its own rate, or that of all classes.
+fn rates(raw: &raw::LogProfile) -> ClassRates {
+    let none = raw::ClassRates::default();
+    let own = raw.rates.as_ref().unwrap_or(&none);
+    let rate = |own: &Option<At<u32>>| own.as_ref().or(raw.class_rate.as_ref()).map(|it| **it);
+    ClassRates {
+        accept: rate(&own.accept),
+        drop: rate(&own.drop),
+        reject: rate(&own.reject),
+        reputation: rate(&own.reputation),
+        session: rate(&own.session),
+        violation: rate(&own.violation),
+        other: rate(&own.other),
+    }
 }
 
 /// What destinations are compiled with.

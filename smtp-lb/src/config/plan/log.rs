@@ -290,7 +290,26 @@ pub struct LogProfilePlan {
     /// Events a second, over all.
     pub rate: Option<u32>,
     /// Events a second, of each class.
-    pub class_rate: Option<u32>,
+    pub rates: ClassRates,
+}
+
+/// Events a second of each class of events; `None`: no bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClassRates {
+    /// Accepted packets.
+    pub accept: Option<u32>,
+    /// Dropped packets.
+    pub drop: Option<u32>,
+    /// Rejected packets.
+    pub reject: Option<u32>,
+    /// Packets that reputation decided.
+    pub reputation: Option<u32>,
+    /// Sessions.
+    pub session: Option<u32>,
+    /// What SMTP security profiles found.
+    pub violation: Option<u32>,
+    /// Health, members, administration, the daemon itself.
+    pub other: Option<u32>,
 }
 
 impl LogProfilePlan {
@@ -308,7 +327,7 @@ impl LogProfilePlan {
             violations: true,
             sample: 1,
             rate: None,
-            class_rate: None,
+            rates: ClassRates::default(),
         }
     }
 }

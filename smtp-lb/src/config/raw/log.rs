@@ -288,6 +288,8 @@ pub(crate) struct Profile {
     /// The same of each class: accepted, dropped, rejected, reputation, sessions, violations, others. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub class_rate: Option<At<u32>>,
+    /// The same of single classes. Default: `class_rate`.
+    pub rates: Option<ClassRates>,
     /// Fields of a packet in their order, for those destinations of the publisher that have the format
     /// `"bigip"` and no `fields` of their own. Default: those of the destination.
     #[schemars(length(min = 1), extend("examples" = [["date_time", "action", "src_ip", "dest_port"]]))]
@@ -295,6 +297,33 @@ pub(crate) struct Profile {
     /// What stands between two values, for the same destinations. Default: `","`.
     #[schemars(extend("examples" = ["|"]))]
     pub delimiter: Option<At<String>>,
+}
+
+/// Events a second of single classes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClassRates {
+    /// Of accepted packets.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub accept: Option<At<u32>>,
+    /// Of dropped packets.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub drop: Option<At<u32>>,
+    /// Of rejected packets.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub reject: Option<At<u32>>,
+    /// Of packets that reputation decided.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub reputation: Option<At<u32>>,
+    /// Of sessions.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub session: Option<At<u32>>,
+    /// Of what SMTP security profiles found.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub violation: Option<At<u32>>,
+    /// Of health, members, administration and the daemon itself.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub other: Option<At<u32>>,
 }
 
 /// What is told of sessions.

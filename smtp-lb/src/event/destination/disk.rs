@@ -15,7 +15,7 @@ use super::super::backoff::Backoff;
 use super::super::format::encoder::Encoder;
 use super::super::outgoing::Outgoing;
 use super::super::packet::Packets;
-use super::super::queue::{Done, Numbered, Taken};
+use super::super::queue::{Done, Ledger as InMemory, Numbered, Taken};
 use super::super::spool::{Batch, Bounds, Ledger, Spool};
 use super::super::status::{DiskStatus, Lost};
 use super::worker::{Sink, told};
@@ -69,8 +69,14 @@ impl Gauge {
         Self(Mutex::new(known))
     }
 
-    pub(super) fn read(&self) -> Shown {
-        let known = *self.lock();
+    /// What is known, and of the same instant what the queue in memory says of itself.
+    pub(super) fn read(&self, memory: impl FnOnce() -> InMemory) -> (InMemory, Shown) {
+        let known = self.lock();
+        let memory = memory();
+        (memory, Self::shown(&known))
+    }
+
+    fn shown(known: &Known) -> Shown {
         let first = known.first.unwrap_or_default();
         let (now, before) = (known.now.lost, first.lost);
         Shown {
@@ -88,7 +94,14 @@ impl Gauge {
     }
 
     fn note(&self, spool: &Spool) {
+        self.moved(spool, || {});
+    }
+
+    /// Notes what is on disk, and in the same instant lets it be no more in memory: nobody sees a record in
+    /// both places or in none.
+    fn moved(&self, spool: &Spool, from_memory: impl FnOnce()) {
         let mut known = self.lock();
+        from_memory();
         let ledger = spool.ledger();
         known.now = ledger;
         known.first.get_or_insert(ledger);
@@ -148,8 +161,8 @@ pub(super) async fn run(
     desk.queue.abandon();
     desk.condition.stopped();
     if let Some(gauge) = &desk.gauge {
-        let shown = gauge.read();
-        let lost = shown.lost.total() + desk.queue.ledger().lost.total();
+        let (memory, shown) = gauge.read(|| desk.queue.ledger());
+        let lost = shown.lost.total() + memory.lost.total();
         told(&desk.name, shown.sent, lost);
     }
 }
@@ -228,23 +241,19 @@ impl Shared {
                 Taken::Nudge => continue,
                 Taken::Records => {}
             }
-            let count = taken.len();
             let mut batch = Batch::default();
             for Numbered { number, item } in taken.drain(..) {
                 let sequence = base + number;
+                let like = item.like();
                 let event = packets.event(&item);
                 batch.push(event.time_ns, sequence, |out| {
-                    encoder.numbered(sequence, event, out);
+                    encoder.item(sequence, like, event, out);
                 });
             }
             if !self.write(batch, timing).await {
                 // Those in hand are lost with what still waits in memory.
                 break;
             }
-            self.desk.queue.settle(Done {
-                sent: count,
-                too_large: 0,
-            });
             self.grown.notify_one();
         }
         self.filled.cancel();
@@ -256,9 +265,7 @@ impl Shared {
         let batch = Arc::new(batch);
         let mut from = 0;
         loop {
-            let records = Arc::clone(&batch);
-            let written = self.blocking(move |spool| spool.append(&records, from));
-            let error = match written.await {
+            let error = match self.append(Arc::clone(&batch), from).await {
                 Ok((_, Ok(()))) => return true,
                 Ok((taken, Err(error))) => {
                     from = taken;
@@ -276,6 +283,25 @@ impl Shared {
                 () = self.desk.queue.closing() => {}
             }
         }
+    }
+
+    /// Writes records of a batch from a place on. Those that are taken, into the queue on disk or as lost there,
+    /// are no more in memory.
+    async fn append(&self, batch: Arc<Batch>, from: usize) -> io::Result<(usize, io::Result<()>)> {
+        let (spool, desk) = (Arc::clone(&self.spool), Arc::clone(&self.desk));
+        let done = spawn_blocking(move || {
+            let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+            let (taken, written) = spool.append(&batch, from);
+            let done = Done {
+                sent: taken - from,
+                too_large: 0,
+            };
+            if let Some(gauge) = &desk.gauge {
+                gauge.moved(&spool, || desk.queue.settle(done));
+            }
+            (taken, written)
+        });
+        Ok(done.await?)
     }
 
     /// From disk to the collector.

@@ -140,10 +140,11 @@ async fn attempt(
                 return Ok(());
             }
             for Numbered { number, item } in batch.drain(..) {
+                let like = item.like();
                 let event = packets.event(&item);
                 outgoing.push(|bytes| {
                     let start = bytes.len();
-                    encoder.numbered(number, event, bytes);
+                    encoder.item(number, like, event, bytes);
                     sink.frame(event.time_ns, bytes, start);
                 });
             }

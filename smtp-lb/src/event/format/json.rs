@@ -3,9 +3,10 @@
 
 use std::fmt::{self, Write as _};
 
-use super::super::model::Event;
+use super::super::model::{Event, Kind};
 use super::fields::{self, Value};
 use super::is_unsafe;
+use super::template::{Hole, Template};
 use super::text::{self, Clock, Octets};
 
 /// Appends the event, without a line end.
@@ -33,10 +34,37 @@ fn write(clock: &mut Clock, sequence_id: Option<u32>, event: &Event, out: &mut V
     out.push(b'}');
 }
 
-fn field(name: &str, value: Value<'_>, out: &mut Vec<u8>) {
+/// Writes the template of packets.
+pub(super) fn template(kind: &Kind, to: &mut Template) {
+    to.text.extend_from_slice(b"{\"time\":\"");
+    to.leave(Hole::Nanos);
+    to.text.extend_from_slice(b"\",\"sequence_id\":");
+    to.leave(Hole::Sequence);
+    field("event", Value::Name(fields::name(kind)), &mut to.text);
+    fields::each(kind, |name, value| match (Hole::of(name), value) {
+        (Some(hole), Value::Address(_)) => {
+            key(name, &mut to.text);
+            to.text.push(b'"');
+            to.leave(hole);
+            to.text.push(b'"');
+        }
+        (Some(hole), _) => {
+            key(name, &mut to.text);
+            to.leave(hole);
+        }
+        (None, value) => field(name, value, &mut to.text),
+    });
+    to.text.push(b'}');
+}
+
+fn key(name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
+}
+
+fn field(name: &str, value: Value<'_>, out: &mut Vec<u8>) {
+    key(name, out);
     // Writing to a Vec cannot fail.
     match value {
         Value::Name(shown) | Value::Text(shown) => {

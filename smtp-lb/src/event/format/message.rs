@@ -66,7 +66,11 @@ pub(super) fn write(event: &Event, f: &mut impl Text) -> fmt::Result {
         Kind::Session(session) => self::session(session, f),
         Kind::Violation(found) => violation(found, f),
         Kind::Administration(done) => {
-            write!(f, "{} by {}: {}", done.operation, done.by, done.result)
+            f.write_str(done.operation)?;
+            if !done.object.is_empty() {
+                write!(f, " of {}", done.object)?;
+            }
+            write!(f, " by {}: {}", done.by, done.result)
         }
         Kind::System(system) => write!(f, "{}: {}", system.what, system.detail),
     }
@@ -127,6 +131,13 @@ fn violation(found: &ViolationEvent, f: &mut impl Text) -> fmt::Result {
 }
 
 fn firewall(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
+    before_ends(packet, f)?;
+    ends(packet, f)?;
+    behind_ends(packet, f)
+}
+
+/// What was done, and the protocol.
+pub(super) fn before_ends(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
     f.write_str(packet.action)?;
     f.clean(b" ")?;
     match protocol(packet.protocol) {
@@ -136,16 +147,24 @@ fn firewall(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
         }
         Protocol::Name(name) => f.clean(name.as_bytes()),
     }?;
-    f.clean(b" ")?;
+    f.clean(b" ")
+}
+
+/// From where, and where to.
+pub(super) fn ends(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
     if packet.src_port == 0 && packet.dest_port == 0 {
         text::address(packet.src_ip, f)?;
         f.clean(b" -> ")?;
-        text::address(packet.dest_ip, f)?;
+        text::address(packet.dest_ip, f)
     } else {
         text::socket(packet.src_ip, packet.src_port, f)?;
         f.clean(b" -> ")?;
-        text::socket(packet.dest_ip, packet.dest_port, f)?;
+        text::socket(packet.dest_ip, packet.dest_port, f)
     }
+}
+
+/// Where it came in, and by which rule.
+pub(super) fn behind_ends(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
     f.clean(b" on ")?;
     f.write_str(&packet.interface)?;
     f.clean(b" by ")?;

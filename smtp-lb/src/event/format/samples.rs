@@ -107,9 +107,10 @@ pub(crate) fn violation(server: &str, action: &'static str, text: &str) -> Event
     }))
 }
 
-pub(crate) fn administration() -> Event {
+pub(crate) fn administration(object: &str) -> Event {
     event(Kind::Administration(AdministrationEvent {
         operation: "firewall apply",
+        object: object.to_owned(),
         by: "uid 0, pid 4711".to_owned(),
         result: "done",
     }))
@@ -163,7 +164,8 @@ pub(crate) fn all() -> Vec<Event> {
         violation("mx", "alarm", ""),
         violation("mx", "block", "a@example.org"),
         violation(NASTY, "block", NASTY),
-        administration(),
+        administration("edge.toml: policy mail"),
+        administration(NASTY),
         system("started", "version 0.1.0"),
         system("reload_failed", NASTY),
         Event {
@@ -186,7 +188,7 @@ fn opened() -> Event {
 }
 
 /// Names and texts of any length, of octets that grow when they are escaped.
-pub(crate) fn largest() -> [Event; 4] {
+pub(crate) fn largest() -> [Event; 5] {
     let long = format!("{NASTY}{}", "\u{9b}".repeat(100_000));
     let mut packet = packet("accept", &long);
     if let Kind::Firewall(packet) = &mut packet.kind {
@@ -204,7 +206,13 @@ pub(crate) fn largest() -> [Event; 4] {
     if let Kind::Violation(found) = &mut violation.kind {
         found.profile = long.as_str().into();
     }
-    [packet, health, violation, system("x", &long)]
+    [
+        packet,
+        health,
+        violation,
+        administration(&long),
+        system("x", &long),
+    ]
 }
 
 /// Compares with a golden file. `GOLDEN=write` in the environment writes it, to be read before

@@ -185,6 +185,8 @@ kinds! {
     }
     administration Administration(done) "somebody changed something over the control socket, or tried" {
         operation: Name, must, done.operation; 1 Cef::Key("act"); "as reload, firewall apply, member set"
+        object: Text, must, &done.object; 4 Cef::String(1);
+            "what it was about, as a member, a network, a file and the policies that differ"
         by: Name, must, &done.by; 2 Cef::Key("suser"); "who"
         result: Name, must, done.result; 3 Cef::Key("outcome"); "done or refused"
     }

@@ -153,6 +153,17 @@ impl Stage {
             "{what}: there was a flood: {events:?}"
         );
         assert_eq!(report.bus.lost, 0, "{what}: the bus has room for all of it");
+        let ring = report.ring.unwrap();
+        assert_eq!(
+            (ring.asked, ring.sent, ring.rate_limited, ring.lost),
+            (
+                events.asked,
+                events.sent,
+                events.rate_limited,
+                events.ring_full
+            ),
+            "{what}"
+        );
         let publisher = &report.publisher;
         assert_eq!(
             report.bus.accepted,

@@ -168,6 +168,48 @@ fn a_timeout_below_the_interval() {
 }
 
 #[test]
+fn rates_of_classes() {
+    says(
+        r#"
+        [[log.destination]]
+        name = "d"
+        type = "file"
+        path = "/var/log/d"
+        [[log.publisher]]
+        name = "p"
+        destinations = ["d"]
+        [[log.profile]]
+        name = "a"
+        publisher = "p"
+        class_rate = 0
+        [log.profile.rates]
+        drop = 1000001
+        sessions = 7
+        "#,
+        &[
+            (
+                12,
+                "0",
+                "`0` is out of bounds for `class_rate`",
+                "write a number from 1 to 1000000",
+            ),
+            (
+                14,
+                "1000001",
+                "`1000001` is out of bounds for `drop`",
+                "write a number from 1 to 1000000",
+            ),
+            (
+                15,
+                "sessions",
+                "unknown key `sessions` in `log.profile.rates`",
+                "did you mean `session`?",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn lists_of_fields_of_profiles() {
     says(
         r#"

@@ -41,6 +41,33 @@ async fn stop(destination: &Destination) -> DestinationStatus {
     status
 }
 
+/// Whoever asks while records go to disk sees each of them once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_account_adds_up_while_records_go_to_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody listens.
+    let destination = start(&plan(lonely_address(), folder.path(), SOON));
+    let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (asked, end) = (Arc::clone(&destination), Arc::clone(&over));
+    let asking = std::thread::spawn(move || {
+        let mut times = 0_u64;
+        while !end.load(Ordering::Relaxed) {
+            let status = asked.status();
+            check_disk(&status);
+            times += 1;
+        }
+        times
+    });
+    for round in 0..100 {
+        offer(&destination, round * 100..(round + 1) * 100);
+        until_spooled(&destination).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    assert!(asking.join().expect("it always added up") > 100);
+    let status = stop(&destination).await;
+    assert_eq!((status.queued, status.lost.total()), (10_000, 0));
+}
+
 /// Nothing counts as sent before the collector has read to the end and closed.
 #[tokio::test]
 async fn what_the_collector_confirmed_is_sent() {

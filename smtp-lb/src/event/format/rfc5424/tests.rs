@@ -85,7 +85,16 @@ impl Record {
         let host = word().to_owned();
         assert_eq!(word(), "smtp-lb");
         word().parse::<u32>().unwrap();
-        assert!(["FIREWALL", "HEALTH", "VIOLATION", "SYSTEM"].contains(&word()));
+        assert!(
+            [
+                "FIREWALL",
+                "HEALTH",
+                "VIOLATION",
+                "ADMINISTRATION",
+                "SYSTEM"
+            ]
+            .contains(&word())
+        );
         let mut rest = word();
         let mut parameters = Vec::new();
         for id in ["[smtp-lb@32473", "[meta"] {
