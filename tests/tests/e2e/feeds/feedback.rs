@@ -137,10 +137,10 @@ over_both! {
         let files = Files::new();
         let mut feedback = String::new();
         for (kind, (_, category, _)) in ["pregreet", "harvest", "connection-flood"].iter().zip(DEEDS) {
-            feedback += &format!(
+            feedback.extend([format!(
                 "[[reputation.feedback]]\non = [\"{kind}\"]\ncategory = \"{category}\"\n\
                  duration = \"2s\"\nafter = 1\n"
-            );
+            )]);
         }
         let config = text(&files, family, &feedback);
         let config = with(&config, "name = \"inbound\"\n", "\
