@@ -108,12 +108,13 @@ fn followers_get_what_they_ask_for_as_they_ask_for_it() {
         record.starts_with("<133>1 ") && record.contains(" ADMINISTRATION [smtp-lb@32473 "),
         "{record}"
     );
+    let config = host.files.config().display().to_string();
+    let head = format!("operation=\"reload\" object=\"{config}\" by=\"uid 0, pid ");
+    assert!(record.contains(&head), "{record}");
     assert!(
-        record.contains("operation=\"reload\" by=\"uid 0, pid "),
-        "{record}"
-    );
-    assert!(
-        record.contains(" result=\"done\"][meta sequenceId=\"1\"] reload by uid 0"),
+        record.contains(&format!(
+            " result=\"done\"][meta sequenceId=\"1\"] reload of {config} by uid 0"
+        )),
         "{record}"
     );
     let line = people.next();
