@@ -52,7 +52,8 @@ sent within 5 % of the trial's time, the time from the first packet to the last 
 a rate that was not is tried once more. \"At the most\" (in thousands) is the greatest rate at which records were sent, \
 whatever was lost beside them. \
 \"Loses from\" is the least rate offered at which any event was lost, and at which any was lost in \
-the ring; \"offered\" the greatest that was tried.\n\n\
+the ring; \"offered\" the greatest that was tried. Where no rate lost any, what bounds the figure is CPU 0, which has \
+the filter and the collector.\n\n\
 rsyslogd 8.2302 (Debian 12) on CPU 1, fed with the same records as they are, batches of 2,048, no limits: by \
 imuxsock, whose writer waits for it, and by imfile, from the first record that came to the last. \
 Over TCP both frame by newlines.\n\n\
