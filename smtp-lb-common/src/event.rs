@@ -34,8 +34,8 @@ pub struct RawEvent {
     pub reason: u8,
     /// 4, 6, or 0 where there is no IP header.
     pub family: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// [`crate::reason::Verdict`] that was enforced: that of the event, but where a staged policy tells.
+    pub enforced: u8,
     /// Reputation set of the source, 0 where it is not what the event is about.
     pub set: u32,
     /// Zero.

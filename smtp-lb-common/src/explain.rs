@@ -29,6 +29,9 @@ pub struct Answer {
     pub set: u32,
     /// Counter slot of the rule of the global policy that let it go on, 0 if none did.
     pub passed: u32,
+    /// What the staged global policy would have done, and that of the packet's context: see
+    /// [`crate::staged::Compared::pack`].
+    pub staged: [u32; 2],
 }
 
 impl Answer {
@@ -44,8 +47,9 @@ impl Answer {
             answered: 0,
             set: 0,
             passed: 0,
+            staged: [0; 2],
         }
     }
 }
 
-const _: () = assert!(size_of::<Answer>() == 24);
+const _: () = assert!(size_of::<Answer>() == 32);

@@ -49,7 +49,7 @@ pub const MAX_DIVISIONS: u32 = 2;
 /// Halvings that find one line among any number that an image can hold.
 pub const MAX_HALVINGS: u32 = 26;
 /// First word of the header.
-pub const MAGIC: u64 = 0x4c42_494d_4147_0005;
+pub const MAGIC: u64 = 0x4c42_494d_4147_0006;
 
 /// Access to the lines of an image.
 pub trait Image {
@@ -127,6 +127,8 @@ pub const FLAG_FAILSAFE: u32 = 32;
 pub const FLAG_GLOBAL: u32 = 64;
 /// Header flag: rules ask for destinations.
 pub const FLAG_DESTINATIONS: u32 = 128;
+/// Header flag: there are staged policies.
+pub const FLAG_STAGED: u32 = 256;
 
 // Each flag has a bit of its own.
 const _: () = assert!(
@@ -137,12 +139,13 @@ const _: () = assert!(
         | FLAG_FLOODS
         | FLAG_FAILSAFE
         | FLAG_GLOBAL
-        | FLAG_DESTINATIONS)
+        | FLAG_DESTINATIONS
+        | FLAG_STAGED)
         .count_ones()
-        == 8
+        == 9
 );
 
-/// Column of the failsafe list.
+/// Column of the failsafe list. No staged policy has it, so it says that there is none.
 pub const FAILSAFE_COLUMN: u32 = 0;
 
 /// Line 0, taken apart.
@@ -172,10 +175,27 @@ pub struct Header {
     pub token: u64,
 }
 
-/// Line 1: total lines, and a count of compilations, for people.
+/// Line 1: total lines, and a count of compilations, for people; the staged policies of the host and of
+/// the global context.
 #[must_use]
-pub const fn about(lines: u32, generation: u32) -> Line {
-    [word(lines, generation), 0, 0, 0, 0, 0, 0, 0]
+pub const fn about(lines: u32, generation: u32, host: Context, global: Context) -> Line {
+    [
+        word(lines, generation),
+        host.pack(),
+        global.pack(),
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]
+}
+
+/// The staged policies of the host and of the global context, of line 1.
+#[must_use]
+#[inline(always)]
+pub const fn staged_of(line: &Line) -> (Context, Context) {
+    (Context::unpack(line[1]), Context::unpack(line[2]))
 }
 
 /// First line of the IPv4 root.
@@ -490,6 +510,8 @@ pub struct Server {
     pub port: u16,
     /// Its context.
     pub context: Context,
+    /// Its staged policy, or [`Context::NONE`].
+    pub staged: Context,
 }
 
 const SERVER_PRESENT: u64 = 1 << 16;
@@ -503,7 +525,7 @@ impl Server {
             self.address[1],
             SERVER_PRESENT | self.port as u64,
             self.context.pack(),
-            0,
+            self.staged.pack(),
             0,
             0,
             0,
@@ -515,6 +537,20 @@ impl Server {
     #[inline(always)]
     pub const fn matches(line: &Line, address: [u64; 2], port: u16) -> bool {
         line[0] == address[0] && line[1] == address[1] && line[2] == SERVER_PRESENT | port as u64
+    }
+
+    /// The context of a line.
+    #[must_use]
+    #[inline(always)]
+    pub const fn context(line: &Line) -> Context {
+        Context::unpack(line[3])
+    }
+
+    /// The staged policy of a line.
+    #[must_use]
+    #[inline(always)]
+    pub const fn staged(line: &Line) -> Context {
+        Context::unpack(line[4])
     }
 
     /// Where the probing of a key begins.

@@ -26,5 +26,6 @@ pub mod lookup;
 pub mod packet;
 pub mod reason;
 pub mod reputation;
+pub mod staged;
 pub mod verdict;
 pub mod walk;

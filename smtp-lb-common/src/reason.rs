@@ -80,11 +80,13 @@ pub enum Reason {
     Flood = 20,
     /// The virtual server is protected from SYN floods: answered in its stead, by a cookie.
     SynCookie = 21,
+    /// A staged policy would have decided otherwise. Nothing is decided by it.
+    Staged = 22,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NonIp,
         Self::Arp,
         Self::Neighbor,
@@ -102,6 +104,7 @@ impl Reason {
         Self::Reputation,
         Self::Flood,
         Self::SynCookie,
+        Self::Staged,
     ];
 
     /// The word used in counters, events and the CLI.
@@ -125,6 +128,7 @@ impl Reason {
             Self::Reputation => "reputation",
             Self::Flood => "flood",
             Self::SynCookie => "syn-cookie",
+            Self::Staged => "staged",
         }
     }
 
@@ -150,6 +154,7 @@ impl Reason {
             19 => Self::Reputation,
             20 => Self::Flood,
             21 => Self::SynCookie,
+            22 => Self::Staged,
             _ => return None,
         })
     }

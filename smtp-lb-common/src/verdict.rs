@@ -8,8 +8,8 @@ use core::cell::Cell;
 use crate::answer;
 use crate::image::{
     AFTER_ROOTS, Context, FAILSAFE_COLUMN, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
-    FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_GLOBAL, FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header,
-    Image, MAX_PROBES, ROOT_V4, Server, halves, word,
+    FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_GLOBAL, FLAG_LOG_DEFAULT, FLAG_REPUTATION, FLAG_STAGED,
+    Header, Image, Line, MAX_PROBES, ROOT_V4, Server, halves, word,
 };
 use crate::lookup::class_of;
 use crate::packet::{
@@ -19,6 +19,7 @@ use crate::reason::{Reason, Verdict};
 use crate::reputation::{
     ALLOW, NO_PROFILE, PROFILE_LINES, PROFILES, Profile, SETS, SLOTS_PER_LINE, Standing, lowest,
 };
+use crate::staged::{Compared, Policies};
 use crate::walk::{Match, Meter, walk};
 
 /// What the verdict must ask of the host beside the image.
@@ -231,6 +232,14 @@ pub struct Route {
 }
 
 impl Route {
+    /// Where a column begins for the source.
+    #[must_use]
+    #[inline(always)]
+    pub const fn cell(&self, column: u32) -> u32 {
+        // The failsafe list is column 0.
+        self.failsafe.wrapping_add(column)
+    }
+
     /// As words.
     #[must_use]
     #[inline(always)]
@@ -284,6 +293,9 @@ pub trait Stages {
 
     /// Drops what is rejected and may not be answered.
     fn answer(&self);
+
+    /// Holds staged policies against what the enforced ones have for a packet.
+    fn staged(&self, route: &Route, global: Match, own: Match);
 }
 
 /// Decides by stages. False: another image came into force meanwhile, and nothing is decided.
@@ -319,6 +331,9 @@ pub fn judge<S: Stages>(stages: &S) -> bool {
     }
     stages.policies(&route, global, own);
     stages.answer();
+    if route.flags & FLAG_STAGED != 0 {
+        stages.staged(&route, global, own);
+    }
     true
 }
 
@@ -331,6 +346,17 @@ pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
     frame: &F,
     parsed: &Parsed,
 ) -> Decision {
+    decide_staged(image, host, frame, parsed).0
+}
+
+/// The same, and what staged policies would have done: of the global context, and of the other one.
+#[inline(always)]
+pub fn decide_staged<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
+    image: &I,
+    host: &H,
+    frame: &F,
+    parsed: &Parsed,
+) -> (Decision, [Compared; 2]) {
     let stages = Direct {
         image,
         host,
@@ -338,9 +364,10 @@ pub fn decide<I: Image + ?Sized, H: Host, F: Frame + ?Sized>(
         parsed,
         found: Cell::new(Found::NOTHING),
         decision: Cell::new(Decision::NO_IMAGE),
+        compared: Cell::new(Compared::NEITHER),
     };
     judge(&stages);
-    stages.decision.get()
+    (stages.decision.get(), stages.compared.get())
 }
 
 /// All stages at once, of an image that nobody changes.
@@ -351,6 +378,7 @@ struct Direct<'a, I: ?Sized, H, F: ?Sized> {
     parsed: &'a Parsed,
     found: Cell<Found>,
     decision: Cell<Decision>,
+    compared: Cell<[Compared; 2]>,
 }
 
 impl<I: Image + ?Sized, H: Host, F: Frame + ?Sized> Stages for Direct<'_, I, H, F> {
@@ -408,6 +436,27 @@ impl<I: Image + ?Sized, H: Host, F: Frame + ?Sized> Stages for Direct<'_, I, H, 
         {
             self.decision.set(decision.dropped());
         }
+    }
+
+    fn staged(&self, route: &Route, global: Match, own: Match) {
+        let packet = &self.parsed.packet;
+        let Some(policies) = Policies::of(self.image, packet) else {
+            return;
+        };
+        let compared = policies.compare(
+            route.context,
+            [global, own],
+            |column, question| {
+                let parsed = Parsed {
+                    question: self.parsed.question || question,
+                    ..*self.parsed
+                };
+                let cell = route.cell(column);
+                walk(self.image, self.host, cell, route.destination, &parsed)
+            },
+            || by_nobody(self.host, self.frame, route, packet).verdict,
+        );
+        self.compared.set(compared);
     }
 }
 
@@ -656,8 +705,9 @@ fn standing<H: Host>(host: &H, profile: &Profile, packet: &Packet) -> Standing {
 }
 
 /// What no rule decides.
+#[must_use]
 #[inline(always)]
-fn by_nobody<H: Host, F: Frame + ?Sized>(
+pub fn by_nobody<H: Host, F: Frame + ?Sized>(
     host: &H,
     frame: &F,
     route: &Route,
@@ -717,33 +767,46 @@ pub(crate) fn context_of<I: Image + ?Sized>(
     header: &Header,
     packet: &Packet,
 ) -> Option<Context> {
+    let found = server_of(image, header, packet).ok()?;
+    Some(match found {
+        Some(line) => Server::context(line),
+        None => header.host,
+    })
+}
+
+/// The line of that virtual server.
+#[inline(always)]
+pub(crate) fn server_of<'a, I: Image + ?Sized>(
+    image: &'a I,
+    header: &Header,
+    packet: &Packet,
+) -> Result<Option<&'a Line>, Damaged> {
     if !matches!(packet.transport, Transport::Tcp) {
-        return Some(header.host);
+        return Ok(None);
     }
     let any = if packet.v6 { [0, 0] } else { mapped(0) };
-    let found = match server(image, header, packet.dst, packet.dport) {
+    match server(image, header, packet.dst, packet.dport) {
         Ok(None) => server(image, header, any, packet.dport),
         found => found,
-    };
-    found.ok().map(|context| context.unwrap_or(header.host))
+    }
 }
 
 /// The image leads nowhere: no compiler of ours wrote it.
-struct Damaged;
+pub(crate) struct Damaged;
 
 #[inline(always)]
-fn server<I: Image + ?Sized>(
-    image: &I,
+fn server<'a, I: Image + ?Sized>(
+    image: &'a I,
     header: &Header,
     address: [u64; 2],
     port: u16,
-) -> Result<Option<Context>, Damaged> {
+) -> Result<Option<&'a Line>, Damaged> {
     let hash = Server::hash(address, port);
     for probe in 0..MAX_PROBES {
         let at = hash.wrapping_add(probe) & header.servers_mask;
         let line = image.line(header.servers.wrapping_add(at)).ok_or(Damaged)?;
         if Server::matches(line, address, port) {
-            return Ok(Some(Context::unpack(line[3])));
+            return Ok(Some(line));
         }
         if line[2] == 0 {
             return Ok(None);

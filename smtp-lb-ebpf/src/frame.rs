@@ -93,9 +93,9 @@ impl<'a> XdpFrame<'a> {
         unsafe { read_unaligned(meta as *const u64) == MAGIC }
     }
 
-    /// Writes `decision` over an explain request.
+    /// Writes `decision`, and what staged policies would have done, over an explain request.
     #[inline(always)]
-    pub(crate) fn explain(&self, decision: &Decision) {
+    pub(crate) fn explain(&self, decision: &Decision, staged: (u32, u32)) {
         let meta = self.data_meta();
         if meta + size_of::<Answer>() > self.data() {
             return;
@@ -107,6 +107,8 @@ impl<'a> XdpFrame<'a> {
             words.add(2).write_volatile(decision.slot);
             words.add(4).write_volatile(decision.listed.set);
             words.add(5).write_volatile(decision.passed.slot);
+            words.add(6).write_volatile(staged.0);
+            words.add(7).write_volatile(staged.1);
             let answer = answer.cast::<u8>();
             answer.add(12).write_volatile(decision.verdict as u8);
             answer.add(13).write_volatile(decision.reason as u8);

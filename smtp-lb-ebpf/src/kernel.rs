@@ -33,10 +33,11 @@ use smtp_lb_common::added::{self, ADDED as MOST_ADDED};
 use smtp_lb_common::capture::{Captured, Control, Head, SNAP};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::flat::{self, Flat};
-use smtp_lb_common::image::{ANSWERS, Header, Image, Line, halves, rate};
+use smtp_lb_common::image::{ANSWERS, Header, Image, Line, halves, rate, word};
 use smtp_lb_common::packet::{Flow, Parsed};
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::reputation::{HITS as MOST_HITS, Standing};
+use smtp_lb_common::staged::{Compared, Policies};
 use smtp_lb_common::verdict::{Decision, Found, Host, NO_HIT, Route};
 
 #[cfg(feature = "bench")]
@@ -93,6 +94,10 @@ static ROUTE: PerCpuArray<[u64; 5], 1> = PerCpuArray::new();
 #[btf_map]
 static FOUND: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
 #[btf_map]
+static STAGED: PerCpuArray<[u64; 2], 1> = PerCpuArray::new();
+#[btf_map]
+static COMPARED: PerCpuArray<u64, 1> = PerCpuArray::new();
+#[btf_map]
 static DECIDED: PerCpuArray<[u64; 3], 1> = PerCpuArray::new();
 #[btf_map]
 static ANSWERED: PerCpuArray<u64, 1> = PerCpuArray::new();
@@ -129,6 +134,41 @@ pub(crate) fn route() -> Option<Route> {
     let kept = ROUTE.get_ptr_mut(0)?;
     // SAFETY: as above.
     Some(Route::unpack(&unsafe { kept.read_volatile() }))
+}
+
+/// Leaves staged policies for [`staged`].
+#[inline(always)]
+pub(crate) fn stage(policies: Policies) {
+    if let Some(kept) = STAGED.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { kept.write_volatile(policies.pack()) }
+    }
+}
+
+/// The staged policies of this run.
+#[inline(always)]
+pub(crate) fn staged() -> Option<Policies> {
+    let kept = STAGED.get_ptr_mut(0)?;
+    // SAFETY: as above.
+    Some(Policies::unpack(unsafe { kept.read_volatile() }))
+}
+
+/// Leaves what staged policies would have done for [`compared`].
+#[inline(always)]
+pub(crate) fn compare([global, own]: [Compared; 2]) {
+    if let Some(kept) = COMPARED.get_ptr_mut(0) {
+        // SAFETY: as above.
+        unsafe { kept.write_volatile(word(global.pack(), own.pack())) }
+    }
+}
+
+/// What staged policies would have done in this run, packed: the global one, and the other.
+#[inline(always)]
+pub(crate) fn compared() -> (u32, u32) {
+    COMPARED.get_ptr_mut(0).map_or((0, 0), |kept| {
+        // SAFETY: as above.
+        halves(unsafe { kept.read_volatile() })
+    })
 }
 
 /// Leaves what the source's reputation came to for [`found`].
@@ -224,6 +264,18 @@ impl<'a> Kernel<'a> {
     /// Sends an event, if the rule's rate and the ring have room; counts it in any case.
     #[inline(always)]
     pub(crate) fn tell(&self, parsed: &Parsed, decision: &Decision, length: u32) {
+        self.tell_beside(parsed, decision, decision.verdict, length);
+    }
+
+    /// The same of a staged policy, beside what was enforced.
+    #[inline(always)]
+    pub(crate) fn tell_beside(
+        &self,
+        parsed: &Parsed,
+        decision: &Decision,
+        enforced: Verdict,
+        length: u32,
+    ) {
         let Some(totals) = TOTALS.get_ptr_mut(0) else {
             return;
         };
@@ -234,7 +286,7 @@ impl<'a> Kernel<'a> {
         let now = unsafe { bpf_ktime_get_ns() };
         if !admit(decision.slot, now) {
             totals.limited += 1;
-        } else if self.send(parsed, decision, length, now) {
+        } else if self.send(parsed, decision, enforced, length, now) {
             totals.sent += 1;
         } else {
             totals.ring_full += 1;
@@ -242,7 +294,14 @@ impl<'a> Kernel<'a> {
     }
 
     #[inline(always)]
-    fn send(&self, parsed: &Parsed, decision: &Decision, length: u32, now: u64) -> bool {
+    fn send(
+        &self,
+        parsed: &Parsed,
+        decision: &Decision,
+        enforced: Verdict,
+        length: u32,
+        now: u64,
+    ) -> bool {
         // SAFETY: the helper has no precondition.
         let cpu = unsafe { bpf_get_smp_processor_id() };
         let Some(ring) = RINGS.get(cpu) else {
@@ -255,7 +314,8 @@ impl<'a> Kernel<'a> {
         };
         // SAFETY: the context is valid for the whole run.
         let interface = unsafe { (*self.ctx.ctx).ingress_ifindex };
-        fill(entry.as_mut_ptr(), parsed, decision, length, now, interface);
+        let raw = entry.as_mut_ptr();
+        fill(raw, parsed, decision, enforced, length, now, interface);
         // The reader polls. It is woken once, by the event that fills a quarter of the ring: a
         // wake-up for each event past that would cost more than all the rest.
         entry.submit(u64::from(
@@ -387,19 +447,25 @@ pub(crate) fn count(decision: &Decision, length: u32) {
         add(&mut hits.tally, length);
         hits.last = now;
     }
-    if decision.passed.slot != 0
-        && let Some(hits) = COUNTERS.get_ptr_mut(decision.passed.slot)
-    {
-        // SAFETY: as above.
-        let (hits, now) = unsafe { (&mut *hits, bpf_ktime_get_coarse_ns()) };
-        add(&mut hits.tally, length);
-        hits.last = now;
+    if decision.passed.slot != 0 {
+        beside(decision.passed.slot, length);
     }
     if decision.listed.hit != NO_HIT
         && let Some(tally) = HITS.get_ptr_mut(decision.listed.hit)
     {
         // SAFETY: as above.
         add(unsafe { &mut *tally }, length);
+    }
+}
+
+/// Counts a frame under a slot beside its decision's.
+#[inline(always)]
+pub(crate) fn beside(slot: u32, length: u32) {
+    if let Some(hits) = COUNTERS.get_ptr_mut(slot) {
+        // SAFETY: as above; the helper has no precondition.
+        let (hits, now) = unsafe { (&mut *hits, bpf_ktime_get_coarse_ns()) };
+        add(&mut hits.tally, length);
+        hits.last = now;
     }
 }
 
@@ -470,6 +536,7 @@ fn fill(
     event: *mut RawEvent,
     parsed: &Parsed,
     decision: &Decision,
+    enforced: Verdict,
     length: u32,
     now: u64,
     interface: u32,
@@ -489,7 +556,7 @@ fn fill(
         verdict: decision.verdict as u8,
         reason: decision.reason as u8,
         family: 0,
-        reserved: 0,
+        enforced: enforced as u8,
         set: 0,
         unused: 0,
     };

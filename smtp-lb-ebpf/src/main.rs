@@ -31,6 +31,7 @@ use smtp_lb_common::cookie;
 use smtp_lb_common::flood;
 use smtp_lb_common::packet::{Parsed, parse};
 use smtp_lb_common::reason::Verdict;
+use smtp_lb_common::staged::Compared;
 
 // `xdp.frags`, so that an MTU above one page is no reason to refuse.
 #[xdp(frags)]
@@ -58,7 +59,7 @@ fn filter(ctx: &XdpContext) -> u32 {
         return XDP_PASS;
     };
     if asks {
-        frame.explain(&decision);
+        frame.explain(&decision, kernel::compared());
         return XDP_DROP;
     }
     let verdict = match decision.verdict {
@@ -161,6 +162,27 @@ fn account(ctx: *mut xdp_md, length: u32) -> u32 {
     }
     if decision.passed.log {
         kernel.tell(&parsed, &decision.before(), length);
+    }
+    let (global, own) = kernel::compared();
+    if global != 0 {
+        beside(ctx.ctx, global, length);
+    }
+    if own != 0 {
+        beside(ctx.ctx, own, length);
+    }
+    0
+}
+
+/// Counts what a staged policy would have done, and tells of it where it is otherwise.
+#[inline(never)]
+fn beside(ctx: *mut xdp_md, compared: u32, length: u32) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let compared = Compared::unpack(compared);
+    kernel::beside(compared.counter(), length);
+    if compared.is_otherwise()
+        && let Some(parsed) = kernel::settled()
+    {
+        Kernel::new(&ctx).tell_beside(&parsed, &compared.event(), compared.enforced, length);
     }
     0
 }

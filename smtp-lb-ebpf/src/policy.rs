@@ -5,8 +5,9 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::programs::XdpContext;
 use smtp_lb_common::answer::may_be;
 use smtp_lb_common::reason::Verdict;
+use smtp_lb_common::staged::{Compared, Policies};
 use smtp_lb_common::verdict::{
-    Decision, Found, Route, Stages, by_failsafe, by_policies, judge, reputation, route,
+    Decision, Found, Route, Stages, by_failsafe, by_nobody, by_policies, judge, reputation, route,
 };
 use smtp_lb_common::walk::Match;
 
@@ -39,7 +40,7 @@ impl Stages for Calls {
 
     #[inline(always)]
     fn walk(&self, route: &Route, cell: u32) -> Match {
-        Match(smtp_lb_walk(cell, route.destination, route.token))
+        Match(smtp_lb_walk(cell, route.destination, route.token, 0))
     }
 
     #[inline(always)]
@@ -63,6 +64,11 @@ impl Stages for Calls {
     }
 
     #[inline(always)]
+    fn staged(&self, _: &Route, global: Match, own: Match) {
+        staged(self.ctx, global.0, own.0);
+    }
+
+    #[inline(always)]
     fn answer(&self) {
         answerable(self.ctx);
     }
@@ -72,6 +78,7 @@ impl Stages for Calls {
 #[inline(never)]
 fn find_route(_: *mut xdp_md) -> u32 {
     kernel::find(Found::NOTHING);
+    kernel::compare(Compared::NEITHER);
     let Some(parsed) = kernel::settled() else {
         return 0;
     };
@@ -129,6 +136,59 @@ fn combine(ctx: *mut xdp_md, global: u64, own: u64) -> u32 {
         ..decision
     });
     0
+}
+
+/// Holds staged policies against what the enforced ones have: see [`smtp_lb_common::staged`].
+#[inline(never)]
+fn staged(ctx: *mut xdp_md, global: u64, own: u64) -> u32 {
+    if find_staged(ctx) == 0 {
+        return 0;
+    }
+    let (Some(route), Some(policies)) = (kernel::route(), kernel::staged()) else {
+        return 0;
+    };
+    let compared = policies.compare(
+        route.context,
+        [Match(global), Match(own)],
+        |column, question| {
+            let cell = route.cell(column);
+            let question = u32::from(question);
+            Match(smtp_lb_walk(cell, route.destination, route.token, question))
+        },
+        || match nobody(ctx) {
+            0 => Verdict::Accept,
+            1 => Verdict::Drop,
+            _ => Verdict::Reject,
+        },
+    );
+    kernel::compare(compared);
+    0
+}
+
+/// Whether staged policies are known; leaves them.
+#[inline(never)]
+fn find_staged(_: *mut xdp_md) -> u32 {
+    let (Some(parsed), Some(image)) = (kernel::settled(), kernel::image()) else {
+        return 0;
+    };
+    match Policies::of(&image, &parsed.packet) {
+        Some(policies) => {
+            kernel::stage(policies);
+            1
+        }
+        None => 0,
+    }
+}
+
+/// The verdict on what no rule decides.
+#[inline(never)]
+fn nobody(ctx: *mut xdp_md) -> u32 {
+    let ctx = XdpContext::new(ctx);
+    let (Some(parsed), Some(route)) = (kernel::settled(), kernel::route()) else {
+        return 0;
+    };
+    let (host, frame) = (Kernel::new(&ctx), XdpFrame::new(&ctx));
+    by_nobody(&host, &frame, &route, &parsed.packet).verdict as u32
 }
 
 /// Drops what is rejected and may not be answered.

@@ -7,6 +7,9 @@
 //! | `GET /v1/firewall` | [`api::FirewallList`] |
 //! | `GET /v1/firewall/counters` | [`api::Counters`] |
 //! | `POST /v1/firewall/explain` | [`api::Explanation`] to an [`api::ExplainRequest`] |
+//! | `GET /v1/firewall/staged` | [`api::StagedList`] |
+//! | `POST /v1/firewall/promotion/diff` | [`api::FirewallCompared`] to an [`api::Promotion`] |
+//! | `POST /v1/firewall/promotion` | [`api::FirewallApplied`] to an [`api::Promote`] |
 //! | `POST /v1/firewall/diff` | [`api::FirewallCompared`] to an [`api::FirewallFile`] |
 //! | `POST /v1/firewall/apply` | [`api::FirewallApplied`] to an [`api::FirewallApply`] |
 //! | `POST /v1/firewall/confirm` | [`api::FirewallSettled`] |
@@ -53,7 +56,8 @@ use api::{
     CaptureRequest, Counters, EventQuery, ExplainRequest, Explanation, FirewallApplied,
     FirewallApply, FirewallCompared, FirewallFile, FirewallList, FirewallSettled, LogReport,
     LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
-    Peer, PoolEvents, PoolEventsRequest, PoolList, Reloaded, Status, TestReport,
+    Peer, PoolEvents, PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList, Status,
+    TestReport,
 };
 
 /// What the API asks of the running daemon; a fake one serves the tests.
@@ -67,6 +71,18 @@ pub trait Control: Send + Sync + 'static {
     fn reload(&self) -> impl Future<Output = Result<Reloaded, Refusal>> + Send;
     /// Rules as configured, with what each has hit.
     fn firewall(&self) -> Result<FirewallList, Refusal>;
+    /// Rules of staged policies, with what each would have decided.
+    fn staged(&self) -> Result<StagedList, Refusal>;
+    /// What would change if the staged policy of a context took the place of the enforced one.
+    fn promotion(
+        &self,
+        request: Promotion,
+    ) -> impl Future<Output = Result<FirewallCompared, Refusal>> + Send;
+    /// Puts it there.
+    fn promote(
+        &self,
+        request: Promote,
+    ) -> impl Future<Output = Result<FirewallApplied, Refusal>> + Send;
     /// Counters of the packet filter.
     fn counters(&self) -> Result<Counters, Refusal>;
     /// What security checks found and remember. `None`: they are not there.

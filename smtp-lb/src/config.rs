@@ -11,6 +11,7 @@ mod diagnostic;
 mod load;
 mod overlay;
 mod place;
+mod promote;
 mod raw;
 mod resolve;
 mod shadow;
@@ -33,6 +34,7 @@ pub use self::load::{ConfigError, MAX_FILE, load, load_with, read_text};
 pub use self::overlay::{OverlayError, overlay};
 pub use self::place::{Finding, Place};
 use self::plan::Plan;
+pub use self::promote::{PromoteError, promote};
 pub use self::resolve::{MembersLater, Resolve, SystemResolver};
 
 /// A configuration that can be run.

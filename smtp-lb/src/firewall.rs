@@ -24,6 +24,7 @@ mod protection;
 mod replay;
 mod report;
 mod reputation;
+mod staged;
 mod stand;
 mod start;
 mod syncookies;
@@ -37,6 +38,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use smtp_lb_common::reason::Reason;
 pub use smtp_lb_common::reason::Verdict;
+use smtp_lb_common::staged::Compared;
 use thiserror::Error;
 
 pub use build_frame::{ExplainRequest, FrameError, frame};
@@ -61,6 +63,7 @@ pub(crate) use protection::SYN_COOKIE;
 pub use protection::detach;
 pub use replay::{Judge, Judgement};
 pub use report::{FirewallReport, InForce, InterfaceReport};
+pub use staged::Staged;
 pub use stand::Stand;
 pub(crate) use syncookies::{ALL as ALL_SYNCOOKIES, Syncookies};
 
@@ -232,7 +235,7 @@ impl Firewall {
     /// Runs a made-up packet through the loaded program, which counts and tells nothing of it.
     pub fn explain(&self, request: &ExplainRequest) -> Result<Explanation, FirewallError> {
         let frame = frame(request)?;
-        let (verdict, reason, slot, log, set, passed) = match &self.backend {
+        let (verdict, reason, slot, log, set, passed, staged) = match &self.backend {
             Backend::Kernel(loaded) => {
                 let name = request.interface.as_ref().or(self.fixed.interfaces.first());
                 let index = match name {
@@ -247,10 +250,11 @@ impl Firewall {
                     answer.asked == 1,
                     answer.set,
                     answer.passed,
+                    answer.staged.map(Compared::unpack),
                 )
             }
             Backend::Userspace(userspace) => {
-                let decision = userspace.explain(&frame, clock::monotonic());
+                let (decision, staged) = userspace.explain(&frame, clock::monotonic());
                 (
                     decision.verdict,
                     decision.reason,
@@ -258,6 +262,7 @@ impl Firewall {
                     decision.log,
                     decision.listed.set,
                     decision.passed.slot,
+                    staged,
                 )
             }
         };
@@ -272,6 +277,7 @@ impl Firewall {
             label,
             passed.as_ref(),
             listed.unwrap_or_default(),
+            Staged::of(staged, &slots),
         ))
     }
 

@@ -30,6 +30,7 @@ pub(crate) fn some(number: usize) -> Vec<Vec<u8>> {
             tcp_flags: 2,
             length: 54,
             feeds: None,
+            enforced: None,
         }))
     });
     std::iter::from_fn(|| {

@@ -19,18 +19,20 @@ use super::{Kernel, KernelImage, image, settled};
 static SPENT: Array<u64, { SLOTS as usize }> = Array::new();
 
 /// First rule from a cell on that matches what was parsed last, in the image of a token: a swap must not
-/// fall between class and rules. See [`smtp_lb_common::walk::walk`].
+/// fall between class and rules. With a `question` no rate of a rule is used up. See
+/// [`smtp_lb_common::walk::walk`].
 ///
 /// Global, so that the verifier follows it once, whoever calls it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn smtp_lb_walk(cell: u32, destination: u32, token: u64) -> u64 {
-    let (Some(parsed), Some(image)) = (settled(), image()) else {
+pub(crate) extern "C" fn smtp_lb_walk(cell: u32, destination: u32, token: u64, question: u32) -> u64 {
+    let (Some(mut parsed), Some(image)) = (settled(), image()) else {
         return Match::CHANGED.0;
     };
     if self::token(&image) != Some(token) {
         return Match::CHANGED.0;
     }
+    parsed.question |= question != 0;
     walk(&image, &Spent, cell, destination, &parsed).0
 }
 

@@ -14,7 +14,8 @@ pub use security::{
 
 pub use change::{
     AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,
-    FirewallFile, FirewallSettled, PolicyChange, RuleChange, SettingChange,
+    FirewallFile, FirewallSettled, PolicyChange, Promote, Promotion, RuleChange, SettingChange,
+    StagedContext, StagedList, StagedRule,
 };
 
 /// `GET /v1/firewall/counters`, and `POST /v1/firewall/explain` with its answer.

@@ -19,8 +19,8 @@ use super::api::{
     AddRequest, AddedList, AddressQuestion, AddressStatus, CaptureRequest, Counters,
     ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared, FirewallFile,
     FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume, MonitorResumed,
-    MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem, RefreshRequest,
-    Refreshed, Reloaded, RemoveRequest, ReputationStatus, Status,
+    MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem, Promote, Promotion,
+    RefreshRequest, Refreshed, Reloaded, RemoveRequest, ReputationStatus, StagedList, Status,
 };
 use super::api::{EventQuery, LogReport, LogTest, TestReport};
 use super::api::{
@@ -105,6 +105,24 @@ impl Client {
     /// `GET /v1/firewall/counters`.
     pub async fn counters(&self) -> Result<Counters, ClientError> {
         self.ask(Method::GET, "/v1/firewall/counters", Bytes::new())
+            .await
+    }
+
+    /// `GET /v1/firewall/staged`.
+    pub async fn staged(&self) -> Result<StagedList, ClientError> {
+        self.ask(Method::GET, "/v1/firewall/staged", Bytes::new())
+            .await
+    }
+
+    /// `POST /v1/firewall/promotion/diff`.
+    pub async fn promotion(&self, request: &Promotion) -> Result<FirewallCompared, ClientError> {
+        self.ask(Method::POST, "/v1/firewall/promotion/diff", json(request)?)
+            .await
+    }
+
+    /// `POST /v1/firewall/promotion`.
+    pub async fn promote(&self, request: &Promote) -> Result<FirewallApplied, ClientError> {
+        self.ask(Method::POST, "/v1/firewall/promotion", json(request)?)
             .await
     }
 

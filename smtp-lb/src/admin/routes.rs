@@ -21,7 +21,8 @@ use super::api::{
     CaptureRequest, Counters, EventQuery, ExplainRequest, Explanation, FirewallApplied,
     FirewallApply, FirewallCompared, FirewallFile, FirewallList, FirewallSettled, LogReport,
     LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
-    Peer, PoolEvents, PoolEventsRequest, PoolList, Reloaded, Status, TestReport,
+    Peer, PoolEvents, PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList, Status,
+    TestReport,
 };
 use super::object::{self, Object};
 use super::{Control, Refusal, reputation, security};
@@ -34,6 +35,9 @@ pub(super) fn router<C: Control>(control: Arc<C>, body_limit: usize, timeout: Du
         .route("/v1/reload", post(reload::<C>))
         .route("/v1/firewall", get(firewall::<C>))
         .route("/v1/firewall/counters", get(counters::<C>))
+        .route("/v1/firewall/staged", get(staged::<C>))
+        .route("/v1/firewall/promotion/diff", post(promotion::<C>))
+        .route("/v1/firewall/promotion", post(promote::<C>))
         .route("/v1/firewall/explain", post(explain::<C>))
         .route("/v1/firewall/diff", post(compare::<C>).layer(file_limit()))
         .route("/v1/firewall/apply", post(apply::<C>).layer(file_limit()))
@@ -88,6 +92,7 @@ fn operation(method: &Method, path: &str) -> Option<&'static str> {
     let operation = match path {
         "/v1/reload" => "reload",
         "/v1/firewall/apply" => "firewall apply",
+        "/v1/firewall/promotion" => "firewall promote",
         "/v1/firewall/confirm" => "firewall confirm",
         "/v1/firewall/rollback" => "firewall rollback",
         "/v1/firewall/capture" => "firewall capture",
@@ -132,6 +137,26 @@ async fn firewall<C: Control>(
     State(control): State<Arc<C>>,
 ) -> Result<Json<FirewallList>, Refusal> {
     blocking(move || control.firewall()).await
+}
+
+async fn staged<C: Control>(State(control): State<Arc<C>>) -> Result<Json<StagedList>, Refusal> {
+    blocking(move || control.staged()).await
+}
+
+async fn promotion<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<Promotion>, JsonRejection>,
+) -> Result<Json<FirewallCompared>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    control.promotion(request).await.map(Json)
+}
+
+async fn promote<C: Control>(
+    State(control): State<Arc<C>>,
+    request: Result<Json<Promote>, JsonRejection>,
+) -> Result<Json<FirewallApplied>, Refusal> {
+    let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
+    alone(async move { control.promote(request).await }).await
 }
 
 async fn counters<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Counters>, Refusal> {

@@ -80,6 +80,23 @@ impl Control for Fake {
         })
     }
 
+    fn staged(&self) -> Result<StagedList, Refusal> {
+        Ok(StagedList { contexts: vec![] })
+    }
+
+    async fn promotion(&self, request: Promotion) -> Result<FirewallCompared, Refusal> {
+        Err(Refusal::File(format!(
+            "no policy is staged for {}",
+            request.context
+        )))
+    }
+
+    async fn promote(&self, request: Promote) -> Result<FirewallApplied, Refusal> {
+        Err(Refusal::Unconfirmed {
+            file: request.context,
+        })
+    }
+
     fn counters(&self) -> Result<Counters, Refusal> {
         Err(Refusal::Unavailable {
             part: Part::Firewall,
@@ -152,6 +169,7 @@ impl Control for Fake {
     fn explain(&self, request: &ExplainRequest) -> Result<Explanation, Refusal> {
         assert_ne!(request.dport, 666, "a fault in the daemon");
         Ok(Explanation {
+            staged: Vec::new(),
             verdict: "accept".into(),
             reason: "default".into(),
             label: None,

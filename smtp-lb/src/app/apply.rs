@@ -13,7 +13,7 @@ use crate::admin::api::{
 };
 use crate::admin::{Part, Refusal};
 use crate::config::plan::Plan;
-use crate::config::{ConfigError, OverlayError, SystemResolver, overlay};
+use crate::config::{ConfigError, OverlayError, SystemResolver, overlay, promote};
 use crate::event::Routes;
 use crate::reload::{fixed, invalid};
 
@@ -67,6 +67,15 @@ pub(crate) async fn compare(
 ) -> Result<FirewallCompared, Refusal> {
     let running = Arc::clone(running);
     blocking(move || Ok(read(&running, &file)?.compared)).await
+}
+
+/// What runs, with the staged policy of a context in force there: a file that nobody wrote.
+pub(crate) fn promotion(running: &Running, context: &str) -> Result<FirewallFile, Refusal> {
+    let text = promote(&running.current.load().source, context);
+    Ok(FirewallFile {
+        name: format!("promotion of {context}"),
+        text: text.map_err(|error| Refusal::File(error.to_string()))?,
+    })
 }
 
 /// Puts the firewall of a file in force. `Refusal` means that nothing was changed.

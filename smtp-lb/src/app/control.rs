@@ -11,7 +11,7 @@ use crate::admin::api::{
     CaptureRequest, Counters, ExplainRequest, Explanation, FirewallApplied, FirewallApply,
     FirewallCompared, FirewallFile, FirewallList, FirewallSettled, MemberOrder, MemberSet,
     MonitorResume, MonitorResumed, MonitorTest, MonitorTested, Peer, Phase, PoolEvents,
-    PoolEventsRequest, PoolList, Reloaded, Status,
+    PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList, Status,
 };
 use crate::admin::api::{EventQuery, LogReport, LogTest, TestReport};
 use crate::admin::{Control, Part, Refusal};
@@ -70,6 +70,28 @@ impl Control for Shared {
         let protection = &self.0.protection;
         list.syn_protection = protection.status(&current.plan, &self.0.firewall);
         Ok(list)
+    }
+
+    fn staged(&self) -> Result<StagedList, Refusal> {
+        let counters = self.0.firewall.counters().ok();
+        Ok(picture::staged(
+            &self.0.current.load().plan,
+            counters.as_ref(),
+        ))
+    }
+
+    async fn promotion(&self, request: Promotion) -> Result<FirewallCompared, Refusal> {
+        let file = apply::promotion(&self.0, &request.context)?;
+        apply::compare(&self.0, file).await
+    }
+
+    async fn promote(&self, request: Promote) -> Result<FirewallApplied, Refusal> {
+        let request = FirewallApply {
+            file: apply::promotion(&self.0, &request.context)?,
+            confirm_within: request.confirm_within,
+            revision: request.revision,
+        };
+        apply::apply(&self.0, request).await
     }
 
     async fn compare(&self, file: FirewallFile) -> Result<FirewallCompared, Refusal> {

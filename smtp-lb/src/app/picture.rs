@@ -2,11 +2,13 @@
 
 mod diff;
 mod firewall;
+mod staged;
 
 use serde::Serialize;
 
 pub(crate) use diff::diff;
 pub(crate) use firewall::{firewall, list};
+pub(crate) use staged::staged;
 
 use crate::admin::api::{
     CertificateStatus, DestinationStatus, LogStatus, MemberStatus, MonitorStatus, PoolEvent,

@@ -1,4 +1,4 @@
-//! `smtp-lb firewall apply`, `confirm` and `rollback`.
+//! `smtp-lb firewall apply`, `promote`, `confirm` and `rollback`.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
@@ -12,10 +12,12 @@ use super::error::CliError;
 use super::escape;
 use super::output::{Output, duration, moment};
 use crate::admin::api::{
+    self,
     AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,
-    FirewallFile, FirewallSettled, PolicyChange, RuleChange,
+    FirewallFile, FirewallSettled, PolicyChange, Promotion, RuleChange, StagedList,
 };
 use crate::config::{self, MAX_FILE};
+use crate::firewall::VIRTUAL_SERVER;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +25,22 @@ pub(super) struct Args {
     /// standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Promote {
+    /// `global`, `host`, or the name of a virtual server.
+    #[arg(value_name = "CONTEXT")]
+    context: String,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How a change is put in force.
+#[derive(Debug, clap::Args)]
+struct How {
     /// Show what would change, and stop there.
     #[arg(long)]
     dry_run: bool,
@@ -46,46 +64,148 @@ struct Told<'a> {
     warnings: &'a [String],
     /// `None`: nothing was put in force.
     applied: Option<&'a AppliedStatus>,
+    /// What to write there, so that a promotion stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration_file: Option<&'a FileEdit>,
+}
+
+/// What is put in force.
+enum Wanted {
+    File(FirewallFile),
+    /// The staged policy of a context, and what the configuration file must say of it.
+    Promotion(String, FileEdit),
 }
 
 pub(super) fn apply(args: &Args, socket: &Path, out: Output) -> Result<(), CliError> {
-    let file = read(&args.file)?;
-    let compared = {
-        let file = file.clone();
-        ask(socket, |client| async move { client.compare(&file).await })?
-    };
+    put(&Wanted::File(read(&args.file)?), &args.how, socket, out)
+}
+
+pub(super) fn promote(args: &Promote, socket: &Path, out: Output) -> Result<(), CliError> {
+    let list = ask(socket, |client| async move { client.staged().await })?;
+    let context = args.context.clone();
+    let edit = FileEdit::of(&list, &context);
+    put(&Wanted::Promotion(context, edit), &args.how, socket, out)
+}
+
+/// What the configuration file must say so that the next reload or restart keeps a promotion: the file is an
+/// operator's, and not written.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct FileEdit {
+    /// `firewall`, or `virtual_server` and the name.
+    table: String,
+    /// Key of the policy in force,
+    key: &'static str,
+    /// and its new value.
+    value: String,
+    /// Key that goes.
+    remove: &'static str,
+}
+
+impl FileEdit {
+    fn of(list: &StagedList, context: &str) -> Self {
+        let (table, key, remove) = match context {
+            "global" => ("firewall", "global_policy", "staged_global_policy"),
+            "host" => ("firewall", "host_policy", "staged_host_policy"),
+            _ => ("virtual_server", "firewall_policy", "staged_policy"),
+        };
+        let server = context.strip_prefix(VIRTUAL_SERVER).unwrap_or(context);
+        let mut contexts = list.contexts.iter();
+        let found = contexts.find(|it| match table {
+            "firewall" => it.context == context,
+            _ => it.context.strip_prefix(VIRTUAL_SERVER) == Some(server),
+        });
+        Self {
+            table: match table {
+                "firewall" => table.to_owned(),
+                _ => format!("{table} {server}"),
+            },
+            key,
+            // The daemon refuses what is not staged.
+            value: found.map_or(String::new(), |it| it.staged.clone()),
+            remove,
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            table,
+            key,
+            value,
+            remove,
+        } = self;
+        let (table, value) = (escape::line(table), escape::line(value));
+        format!(
+            "the configuration file still says otherwise: in its {table} write `{key} = \"{value}\"` and take \
+             `{remove}` out, else the next reload or restart takes the former policy again\n"
+        )
+    }
+}
+
+fn put(wanted: &Wanted, how: &How, socket: &Path, out: Output) -> Result<(), CliError> {
+    let compared = match wanted {
+        Wanted::File(file) => ask(socket, |client| async move { client.compare(file).await }),
+        Wanted::Promotion(context, _) => {
+            let context = context.clone();
+            ask(socket, |client| async move {
+                client.promotion(&Promotion { context }).await
+            })
+        }
+    }?;
     let nothing = compared.diff.is_empty();
     if !out.is_json() {
         Output::print(&compared_text(&compared))?;
     }
-    if args.dry_run || nothing {
+    let edit = match wanted {
+        Wanted::File(_) => None,
+        Wanted::Promotion(_, edit) => Some(edit),
+    };
+    if how.dry_run || nothing {
         let told = Told {
             diff: &compared.diff,
             warnings: &compared.warnings,
             applied: None,
+            configuration_file: edit,
         };
         let end = if nothing { "nothing to apply\n" } else { "" };
         return out.show(&told, |_| end.to_owned());
     }
-    if !args.yes && !agreed()? {
+    if !how.yes && !agreed()? {
         return Err(CliError::NotAgreed);
     }
-    let request = FirewallApply {
-        file,
-        // What was looked at, and nothing else.
-        revision: Some(compared.revision),
-        // Whole seconds suffice; a part of one counts whole.
-        confirm_within: args
-            .confirm_within
-            .map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0)),
-    };
-    let applied = ask(socket, |client| async move { client.apply(&request).await })?;
+    // What was looked at, and nothing else.
+    let revision = Some(compared.revision);
+    // Whole seconds suffice; a part of one counts whole.
+    let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let confirm_within = how.confirm_within.map(seconds);
+    let applied = match wanted {
+        Wanted::File(file) => {
+            let request = FirewallApply {
+                file: file.clone(),
+                revision,
+                confirm_within,
+            };
+            ask(socket, |client| async move { client.apply(&request).await })
+        }
+        Wanted::Promotion(context, _) => {
+            let request = api::Promote {
+                context: context.clone(),
+                revision,
+                confirm_within,
+            };
+            ask(
+                socket,
+                |client| async move { client.promote(&request).await },
+            )
+        }
+    }?;
     let told = Told {
         diff: &applied.diff,
         warnings: &applied.warnings,
         applied: Some(&applied.applied),
+        configuration_file: edit,
     };
-    out.show(&told, |_| applied_text(&applied))
+    let edit = edit.map_or(String::new(), FileEdit::text);
+    out.show(&told, |_| applied_text(&applied) + &edit)
 }
 
 pub(super) fn confirm(socket: &Path, out: Output) -> Result<(), CliError> {

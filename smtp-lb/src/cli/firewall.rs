@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::output::{Output, moment, table};
 use super::status::{event_counts, syn_protection};
 use super::{capture, change, escape, explain, replay, top};
-use crate::admin::api::{Counters, FirewallList, RuleList};
+use crate::admin::api::{Counters, FirewallList, RuleList, StagedList};
 use crate::firewall::{self, DetachReport};
 
 #[derive(Debug, clap::Subcommand)]
@@ -30,6 +30,12 @@ pub(super) enum Command {
     /// but [firewall] tables takes the rest from what runs. The configuration file is not touched:
     /// the next reload or restart takes it again.
     Apply(change::Args),
+    /// Show what staged policies would have decided otherwise, rule by rule.
+    Staged,
+    /// Put the staged policy of a context in force, in the way of `apply`.
+    ///
+    /// The configuration file is not touched: it is told what it must say for the next reload or restart.
+    Promote(change::Promote),
     /// Keep an applied firewall that waits for its confirmation.
     Confirm,
     /// Take back an applied firewall that waits for its confirmation.
@@ -76,6 +82,11 @@ pub(super) fn firewall(command: Command, socket: &Path, out: Output) -> Result<(
             out.show(&explanation, explain::text)
         }
         Command::Apply(args) => change::apply(&args, socket, out),
+        Command::Staged => {
+            let list = ask(socket, |client| async move { client.staged().await })?;
+            out.show(&list, staged_text)
+        }
+        Command::Promote(args) => change::promote(&args, socket, out),
         Command::Confirm => change::confirm(socket, out),
         Command::Rollback => change::rollback(socket, out),
         Command::Replay(args) => replay::replay(&args, out),
@@ -120,6 +131,40 @@ fn list_text(list: &FirewallList) -> String {
         change::status_text(list.applied.as_ref()),
         table(&headings, rows)
     )
+}
+
+fn staged_text(list: &StagedList) -> String {
+    if list.contexts.is_empty() {
+        return "no policy is staged\n".to_owned();
+    }
+    let headings = [
+        "CONTEXT",
+        "ENFORCED",
+        "STAGED",
+        "RULE",
+        "ACTION",
+        "#SAME",
+        "#OTHERWISE",
+        "LAST OTHERWISE",
+        "MATCHES",
+    ];
+    let count = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
+    let rows = list.contexts.iter().flat_map(|context| {
+        context.rules.iter().map(move |rule| {
+            vec![
+                context.context.clone(),
+                context.enforced.clone().unwrap_or_default(),
+                context.staged.clone(),
+                rule.rule.clone(),
+                rule.action.clone(),
+                count(rule.same),
+                count(rule.otherwise),
+                rule.last_otherwise.map_or_else(String::new, moment),
+                rule.matches.clone(),
+            ]
+        })
+    });
+    table(&headings, rows)
 }
 
 fn state(rule: &RuleList) -> String {

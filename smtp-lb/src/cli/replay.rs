@@ -15,7 +15,7 @@ use super::error::CliError;
 use super::escape;
 use super::output::{Output, table};
 use crate::config;
-use crate::firewall::{Count, Judge, Judgement};
+use crate::firewall::{Count, Judge, Judgement, Staged};
 use crate::pcap::{Packet, ReadError, Reader, ethernet};
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +56,9 @@ struct Summary {
     truncated: bool,
     /// By verdict and who decides.
     rows: Vec<Row>,
+    /// What staged policies would have decided, by their rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    staged: Vec<StagedRow>,
     /// Frames that the other firewall decides otherwise; `None`: none was compared.
     differences: Option<Vec<Difference>>,
 }
@@ -76,6 +79,18 @@ struct Difference {
     count: Count,
 }
 
+/// A rule of a staged policy.
+#[derive(Debug, Serialize)]
+struct StagedRow {
+    context: String,
+    policy: String,
+    rule: String,
+    /// Frames that it would have decided as they were.
+    same: u64,
+    /// And otherwise.
+    otherwise: u64,
+}
+
 /// A frame under `--list`.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -88,6 +103,8 @@ struct Line<'a> {
     protocol: Option<u8>,
     length: u32,
     judgement: &'a Judgement,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    staged: &'a [Staged],
     other: Option<&'a Judgement>,
     comment: Option<&'a str>,
 }
@@ -142,9 +159,10 @@ pub(super) fn replay(args: &Args, out: Output) -> Result<(), CliError> {
             }
         }
         let this = judge.judge(&frame);
+        let staged = judge.staged(&frame);
         let other = other.as_ref().map(|other| other.judge(&frame));
         if args.list {
-            let line = line(number, &packet, &frame, &this, other.as_ref());
+            let line = line(number, &packet, &frame, (&this, &staged), other.as_ref());
             let text = if out.is_json() {
                 let json = serde_json::to_string(&line).map_err(CliError::Json)?;
                 escape::json(&json).into_owned()
@@ -156,6 +174,7 @@ pub(super) fn replay(args: &Args, out: Output) -> Result<(), CliError> {
             }
         }
         tally.add(&packet, this, other);
+        tally.add_staged(staged);
     }
     let summary = tally.finish(other.is_some());
     if args.list && out.is_json() {
@@ -175,6 +194,7 @@ struct Tally {
     summary: Summary,
     rows: BTreeMap<Judgement, Count>,
     differences: BTreeMap<(Judgement, Judgement), Count>,
+    staged: BTreeMap<[String; 3], [u64; 2]>,
 }
 
 impl Tally {
@@ -193,10 +213,30 @@ impl Tally {
         add(self.rows.entry(this).or_default());
     }
 
+    fn add_staged(&mut self, staged: Vec<Staged>) {
+        for it in staged {
+            let counts = self.staged.entry([it.context, it.policy, it.rule]);
+            let [same, otherwise] = counts.or_default();
+            *(if it.otherwise { otherwise } else { same }) += 1;
+        }
+    }
+
     fn finish(mut self, compared: bool) -> Summary {
         let rows = self.rows.into_iter();
         self.summary.rows = rows
             .map(|(judgement, count)| Row { judgement, count })
+            .collect();
+        let staged = self.staged.into_iter();
+        self.summary.staged = staged
+            .map(
+                |([context, policy, rule], [same, otherwise])| StagedRow {
+                    context,
+                    policy,
+                    rule,
+                    same,
+                    otherwise,
+                },
+            )
             .collect();
         let differences = self.differences.into_iter();
         let differences =
@@ -210,7 +250,7 @@ fn line<'a>(
     frame: u64,
     packet: &'a Packet,
     octets: &[u8],
-    judgement: &'a Judgement,
+    (judgement, staged): (&'a Judgement, &'a [Staged]),
     other: Option<&'a Judgement>,
 ) -> Line<'a> {
     let parsed = parse(octets);
@@ -229,6 +269,7 @@ fn line<'a>(
         protocol: ip.map(|ip| ip.protocol),
         length: packet.length,
         judgement,
+        staged,
         other,
         comment: packet.comment.as_deref(),
     }
@@ -251,6 +292,9 @@ fn line_text(line: &Line<'_>) -> String {
         _ => text.push_str("no IP: "),
     }
     text.push_str(&words(line.judgement));
+    for staged in line.staged.iter().filter(|it| it.otherwise) {
+        let _ = write!(text, "; {}", staged.sentence());
+    }
     if let Some(other) = line.other
         && other.verdict != line.judgement.verdict
     {
@@ -327,6 +371,19 @@ fn summary_text(summary: &Summary) -> String {
     }
     if summary.truncated {
         text.push_str("warning: the capture ends within a record\n");
+    }
+    if !summary.staged.is_empty() {
+        let rows = summary.staged.iter().map(|row| {
+            vec![
+                row.context.clone(),
+                row.policy.clone(),
+                row.rule.clone(),
+                row.same.to_string(),
+                row.otherwise.to_string(),
+            ]
+        });
+        let headings = ["CONTEXT", "STAGED", "RULE", "#SAME", "#OTHERWISE"];
+        let _ = write!(text, "\n{}", table(&headings, rows));
     }
     if let Some(differences) = &summary.differences {
         let rows = differences.iter().map(|difference| {

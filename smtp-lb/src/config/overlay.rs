@@ -11,7 +11,7 @@ use super::{Diagnostics, Loaded, Resolve, parse};
 /// The table that may differ.
 const FIREWALL: &str = "firewall";
 /// Keys of a virtual server that are the firewall's, too.
-const OF_SERVERS: &[&str] = &["firewall_policy", "reputation"];
+const OF_SERVERS: &[&str] = &["firewall_policy", "staged_policy", "reputation"];
 
 /// Why a file cannot stand in for the firewall part of a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum OverlayError {
 /// configuration whose text is `running`. All of it is checked together.
 ///
 /// A whole one must be as `running` is, letter for letter, but for `[firewall]` and
-/// `firewall_policy` and `reputation` of virtual servers. Names that the rest looks up may have changed their
+/// `firewall_policy`, `staged_policy` and `reputation` of virtual servers. Names that the rest looks up may have changed their
 /// addresses since: of the plan only those two parts are to be used.
 pub fn overlay(
     name: &str,

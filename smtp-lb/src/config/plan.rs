@@ -169,6 +169,8 @@ pub struct VirtualServerPlan {
     pub gateway: Option<GatewayPlan>,
     /// Packet policy of this virtual server; none leads straight to the default.
     pub firewall_policy: Option<PolicyId>,
+    /// Policy that is held against it, and decides nothing.
+    pub staged_policy: Option<PolicyId>,
     /// Reputation policy of this virtual server, beside the firewall's.
     pub reputation: Option<ReputationId>,
     /// Limits of new connections; none: the firewall's.
@@ -374,6 +376,10 @@ pub struct FirewallPlan {
     pub policies: Vec<PolicyPlan>,
     /// Policy that is asked before those of virtual servers and the host.
     pub global_policy: Option<PolicyId>,
+    /// Policy that is held against the global one, and decides nothing.
+    pub staged_global_policy: Option<PolicyId>,
+    /// Policy that is held against the host's, and decides nothing.
+    pub staged_host_policy: Option<PolicyId>,
     /// Policy of packets for the host that are for no virtual server.
     pub host_policy: Option<PolicyId>,
     /// Reputation policy of all packets.

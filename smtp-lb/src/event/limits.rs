@@ -15,6 +15,8 @@ pub(super) enum Class {
     Accept,
     Drop,
     Reject,
+    /// What staged policies would have decided otherwise.
+    Staged,
     Reputation,
     Session,
     Violation,
@@ -22,10 +24,11 @@ pub(super) enum Class {
     Other,
 }
 
-const CLASSES: [&str; 7] = [
+const CLASSES: [&str; 8] = [
     "accept",
     "drop",
     "reject",
+    "staged",
     "reputation",
     "session",
     "violation",

@@ -189,6 +189,10 @@ pub struct FirewallEvent {
     /// With the reason `reputation`: the feeds that list the source, by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feeds: Option<Arc<str>>,
+    /// With the reason `staged`: what was decided in truth, while `action` is what the staged policy would
+    /// have done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<&'static str>,
 }
 
 /// A member's state changed.

@@ -104,6 +104,7 @@ fn named(label: &Label) -> Event {
             tcp_flags: 0,
             length: 0,
             feeds: label.feeds.clone(),
+            enforced: None,
         }),
     }
 }
@@ -116,6 +117,8 @@ fn fill(event: &mut Event, raw: &RawEvent) {
     };
     told.action = Verdict::from_u8(raw.verdict).map_or("unknown", Verdict::name);
     told.reason = Reason::from_u8(raw.reason).map_or("unknown", Reason::name);
+    told.enforced = (raw.reason == Reason::Staged as u8)
+        .then(|| Verdict::from_u8(raw.enforced).map_or("unknown", Verdict::name));
     told.vlan = (raw.vlan != NO_VLAN).then_some(raw.vlan);
     told.protocol = raw.protocol;
     told.src_ip = address(raw.src);

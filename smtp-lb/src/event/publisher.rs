@@ -43,6 +43,7 @@ struct Profile {
     accept: bool,
     drop: bool,
     reject: bool,
+    staged: bool,
     reputation: bool,
     sessions: Sessions,
     violations: bool,
@@ -78,6 +79,7 @@ impl Table {
             accept: profile.accept,
             drop: profile.drop,
             reject: profile.reject,
+            staged: profile.staged,
             reputation: profile.reputation,
             sessions: profile.sessions,
             violations: profile.violations,
@@ -101,6 +103,7 @@ impl Table {
             return Choice::Unrouted;
         };
         let (class, asked) = match &event.kind {
+            Kind::Firewall(packet) if packet.enforced.is_some() => (Class::Staged, profile.staged),
             Kind::Firewall(packet) if packet.reason == "reputation" => {
                 (Class::Reputation, profile.reputation)
             }
@@ -344,7 +347,15 @@ mod tests {
             accept,
             drop,
             reject,
+            staged: reject,
             ..LogProfilePlan::of("p", PublisherId(0))
+        };
+        let staged = |server: &str| {
+            let mut event = samples::staged("drop", "accept");
+            if let Kind::Firewall(packet) = &mut event.kind {
+                packet.virtual_server = server.into();
+            }
+            event
         };
         let log = LogPlan {
             destinations: Vec::new(),
@@ -368,6 +379,9 @@ mod tests {
             (samples::packet("reject", "d"), false),
             (samples::packet("reject", "r"), true),
             (samples::packet("drop", "r"), false),
+            // A class of its own, whatever would have been done.
+            (staged("r"), true),
+            (staged("d"), false),
             (samples::packet("drop", "gone"), false),
             (samples::packet("drop", ""), false),
             (samples::session("a"), false),

@@ -6,7 +6,8 @@ use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
     AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, CELLS_PER_LINE, Context, Entry, FLAG_DEFAULT_DROP,
     FLAG_DEFAULT_REJECT, FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_FLOODS, FLAG_GLOBAL,
-    FLAG_LOG_DEFAULT, FLAG_REPUTATION, Header, Line, MAX_CHAIN, MAX_PROBES, ROOT_V4, Server, about,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, FLAG_STAGED, Header, Line, MAX_CHAIN, MAX_PROBES, ROOT_V4,
+    Server, about,
 };
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
@@ -63,6 +64,8 @@ pub(super) struct Asked<'a> {
     policy: &'a str,
     pub(super) rules: &'a [RulePlan],
     pub(super) now: &'a Now,
+    /// It is the context's staged policy, which decides nothing.
+    staged: bool,
 }
 
 /// Compiles `plan` for what holds `now`, going on with the slots that `previous` plans have named.
@@ -86,7 +89,7 @@ pub fn compile(
     let columns: Vec<&str> = asked
         .iter()
         .map(|context| context.name.as_str())
-        .filter(|name| *name != GLOBAL)
+        .take(plan.virtual_servers.len() + 2)
         .collect();
     let profiles = if profiles::are_used(plan) {
         profiles::lines(plan, &columns, &mut allocator, &mut rates)?
@@ -128,9 +131,14 @@ pub fn compile(
             default_slot: defaults[column],
         })
     };
-    let servers = servers(plan, context)?;
+    let find = |name: &str, staged| {
+        let mut all = asked.iter();
+        all.position(|context| context.name == name && context.staged == staged)
+    };
+    let staged = |name: &str| find(name, true).map_or(Ok(Context::NONE), context);
+    let servers = servers(plan, context, staged)?;
     let servers_mask = to_u32(servers.len() - 1)?;
-    let global = asked.iter().position(|context| context.name == GLOBAL);
+    let global = find(GLOBAL, false);
     let slots = allocator.finish();
     let matrix = lines.append(&matrix, 0);
     let first_server = lines.next();
@@ -143,6 +151,7 @@ pub fn compile(
             | flag(FLAG_FLOODS, !floods.is_empty())
             | flag(FLAG_FAILSAFE, !firewall.failsafe.is_empty())
             | flag(FLAG_GLOBAL, global.is_some())
+            | flag(FLAG_STAGED, asked.iter().any(|context| context.staged))
             | flag(FLAG_DESTINATIONS, destinations.are_used()),
         columns,
         matrix,
@@ -160,7 +169,12 @@ pub fn compile(
         return Err(CompileError::TooLarge);
     }
     lines.lines[0] = header.pack();
-    lines.lines[1] = about(to_u32(lines.lines.len())?, generation);
+    lines.lines[1] = about(
+        to_u32(lines.lines.len())?,
+        generation,
+        staged(HOST)?,
+        staged(GLOBAL)?,
+    );
     Ok(Compiled {
         lines: lines.lines,
         slots,
@@ -188,8 +202,8 @@ const fn flags(firewall: &FirewallPlan) -> u32 {
     }
 }
 
-/// Column 0 is the failsafe list, 1 the host, then the virtual servers in order; the last one is the
-/// global policy, if there is one.
+/// Column 0 is the failsafe list, 1 the host, then the virtual servers in order; then the global policy, if
+/// there is one, and staged ones.
 fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
     let firewall = &plan.firewall;
     let policy = |id: Option<PolicyId>| match id {
@@ -206,12 +220,14 @@ fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
             policy: "",
             rules: &firewall.failsafe,
             now,
+            staged: false,
         },
         Asked {
             name: HOST.into(),
             policy: host.0,
             rules: host.1,
             now,
+            staged: false,
         },
     ];
     for server in &plan.virtual_servers {
@@ -221,6 +237,7 @@ fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
             policy,
             rules,
             now,
+            staged: false,
         });
     }
     if firewall.global_policy.is_some() {
@@ -230,29 +247,54 @@ fn contexts<'a>(plan: &'a Plan, now: &'a Now) -> Vec<Asked<'a>> {
             policy,
             rules,
             now,
+            staged: false,
         });
+    }
+    let servers = plan.virtual_servers.iter().map(|server| {
+        (
+            format!("{VIRTUAL_SERVER}{}", server.name),
+            server.staged_policy,
+        )
+    });
+    let staged = [
+        (GLOBAL.to_owned(), firewall.staged_global_policy),
+        (HOST.to_owned(), firewall.staged_host_policy),
+    ];
+    for (name, id) in staged.into_iter().chain(servers) {
+        if id.is_some() {
+            let (policy, rules) = policy(id);
+            contexts.push(Asked {
+                name,
+                policy,
+                rules,
+                now,
+                staged: true,
+            });
+        }
     }
     contexts
 }
 
 impl Asked<'_> {
     fn label(&self, rule: &str, verdict: Word) -> Label {
-        Label {
+        let label = Label {
             context: self.name.clone(),
             policy: self.policy.to_owned(),
             rule: rule.to_owned(),
             verdict,
-        }
+        };
+        if self.staged { label.staged() } else { label }
     }
 
-    /// Slot of the default; 0 where what is left undecided goes on to another context.
+    /// Slot of the default; 0 where what is left undecided goes on to another context. A staged policy
+    /// counts it in any case.
     fn default(
         &self,
         firewall: &FirewallPlan,
         allocator: &mut Allocator,
         rates: &mut Rates,
     ) -> Result<u32, CompileError> {
-        if matches!(self.name.as_str(), FAILSAFE | GLOBAL) {
+        if !self.staged && matches!(self.name.as_str(), FAILSAFE | GLOBAL) {
             return Ok(0);
         }
         let label = self.label(DEFAULT, firewall.default.into());
@@ -328,14 +370,17 @@ impl Asked<'_> {
 fn servers(
     plan: &Plan,
     context: impl Fn(usize) -> Result<Context, CompileError>,
+    staged: impl Fn(&str) -> Result<Context, CompileError>,
 ) -> Result<Vec<Line>, CompileError> {
     let mut listed = Vec::new();
     for (index, server) in plan.virtual_servers.iter().enumerate() {
         let context = context(index + 2)?;
+        let staged = staged(&format!("{VIRTUAL_SERVER}{}", server.name))?;
         listed.extend(server.listen.iter().map(|address| Server {
             address: key(address),
             port: address.port(),
             context,
+            staged,
         }));
     }
     let mut size = (listed.len() * 2).next_power_of_two().max(2);

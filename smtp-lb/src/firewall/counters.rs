@@ -89,7 +89,7 @@ pub struct Counters {
     /// Each rule and reason that a plan names or that has counted.
     pub rows: Vec<Row>,
     /// What is counted beside who decides: packets that a rule of the global policy let go on, and
-    /// another context decided. Not in the sums.
+    /// another context decided; and what rules of staged policies would have decided. Not in the sums.
     #[serde(default)]
     pub beside: Vec<Row>,
 }

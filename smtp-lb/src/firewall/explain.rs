@@ -8,6 +8,7 @@ use zerocopy::{FromBytes as _, IntoBytes as _};
 use super::FirewallError;
 use super::label::{BUILT_IN, GLOBAL, Label};
 use super::loader::Loaded;
+use super::staged::Staged;
 use crate::reputation::sets::Member;
 
 /// What the program says of a made-up packet.
@@ -26,6 +27,9 @@ pub struct Explanation {
     /// Who lists the source, if reputation was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub listed: Vec<Member>,
+    /// What staged policies would have decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staged: Vec<Staged>,
 }
 
 impl Explanation {
@@ -37,14 +41,18 @@ impl Explanation {
         label: Option<Label>,
         passed: Option<&Label>,
         listed: Vec<Member>,
+        staged: Vec<Staged>,
     ) -> Self {
+        let mut path = path(label.as_ref(), passed, verdict, reason, &listed);
+        path.extend(staged.iter().map(Staged::sentence));
         Self {
             verdict: verdict.name().to_owned(),
             reason: reason.name().to_owned(),
-            path: path(label.as_ref(), passed, verdict, reason, &listed),
+            path,
             label,
             log,
             listed,
+            staged,
         }
     }
 }

@@ -77,6 +77,12 @@ pub const BUILT_IN: &str = "built-in";
 pub const VIRTUAL_SERVER: &str = "virtual-server:";
 /// Before the policy of labels that count what a global rule let go on: no policy has such a name.
 const PASSED_ON: &str = "passed-on(";
+/// The same of what a staged policy would have decided as it was decided.
+const STAGED: &str = "staged(";
+/// And otherwise.
+const OTHERWISE: &str = "staged-otherwise(";
+/// All of them.
+const KINDS: [&str; 3] = [PASSED_ON, STAGED, OTHERWISE];
 /// Rule name of a context's default.
 pub const DEFAULT: &str = "default";
 
@@ -88,9 +94,16 @@ impl Label {
     }
 
     /// What the second of two slots counts. Of a rule that rejects it is what is dropped, because it may
-    /// not be answered; of a global one that accepts, what another context then decided.
+    /// not be answered; of a global one that accepts, what another context then decided; of a staged one
+    /// what it would have decided otherwise.
     #[must_use]
     pub(crate) fn second(&self) -> Option<Self> {
+        if let Some(policy) = self.policy.strip_prefix(STAGED) {
+            return Some(Self {
+                policy: format!("{OTHERWISE}{policy}"),
+                ..self.clone()
+            });
+        }
         match self.verdict {
             Word::Reject => Some(Self {
                 verdict: Word::Drop,
@@ -112,13 +125,34 @@ impl Label {
     /// Whether it counts packets beside who decides them.
     #[must_use]
     pub fn is_beside(&self) -> bool {
-        self.policy.starts_with(PASSED_ON)
+        KINDS.iter().any(|kind| self.policy.starts_with(kind))
+    }
+
+    /// The label of a rule of a staged policy, which counts what it would have decided likewise.
+    #[must_use]
+    pub(crate) fn staged(self) -> Self {
+        Self {
+            policy: format!("{STAGED}{})", self.policy),
+            ..self
+        }
+    }
+
+    /// Of a rule of a staged policy: the labels that count what it would have decided likewise, and
+    /// otherwise.
+    #[must_use]
+    pub(crate) fn compared(&self) -> [Self; 2] {
+        let of = |kind: &str| Self {
+            policy: format!("{kind}{})", self.policy),
+            ..self.clone()
+        };
+        [of(STAGED), of(OTHERWISE)]
     }
 
     /// The policy without what tells kinds of counters apart.
     #[must_use]
     pub fn policy_name(&self) -> &str {
-        let inner = self.policy.strip_prefix(PASSED_ON);
+        let mut inner = KINDS.iter();
+        let inner = inner.find_map(|kind| self.policy.strip_prefix(kind));
         inner
             .and_then(|name| name.strip_suffix(')'))
             .unwrap_or(&self.policy)

@@ -8,7 +8,7 @@ use smtp_lb_common::image::Line;
 use smtp_lb_common::packet::{Flow, Parsed, parse};
 use smtp_lb_common::reason::Reason;
 use smtp_lb_common::reputation::Standing;
-use smtp_lb_common::verdict::{Decision, Host, NoConnections, decide};
+use smtp_lb_common::verdict::{Decision, Host, NoConnections, decide, decide_staged};
 use smtp_lb_common::walk::Meter;
 use smtp_lb_common::{cookie, flood};
 
@@ -17,6 +17,7 @@ use super::counters::pinned_image;
 use super::floods::Floods;
 use super::label::{Label, Slots};
 use super::now::Now;
+use super::staged::Staged;
 use super::{FirewallError, read_names};
 use crate::config::plan::Plan;
 
@@ -106,6 +107,14 @@ impl Judge {
             label: self.slots.label(decision.slot),
             unless_answer,
         }
+    }
+
+    /// What staged policies would have decided of a frame, for a host without connections.
+    #[must_use]
+    pub fn staged(&self, frame: &[u8]) -> Vec<Staged> {
+        let lines = self.lines.as_slice();
+        let (_, compared) = decide_staged(lines, &NoConnections, frame, &parse(frame));
+        Staged::of(compared, &self.slots)
     }
 
     /// What limits of new connections and SYN cookies make of a decision. Where the time is not known, neither

@@ -15,7 +15,8 @@ use smtp_lb_common::packet::{
 };
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::reputation::{Standing, standing};
-use smtp_lb_common::verdict::{Decision, Host, NO_HIT, decide};
+use smtp_lb_common::staged::Compared;
+use smtp_lb_common::verdict::{Decision, Host, NO_HIT, decide_staged};
 use smtp_lb_common::walk::Meter;
 
 use super::compile::Compiled;
@@ -137,15 +138,22 @@ impl Userspace {
     ) -> Verdict {
         let mut state = self.state();
         let packet = connection(client, local);
-        let decision = state.decide_connection(packet, now);
+        let (decision, compared) = state.decide_connection(packet, now);
         let decision = state.limited(&packet, decision, now);
         state.count(decision, now);
+        for compared in compared.iter().filter(|it| it.slot != 0) {
+            state.beside(compared.counter(), now);
+        }
         let own = decision.log.then_some(decision);
+        let enforced = compared.iter().find(|it| it.slot != 0);
+        let enforced = enforced.map(|it| it.enforced);
         // Of what reputation found and did not decide by.
         let beside = (decision.listed.slot != 0).then(|| decision.beside());
         let before = decision.passed.log.then(|| decision.before());
         let mut told = Vec::new();
-        for decision in [own, beside, before].into_iter().flatten() {
+        let staged = compared.iter().filter(|it| it.is_otherwise());
+        let staged = staged.map(|it| it.event());
+        for decision in [own, beside, before].into_iter().flatten().chain(staged) {
             if state.admit(decision.slot, now) {
                 told.push((decision, state.slots.label(decision.slot)));
             }
@@ -158,7 +166,11 @@ impl Userspace {
             } else {
                 None
             };
-            tell(event(decision, label.as_ref(), feeds, client, local));
+            let mut event = event(decision, label.as_ref(), feeds, client, local);
+            if decision.reason == Reason::Staged {
+                event.enforced = enforced.map(Verdict::name);
+            }
+            tell(event);
         }
         decision.verdict
     }
@@ -173,7 +185,7 @@ impl Userspace {
     }
 
     /// Decides a made-up frame without counting it.
-    pub(crate) fn explain(&self, frame: &[u8], now: u64) -> Decision {
+    pub(crate) fn explain(&self, frame: &[u8], now: u64) -> (Decision, [Compared; 2]) {
         let parsed = Parsed {
             question: true,
             ..smtp_lb_common::packet::parse(frame)
@@ -181,12 +193,13 @@ impl Userspace {
         let state = self.state();
         let host = Moment { state: &state, now };
         let lines = state.lines.as_slice();
-        let decision = decide(lines, &host, frame, &parsed);
+        let (decision, compared) = decide_staged(lines, &host, frame, &parsed);
         if !flood::is_asked(lines, &parsed, &decision) {
-            return decision;
+            return (decision, compared);
         }
         let floods = state.floods.peek(now);
-        flood::stage(lines, &floods, &parsed.packet, &decision).unwrap_or(decision)
+        let anew = flood::stage(lines, &floods, &parsed.packet, &decision);
+        (anew.unwrap_or(decision), compared)
     }
 
     pub(crate) fn put_reputation(&self, lines: &[Line]) {
@@ -233,19 +246,23 @@ impl State {
         counted.tally.packets += 1;
         counted.last = now;
         if decision.passed.slot != 0 {
-            let passed = self.tallies.entry(decision.passed.slot).or_default();
-            passed.tally.packets += 1;
-            passed.last = now;
+            self.beside(decision.passed.slot, now);
         }
         if decision.listed.hit != NO_HIT {
             self.hits.entry(decision.listed.hit).or_default().packets += 1;
         }
     }
 
-    fn decide_connection(&self, packet: Packet, now: u64) -> Decision {
+    fn beside(&mut self, slot: u32, now: u64) {
+        let counted = self.tallies.entry(slot).or_default();
+        counted.tally.packets += 1;
+        counted.last = now;
+    }
+
+    fn decide_connection(&self, packet: Packet, now: u64) -> (Decision, [Compared; 2]) {
         let parsed = parsed(packet);
         let host = Moment { state: self, now };
-        decide(self.lines.as_slice(), &host, [].as_slice(), &parsed)
+        decide_staged(self.lines.as_slice(), &host, [].as_slice(), &parsed)
     }
 
     /// What new connections of a source are limited to.
@@ -329,6 +346,7 @@ fn event(
         tcp_flags: TCP_SYN,
         length: 0,
         feeds,
+        enforced: None,
     }
 }
 
@@ -461,5 +479,79 @@ mod tests {
             (counters.accepted.packets, counters.dropped.packets),
             (4, 2)
         );
+    }
+
+    #[test]
+    fn staged_policies_are_held_against_connections_here_too() {
+        let text = TEXT
+            .replace("firewall_policy", "staged_policy = \"next\"\nfirewall_policy")
+            .replace(
+                "[[virtual_server]]",
+                "[[firewall.policy]]\nname = \"next\"\nrule = [\n\
+                 { name = \"ten\", source = [\"10.0.0.0/8\"], action = \"drop\" },\n]\n[[virtual_server]]",
+            );
+        let plan = parse("test", &text, &Nobody).expect("it is sound").plan;
+        let now = Now::default();
+        let userspace =
+            Userspace::new(compile(&plan, &now, Slots::default(), 1).expect("it compiles"));
+        let mut told = Vec::new();
+        for (client, verdict) in [
+            ("10.1.2.3:1", Verdict::Accept),
+            ("10.1.2.3:2", Verdict::Accept),
+            ("203.0.113.7:1", Verdict::Drop),
+            ("[2001:db8::1]:1", Verdict::Accept),
+        ] {
+            let local = if client.starts_with('[') {
+                "[2001:db8:f::1]:25"
+            } else {
+                "192.0.2.1:25"
+            };
+            let (client, local) = (address(client), address(local));
+            let given = userspace.allows(client, local, 1_000, |_| None, |it| told.push(it));
+            assert_eq!(given, verdict);
+        }
+        let counters = userspace.counters();
+        let beside: Vec<_> = counters
+            .beside
+            .iter()
+            .map(|row| format!("{} {} {}", row.label.policy, row.label.rule, row.count.packets))
+            .collect();
+        assert_eq!(
+            beside,
+            [
+                "staged(next) default 1",
+                "staged-otherwise(next) default 1",
+                "staged(next) ten 0",
+                "staged-otherwise(next) ten 2",
+            ]
+        );
+        let rows: u64 = counters.rows.iter().map(|row| row.count.packets).sum();
+        assert_eq!(rows, counters.received.packets);
+        let staged: Vec<_> = told.iter().filter(|it| it.reason == "staged").collect();
+        let said = |it: &&FirewallEvent| {
+            format!("{} {} {} {:?}", it.policy, it.rule, it.action, it.enforced)
+        };
+        assert_eq!(
+            staged.iter().map(said).collect::<Vec<_>>(),
+            [
+                "next ten drop Some(\"accept\")",
+                "next ten drop Some(\"accept\")",
+                "next default drop Some(\"accept\")",
+            ]
+        );
+        let frame = super::super::frame(&super::super::ExplainRequest {
+            src: address("10.1.2.3:1").ip(),
+            dst: address("192.0.2.1:25").ip(),
+            protocol: 6,
+            sport: 1,
+            dport: 25,
+            tcp_flags: 2,
+            interface: None,
+        })
+        .expect("one family");
+        let (decision, compared) = userspace.explain(&frame, 1_000);
+        assert_eq!(decision.verdict, Verdict::Accept);
+        assert!(compared[1].is_otherwise() && compared[1].verdict == Verdict::Drop);
+        assert_eq!(userspace.counters(), counters, "a question leaves no trace");
     }
 }

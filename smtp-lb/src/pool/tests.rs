@@ -40,6 +40,8 @@ pub(crate) fn plan(pools: Vec<PoolPlan>) -> Plan {
             failsafe: vec![],
             policies: vec![],
             global_policy: None,
+            staged_global_policy: None,
+            staged_host_policy: None,
             host_policy: None,
             reputation: None,
             default: crate::config::plan::Action::Accept,

@@ -147,6 +147,7 @@ fn events() -> Vec<Event> {
             tcp_flags: 2,
             length: 74,
             feeds: None,
+            enforced: None,
         })
     };
     let health = |reason: &str| {

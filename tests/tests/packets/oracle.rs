@@ -69,6 +69,54 @@ pub(crate) fn decide(plan: &Plan, question: &Question) -> String {
     }
 }
 
+/// What staged policies would have decided, as [`super::stand::Bench::staged`] has it: each is put in the
+/// place of the enforced one.
+pub(crate) fn staged(plan: &Plan, question: &Question) -> Vec<String> {
+    let firewall = &plan.firewall;
+    if first(&firewall.failsafe, question).is_some() {
+        return Vec::new();
+    }
+    let word = |plan: &Plan| {
+        let said = decide(plan, question);
+        said.split(' ').next().unwrap_or_default().to_owned()
+    };
+    let said = |context: &str, policy: PolicyId, instead: Plan| {
+        let (real, verdict) = (word(plan), word(&instead));
+        let policy = &firewall.policies[policy.0];
+        let rule = first(&policy.rules, question).map_or("default", |rule| &rule.name);
+        let otherwise = if verdict == real { "" } else { " otherwise" };
+        format!("{context}/{}/{rule} {verdict}{otherwise}", policy.name)
+    };
+    let mut all = Vec::new();
+    if let Some(policy) = firewall.staged_global_policy {
+        let mut instead = plan.clone();
+        instead.firewall.global_policy = Some(policy);
+        all.push(said("global", policy, instead));
+    }
+    let (context, _) = context(plan, question);
+    let server = context.strip_prefix("virtual-server:");
+    let server = plan
+        .virtual_servers
+        .iter()
+        .position(|it| Some(it.name.as_str()) == server);
+    let policy = match server {
+        Some(at) => plan.virtual_servers[at].staged_policy,
+        None => firewall.staged_host_policy,
+    };
+    let global = firewall.global_policy.map(|id| &firewall.policies[id.0]);
+    let global = global.and_then(|policy| first(&policy.rules, question));
+    let comes = global.is_none_or(|rule| rule.action == Action::Accept);
+    if let Some(policy) = policy.filter(|_| comes) {
+        let mut instead = plan.clone();
+        match server {
+            Some(at) => instead.virtual_servers[at].firewall_policy = Some(policy),
+            None => instead.firewall.host_policy = Some(policy),
+        }
+        all.push(said(&context, policy, instead));
+    }
+    all
+}
+
 fn by_rule(rule: &RulePlan, reason: &str, context: &str, policy: &str) -> String {
     let verdict = verdict(rule.action);
     let log = if rule.log { " log" } else { "" };

@@ -121,14 +121,25 @@ fn rules(most: usize) -> impl Strategy<Value = Vec<RulePlan>> {
 fn a_plan() -> impl Strategy<Value = Plan> {
     (
         any::<[bool; 4]>(),
+        any::<[bool; 3]>(),
         rules(3),
         rules(12),
         rules(6),
         rules(20),
+        rules(8),
         proptest::collection::vec(address(), 1..6),
     )
         .prop_map(
-            |([firewall, log, with_host, with_global], failsafe, edge, host, global, listen)| {
+            |(
+                [firewall, log, with_host, with_global],
+                staged,
+                failsafe,
+                edge,
+                host,
+                global,
+                next,
+                listen,
+            )| {
                 let mode = if firewall {
                     FirewallMode::Firewall
                 } else {
@@ -141,6 +152,10 @@ fn a_plan() -> impl Strategy<Value = Plan> {
                 plan.firewall.global_policy = with_global.then_some(global);
                 let edge = policy(&mut plan, "edge", edge);
                 let host = policy(&mut plan, "host", host);
+                let next = policy(&mut plan, "next", next);
+                let [stage_global, stage_host, stage_servers] = staged;
+                plan.firewall.staged_global_policy = stage_global.then_some(next);
+                plan.firewall.staged_host_policy = stage_host.then_some(next);
                 plan.firewall.host_policy = with_host.then_some(host);
                 for (at, address) in listen.iter().enumerate() {
                     let listen = std::net::SocketAddr::new(*address, 25).to_string();
@@ -152,6 +167,9 @@ fn a_plan() -> impl Strategy<Value = Plan> {
                     );
                 }
                 server(&mut plan, "any", &["0.0.0.0:26", "[::]:26"], Some(edge));
+                for (at, server) in plan.virtual_servers.iter_mut().enumerate() {
+                    server.staged_policy = (stage_servers && at % 2 == 0).then_some(next);
+                }
                 plan
             },
         )
@@ -282,13 +300,16 @@ fn kernel_userspace_and_oracle_agree() {
             for (frame, question) in packets {
                 let octets = frame.bytes();
                 let said = oracle::decide(&plan, &question);
+                let staged = oracle::staged(&plan, &question);
                 prop_assert_eq!(
                     &bench.userspace(&octets),
                     &said,
                     "userspace: {:?}",
                     question
                 );
+                prop_assert_eq!(&bench.staged, &staged, "userspace: {:?}", question);
                 prop_assert_eq!(&bench.kernel(&octets), &said, "kernel: {:?}", question);
+                prop_assert_eq!(&bench.staged, &staged, "kernel: {:?}", question);
             }
             Ok(())
         })

@@ -4,6 +4,7 @@ mod contexts;
 mod matches;
 mod rate;
 mod scale;
+mod staged;
 
 use smtp_lb::config::plan::Plan;
 

@@ -9,7 +9,8 @@ use smtp_lb::firewall::{Compiled, Count, Counters, Label, Now, Row, Slots, Stand
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::packet::{Parsed, parse};
 use smtp_lb_common::reason::{Reason, Verdict};
-use smtp_lb_common::verdict::{NoConnections, decide};
+use smtp_lb_common::staged::Compared;
+use smtp_lb_common::verdict::{NoConnections, decide_staged};
 use smtp_lb_tests::bpffs::{ROOT, mount};
 use zerocopy::FromBytes as _;
 
@@ -23,6 +24,8 @@ pub(crate) struct Bench {
     before: Counters,
     /// What the last frame was behind the program.
     pub(crate) answer: Vec<u8>,
+    /// What staged policies said of it where it was decided last, in the kernel or in userspace, each as `context/policy/rule verdict`, and `otherwise` behind it.
+    pub(crate) staged: Vec<String>,
 }
 
 /// A folder for pins that no other test uses.
@@ -62,6 +65,7 @@ impl Bench {
             rings,
             before,
             answer: Vec::new(),
+            staged: Vec::new(),
         }
     }
 
@@ -89,7 +93,8 @@ impl Bench {
         );
         let who = moved(&self.before.rows, &after.rows, octets);
         let who = who.unwrap_or_else(|| panic!("a counter moves"));
-        let passed = moved(&self.before.beside, &after.beside, octets);
+        let [beside_before, beside] = [&self.before, &after].map(|it| apart(&it.beside));
+        let passed = moved(&beside_before.0, &beside.0, octets);
         sums_hold(&after);
         let dropped = after.dropped.packets - self.before.dropped.packets;
         let rejected = after.rejected.packets - self.before.rejected.packets;
@@ -116,11 +121,30 @@ impl Bench {
         );
         let reason = Reason::from_u8(answer.reason).expect("a reason").name();
         let (mut log, mut log_passed) = ("", "");
+        let compared = answer.staged.map(Compared::unpack);
+        let compared: Vec<_> = compared.iter().filter(|it| it.slot != 0).collect();
+        let counted: Vec<_> = changed(&beside_before.1, &beside.1).collect();
+        assert_eq!(counted.len(), compared.len(), "staged: {counted:?}");
+        for it in &compared {
+            let label = self.compiled.slots.label(it.counter());
+            let row = counted.iter().find(|row| Some(&row.label) == label.as_ref());
+            assert!(row.is_some(), "{label:?} counts, not {counted:?}");
+        }
+        self.staged = compared.iter().map(|it| self.staged_name(**it)).collect();
         let mut events = 0;
+        let mut staged_events = 0;
         while let Some(event) = self.event() {
             events += 1;
-            if event.slot == answer.slot {
+            if event.reason == Reason::Staged as u8 {
+                staged_events += 1;
+                let mut told = compared.iter();
+                let told = told.find(|it| it.is_otherwise() && it.counter() == event.slot);
+                let told = told.expect("only what is otherwise is told");
+                event_agrees(&event, frame, told.counter(), told.verdict.name(), "staged");
+                assert_eq!(event.enforced, told.enforced as u8);
+            } else if event.slot == answer.slot {
                 event_agrees(&event, frame, answer.slot, verdict, reason);
+                assert_eq!(event.enforced, event.verdict);
                 log = " log";
             } else {
                 event_agrees(&event, frame, answer.passed, "accept", "policy");
@@ -128,6 +152,8 @@ impl Bench {
             }
         }
         assert_eq!(asked, events, "asked = sent");
+        let otherwise = compared.iter().filter(|it| it.is_otherwise()).count();
+        assert_eq!(staged_events, otherwise, "all that is otherwise is told");
         assert_eq!(passed.is_some(), answer.passed != 0);
         let passed = passed.map_or(String::new(), |who| format!(" passed {who}{log_passed}"));
         format!("{verdict} {reason} {who}{log}{passed}")
@@ -142,13 +168,15 @@ impl Bench {
     }
 
     /// What the same code says in userspace.
-    pub(crate) fn userspace(&self, frame: &[u8]) -> String {
+    pub(crate) fn userspace(&mut self, frame: &[u8]) -> String {
         let lines = self.compiled.lines.as_slice();
         let parsed = Parsed {
             interface: LOOPBACK,
             ..parse(frame)
         };
-        let decision = decide(lines, &NoConnections, frame, &parsed);
+        let (decision, compared) = decide_staged(lines, &NoConnections, frame, &parsed);
+        let said: Vec<_> = compared.iter().filter(|it| it.slot != 0).collect();
+        self.staged = said.iter().map(|it| self.staged_name(**it)).collect();
         let label = self.compiled.slots.label(decision.slot).expect("a label");
         assert_eq!(label.verdict, Word::from(decision.verdict));
         let log = |log| if log { " log" } else { "" };
@@ -169,6 +197,21 @@ impl Bench {
             log(decision.log)
         )
     }
+}
+
+impl Bench {
+    fn staged_name(&self, it: Compared) -> String {
+        let label = self.compiled.slots.label(it.slot).expect("a label");
+        assert!(label.is_beside());
+        let otherwise = if it.is_otherwise() { " otherwise" } else { "" };
+        format!("{} {}{otherwise}", name(&label), it.verdict.name())
+    }
+}
+
+/// Rows of what a global rule let go on, and of staged policies.
+fn apart(rows: &[Row]) -> (Vec<Row>, Vec<Row>) {
+    let rows = rows.iter().cloned();
+    rows.partition(|row| row.label.policy.starts_with("passed-on("))
 }
 
 fn event_agrees(event: &RawEvent, frame: &[u8], slot: u32, verdict: &str, reason: &str) {
@@ -208,19 +251,26 @@ fn name(label: &Label) -> String {
 
 /// The one row, if any, that counted one packet of so many octets.
 fn moved(before: &[Row], after: &[Row], octets: u64) -> Option<String> {
-    let was = |row: &Row| {
-        let old = before.iter().find(|old| old.label == row.label);
-        old.map(|old| old.count).unwrap_or_default()
-    };
-    let moved: Vec<_> = after.iter().filter(|row| row.count != was(row)).collect();
+    let moved: Vec<_> = changed(before, after).collect();
     let row = match moved.as_slice() {
         [] => return None,
         [row] => row,
         more => panic!("one counter moves, not {more:?}"),
     };
-    assert_eq!(row.count.packets, was(row).packets + 1);
-    assert_eq!(row.count.bytes, was(row).bytes + octets);
+    let old = was(before, row);
+    assert_eq!(row.count.packets, old.packets + 1);
+    assert_eq!(row.count.bytes, old.bytes + octets);
     Some(name(&row.label))
+}
+
+fn was(before: &[Row], row: &Row) -> Count {
+    let old = before.iter().find(|old| old.label == row.label);
+    old.map(|old| old.count).unwrap_or_default()
+}
+
+fn changed<'a>(before: &'a [Row], after: &'a [Row]) -> impl Iterator<Item = &'a Row> {
+    let mut rows = after.iter();
+    std::iter::from_fn(move || rows.find(|row| row.count != was(before, row)))
 }
 
 /// `received = Σ verdicts = Σ rows`, `asked = sent + each loss`.

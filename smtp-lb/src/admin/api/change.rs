@@ -11,6 +11,62 @@ pub struct FirewallFile {
     pub text: String,
 }
 
+/// `POST /v1/firewall/promotion/diff`: what runs, with the staged policy of a context in place of the
+/// enforced one, and none staged there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// `global`, `host`, or the name of a virtual server, with or without `virtual-server:` before it.
+    pub context: String,
+}
+
+/// `POST /v1/firewall/promotion`: puts it in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promote {
+    /// As in [`Promotion`].
+    pub context: String,
+    /// As in [`FirewallApply`].
+    pub confirm_within: Option<u64>,
+    /// As in [`FirewallApply`].
+    pub revision: Option<u64>,
+}
+
+/// `GET /v1/firewall/staged`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedList {
+    /// Contexts with a staged policy.
+    pub contexts: Vec<StagedContext>,
+}
+
+/// A staged policy in [`StagedList`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedContext {
+    /// `global`, `host`, or the name of a virtual server behind `virtual-server:`.
+    pub context: String,
+    /// Policy in force there.
+    pub enforced: Option<String>,
+    /// Policy that is staged.
+    pub staged: String,
+    /// Its rules in order, what none of them matches last.
+    pub rules: Vec<StagedRule>,
+}
+
+/// A rule in [`StagedContext`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedRule {
+    /// Name.
+    pub rule: String,
+    /// `accept`, `accept-decisively`, `drop` or `reject`; `none` of what no rule of a global policy matches.
+    pub action: String,
+    /// What it takes, in words.
+    pub matches: String,
+    /// Packets that would have become what they became. `None`: the filter counts nowhere now.
+    pub same: Option<u64>,
+    /// Packets that would have become something else.
+    pub otherwise: Option<u64>,
+    /// When the last of those came, in seconds since the Unix epoch. `None`: there was none.
+    pub last_otherwise: Option<u64>,
+}
+
 /// `POST /v1/firewall/apply`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirewallApply {

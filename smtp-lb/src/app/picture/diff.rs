@@ -72,6 +72,14 @@ fn named(plan: &Plan) -> Vec<(String, String)> {
         ("mode".to_owned(), mode(firewall.mode).to_owned()),
         ("global_policy".to_owned(), policy(firewall.global_policy)),
         ("host_policy".to_owned(), policy(firewall.host_policy)),
+        (
+            "staged_global_policy".to_owned(),
+            policy(firewall.staged_global_policy),
+        ),
+        (
+            "staged_host_policy".to_owned(),
+            policy(firewall.staged_host_policy),
+        ),
         ("reputation".to_owned(), reputation(firewall.reputation)),
         (
             "default".to_owned(),
@@ -96,6 +104,10 @@ fn named(plan: &Plan) -> Vec<(String, String)> {
         named.push((
             format!("virtual_server \"{}\" firewall_policy", server.name),
             policy(server.firewall_policy),
+        ));
+        named.push((
+            format!("virtual_server \"{}\" staged_policy", server.name),
+            policy(server.staged_policy),
         ));
         named.push((
             format!("virtual_server \"{}\" reputation", server.name),

@@ -13,6 +13,7 @@ use crate::config::raw::{self, At};
 
 pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     policies(check, raw, plan);
+    staged(check, raw);
     rules::warn(check, raw, plan);
     profiles(check, raw, plan);
     virtual_servers(check, raw, plan);
@@ -24,11 +25,18 @@ pub(super) fn warn(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
 fn policies(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
     for (id, policy) in raw.firewall.policy.iter().enumerate() {
         let id = Some(PolicyId(id));
-        let used = [plan.firewall.global_policy, plan.firewall.host_policy].contains(&id)
+        let firewall = &plan.firewall;
+        let named = [
+            firewall.global_policy,
+            firewall.host_policy,
+            firewall.staged_global_policy,
+            firewall.staged_host_policy,
+        ];
+        let used = named.contains(&id)
             || plan
                 .virtual_servers
                 .iter()
-                .any(|server| server.firewall_policy == id);
+                .any(|server| [server.firewall_policy, server.staged_policy].contains(&id));
         if let Some(name) = &policy.name
             && !used
         {
@@ -38,6 +46,31 @@ fn policies(check: &mut Check<'_>, raw: &raw::Config, plan: &Plan) {
                 &**name
             );
             check.warning(name, message, help);
+        }
+    }
+}
+
+/// A policy that is held against itself.
+fn staged(check: &mut Check<'_>, raw: &raw::Config) {
+    let firewall = &raw.firewall;
+    let mut pairs = vec![
+        (&firewall.global_policy, &firewall.staged_global_policy),
+        (&firewall.host_policy, &firewall.staged_host_policy),
+    ];
+    let servers = raw.virtual_server.iter();
+    pairs.extend(servers.map(|it| (&it.firewall_policy, &it.staged_policy)));
+    for (enforced, staged) in pairs {
+        if let (Some(enforced), Some(staged)) = (enforced, staged)
+            && **enforced == **staged
+        {
+            check.warning(
+                staged,
+                format!(
+                    "{} is staged beside itself: there is nothing to compare",
+                    quote(staged)
+                ),
+                "name the policy that shall take its place, or take the key out",
+            );
         }
     }
 }

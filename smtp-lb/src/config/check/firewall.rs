@@ -32,6 +32,12 @@ pub(super) fn compile(
         .policies
         .find_any(check, raw.global_policy.as_ref());
     let host_policy = sections.policies.find_any(check, raw.host_policy.as_ref());
+    let staged_global = sections
+        .policies
+        .find_any(check, raw.staged_global_policy.as_ref());
+    let staged_host = sections
+        .policies
+        .find_any(check, raw.staged_host_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let flood_profiles = flood::profiles(check, &raw.flood_profile);
     let flood = sections.flood_profiles.find_any(check, raw.flood.as_ref());
@@ -62,6 +68,8 @@ pub(super) fn compile(
         policies,
         global_policy: global_policy?.map(PolicyId),
         host_policy: host_policy?.map(PolicyId),
+        staged_global_policy: staged_global?.map(PolicyId),
+        staged_host_policy: staged_host?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
         flood_profiles: flood_profiles?,
         flood: flood?.map(FloodId),

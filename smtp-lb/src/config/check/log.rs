@@ -83,6 +83,7 @@ pub(super) fn compile(
             accept: raw.accept.unwrap_or(true),
             drop: raw.drop.unwrap_or(true),
             reject: raw.reject.or(raw.drop).unwrap_or(true),
+            staged: raw.staged.unwrap_or(true),
             reputation: raw.reputation.unwrap_or(true),
             sessions: match raw.sessions.as_deref() {
                 Some(raw::Sessions::Close) => Sessions::Close,

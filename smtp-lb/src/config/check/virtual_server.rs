@@ -63,6 +63,9 @@ fn one(
     let policy = sections
         .policies
         .find_any(check, raw.firewall_policy.as_ref());
+    let staged_policy = sections
+        .policies
+        .find_any(check, raw.staged_policy.as_ref());
     let reputation = sections.reputation.find_any(check, raw.reputation.as_ref());
     let limits_of_sources = sections.flood_profiles.find_any(check, raw.flood.as_ref());
     let syn_protection = flood::syn_protection(check, raw);
@@ -90,6 +93,7 @@ fn one(
         accept_proxy: accept_proxy?,
         gateway: scenario.gateway,
         firewall_policy: policy?.map(PolicyId),
+        staged_policy: staged_policy?.map(PolicyId),
         reputation: reputation?.map(ReputationId),
         flood: limits_of_sources?.map(FloodId),
         syn_protection: syn_protection?,

@@ -279,6 +279,8 @@ pub struct LogProfilePlan {
     pub drop: bool,
     /// Firewall events of rejected packets.
     pub reject: bool,
+    /// Firewall events of packets that staged policies would have decided otherwise.
+    pub staged: bool,
     /// Firewall events of packets that reputation decided.
     pub reputation: bool,
     /// Events of sessions.
@@ -322,6 +324,7 @@ impl LogProfilePlan {
             accept: true,
             drop: true,
             reject: true,
+            staged: true,
             reputation: true,
             sessions: Sessions::None,
             violations: true,

@@ -33,6 +33,11 @@ pub(crate) struct Firewall {
     pub global_policy: Option<At<String>>,
     /// Name of the policy of packets to the host that are for no virtual server.
     pub host_policy: Option<At<String>>,
+    /// Name of the policy that is staged beside `global_policy`: it decides nothing, and counts and tells of
+    /// what it would have decided otherwise. Default: none.
+    pub staged_global_policy: Option<At<String>>,
+    /// Name of the policy that is staged beside `host_policy`. Default: none.
+    pub staged_host_policy: Option<At<String>>,
     /// Name of the reputation policy of all packets.
     pub reputation: Option<At<String>>,
     /// Name of the flood profile of all packets but those to virtual servers with one of their own.

@@ -273,6 +273,8 @@ pub(crate) struct Profile {
     pub drop: Option<bool>,
     /// Tell of rejected packets. Default: as `drop`.
     pub reject: Option<bool>,
+    /// Tell of packets that staged policies would have decided otherwise. Default: true.
+    pub staged: Option<bool>,
     /// Tell of packets that reputation decided. Default: true.
     pub reputation: Option<bool>,
     /// Tell of sessions: their ends, or beginnings, too. Default: `"none"`.
@@ -285,7 +287,7 @@ pub(crate) struct Profile {
     /// Events a second over all; what is above is counted, and told of every 10 s. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub rate: Option<At<u32>>,
-    /// The same of each class: accepted, dropped, rejected, reputation, sessions, violations, others. Default: no bound.
+    /// The same of each class: accepted, dropped, rejected, staged, reputation, sessions, violations, others. Default: no bound.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub class_rate: Option<At<u32>>,
     /// The same of single classes. Default: `class_rate`.

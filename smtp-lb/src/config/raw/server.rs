@@ -44,6 +44,9 @@ pub(crate) struct VirtualServer {
     pub gateway: Option<At<Gateway>>,
     /// Name of the firewall policy of packets to this virtual server.
     pub firewall_policy: Option<At<String>>,
+    /// Name of the policy that is staged beside it: it decides nothing, and counts and tells of what it would
+    /// have decided otherwise. Default: none.
+    pub staged_policy: Option<At<String>>,
     /// Name of the reputation policy of this virtual server's clients, beside the firewall's.
     pub reputation: Option<At<String>>,
     /// Name of the flood profile of this virtual server's clients. Default: the firewall's.

@@ -41,6 +41,7 @@ fn defaults() {
             accept_proxy: None,
             gateway: None,
             firewall_policy: None,
+            staged_policy: None,
             reputation: None,
             flood: None,
             smtp_profile: None,
@@ -91,8 +92,12 @@ fn defaults() {
     };
     assert!(!smtp.domain.is_empty());
     assert_eq!((smtp.tls, &smtp.auth, &smtp.message), (None, &None, &None));
+}
+
+#[test]
+fn defaults_of_the_firewall() {
     assert_eq!(
-        plan.firewall,
+        read(SOUND).unwrap().plan.firewall,
         FirewallPlan {
             mode: FirewallMode::Adc,
             default: Action::Accept,
@@ -104,6 +109,8 @@ fn defaults() {
             failsafe: vec![],
             policies: vec![],
             global_policy: None,
+            staged_global_policy: None,
+            staged_host_policy: None,
             host_policy: None,
             reputation: None,
             flood_profiles: vec![],
@@ -199,6 +206,7 @@ fn references_become_positions() {
         listen = ["[2001:db8::1]:25", "192.0.2.1:25"]
         pool = "second"
         firewall_policy = "two"
+        staged_policy = "one"
         log_profile = "p2"
         limits = { session_timeout = "1h", connections = 5 }
         [[pool]]
@@ -209,6 +217,8 @@ fn references_become_positions() {
         members = [{ address = "mx.example.org:2525" }, { name = "x", address = "[fd00::1]:25" }]
         [firewall]
         host_policy = "one"
+        staged_host_policy = "two"
+        staged_global_policy = "one"
         log_profile = "p1"
         [[firewall.policy]]
         name = "one"
@@ -242,10 +252,13 @@ fn references_become_positions() {
     let server = &plan.virtual_servers[0];
     assert_eq!(server.pool, PoolId(1));
     assert_eq!(server.firewall_policy, Some(PolicyId(1)));
+    assert_eq!(server.staged_policy, Some(PolicyId(0)));
     assert_eq!(server.log_profile, Some(ProfileId(1)));
     assert_eq!(server.limits.session_timeout, Some(Duration::from_hours(1)));
     assert_eq!(server.limits.connections, 5);
     assert_eq!(plan.firewall.host_policy, Some(PolicyId(0)));
+    assert_eq!(plan.firewall.staged_host_policy, Some(PolicyId(1)));
+    assert_eq!(plan.firewall.staged_global_policy, Some(PolicyId(0)));
     assert_eq!(plan.firewall.log_profile, Some(ProfileId(0)));
     let members: Vec<_> = plan.pools[1]
         .members
@@ -462,6 +475,18 @@ fn warned_of() {
             2,
             "\"p\"",
             "no packet meets the policy `p`",
+        ),
+        (
+            "[firewall]\nglobal_policy = \"p\"\nstaged_global_policy = \"p\"\n[[firewall.policy]]\nname = \"p\"",
+            3,
+            "\"p\"",
+            "`p` is staged beside itself: there is nothing to compare",
+        ),
+        (
+            "[firewall]\nhost_policy = \"p\"\nstaged_host_policy = \"p\"\n[[firewall.policy]]\nname = \"p\"",
+            3,
+            "\"p\"",
+            "`p` is staged beside itself: there is nothing to compare",
         ),
         (
             "[[pool]]\nname='p'\nmembers=['many.example.org:25']",

@@ -77,6 +77,7 @@ pub(super) fn encode(
 fn made(packet: &FirewallEvent, how: Afm) -> Option<Value<'_>> {
     let host = packet.virtual_server.is_empty();
     Some(match how {
+        Afm::PolicyType if packet.enforced.is_some() => Value::Name("Staged"),
         Afm::PolicyType if !packet.policy.is_empty() => Value::Name("Enforced"),
         Afm::Action => Value::Name(capital(packet.action)),
         Afm::ContextName if host => Value::Name("host"),

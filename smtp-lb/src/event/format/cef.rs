@@ -118,6 +118,9 @@ struct Title<'a>(&'a Kind);
 impl fmt::Display for Title<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            Kind::Firewall(packet) if packet.enforced.is_some() => {
+                write!(f, "staged {}", packet.action)
+            }
             Kind::Firewall(packet) => write!(f, "packet {}", packet.action),
             Kind::Health(health) if health.up => f.write_str("member up"),
             Kind::Health(_) => f.write_str("member down"),

@@ -47,7 +47,8 @@ impl Origin {
 /// Severity, as syslog counts it: 0 is the worst.
 pub(super) fn severity(kind: &Kind) -> u8 {
     match kind {
-        Kind::Firewall(packet) if packet.action == "accept" => 6,
+        // Nothing was done.
+        Kind::Firewall(packet) if packet.action == "accept" || packet.enforced.is_some() => 6,
         Kind::Firewall(_) => 4,
         Kind::Health(health) => {
             if health.up {

@@ -138,6 +138,9 @@ fn firewall(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
 
 /// What was done, and the protocol.
 pub(super) fn before_ends(packet: &FirewallEvent, f: &mut impl Text) -> fmt::Result {
+    if packet.enforced.is_some() {
+        f.clean(b"staged ")?;
+    }
     f.write_str(packet.action)?;
     f.clean(b" ")?;
     match protocol(packet.protocol) {

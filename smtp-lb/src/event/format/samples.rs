@@ -30,7 +30,19 @@ pub(crate) fn packet(action: &'static str, server: &str) -> Event {
         tcp_flags: 2,
         length: 74,
         feeds: None,
+        enforced: None,
     }))
+}
+
+/// What a staged policy would have done, and what was done.
+pub(crate) fn staged(action: &'static str, enforced: &'static str) -> Event {
+    let mut event = packet(action, "mx");
+    if let Kind::Firewall(packet) = &mut event.kind {
+        packet.reason = "staged";
+        packet.policy = "edge-next".into();
+        packet.enforced = Some(enforced);
+    }
+    event
 }
 
 pub(crate) fn health(up: bool, reason: &str) -> Event {
@@ -153,6 +165,8 @@ pub(crate) fn all() -> Vec<Event> {
         packet("drop", "mx"),
         bare,
         nasty,
+        staged("drop", "accept"),
+        staged("accept", "reject"),
         health(true, "monitor smtp succeeded"),
         health(false, "greeting: 554 no"),
         health(false, NASTY),

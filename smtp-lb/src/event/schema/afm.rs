@@ -27,7 +27,7 @@ pub(in crate::event) enum Afm {
     Action,
     /// The reason, unless the packet was accepted.
     DropReason,
-    /// `Enforced`, if there is a policy.
+    /// `Enforced` or `Staged`, if there is a policy.
     PolicyType,
     /// The virtual server's name, or `host`.
     ContextName,
@@ -65,7 +65,7 @@ impl AfmName {
     /// All of them, in AFM's order.
     pub const ALL: &[Self] = &[
         name("acl_policy_name", "policy", Afm::Field, "policy"),
-        name("acl_policy_type", "policy", Afm::PolicyType, "Enforced"),
+        name("acl_policy_type", "policy", Afm::PolicyType, "Enforced or Staged"),
         name(
             "acl_rule_name",
             "rule",

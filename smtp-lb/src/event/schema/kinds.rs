@@ -93,7 +93,7 @@ kinds! {
     firewall Firewall(packet) "a packet was decided and its rule asked to tell" {
         action: Name, must, packet.action; 1 Cef::Key("act"); "accept, drop or reject"
         reason: Name, must, packet.reason; 2 Cef::Key("reason");
-            "why: policy, default, failsafe, reputation, malformed, …"
+            "why: policy, default, failsafe, reputation, staged, malformed, …"
         interface: Name, must, &packet.interface; 9 Cef::Key("deviceInboundInterface");
             "interface it came in by"
         vlan: Number, may, packet.vlan.map(u64::from); 14 Cef::Number(1); "outer VLAN tag"
@@ -113,6 +113,8 @@ kinds! {
         length: Number, must, packet.length.into(); 8 Cef::Key("in"); "octets of the frame"
         feeds: Text, may, packet.feeds.as_deref(); 13 Cef::String(4);
             "feeds that list the source, by commas"
+        enforced: Name, may, packet.enforced; 16 Cef::String(5);
+            "of a staged policy, with the reason staged: what was decided; action is what it would have done"
     }
     health Health(health) "a member went up or down" {
         pool: Name, must, &health.pool; 3 Cef::String(1); "pool"

@@ -37,6 +37,7 @@ pub(super) fn plan_for(listen: &[&str], members: &[SocketAddr]) -> Plan {
         accept_proxy: None,
         gateway: None,
         firewall_policy: None,
+        staged_policy: None,
         reputation: None,
         flood: None,
         smtp_profile: None,

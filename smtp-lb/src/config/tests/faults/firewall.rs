@@ -496,3 +496,41 @@ fn the_global_policy() {
     let action = firewall.policies[0].rules[0].action;
     assert_eq!(action, crate::config::plan::Action::AcceptDecisively);
 }
+
+#[test]
+fn staged_policies_are_policies() {
+    says(
+        "[firewall]\nstaged_global_policy = \"hsot\"\nstaged_host_policy = 5\n\
+         [[firewall.policy]]\nname = \"host\"\n\
+         [[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\nstaged_policy = \"hosts\"\n\
+         [[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]",
+        &[
+            (
+                3,
+                "5",
+                "`firewall.staged_host_policy` is a number and must be text",
+                "write it in quotes",
+            ),
+        ],
+    );
+    says(
+        "[firewall]\nstaged_global_policy = \"hsot\"\n\
+         [[firewall.policy]]\nname = \"host\"\n\
+         [[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\nstaged_policy = \"hosts\"\n\
+         [[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]",
+        &[
+            (
+                2,
+                "\"hsot\"",
+                "there is no firewall policy named `hsot`",
+                "did you mean `\"host\"`?",
+            ),
+            (
+                9,
+                "\"hosts\"",
+                "there is no firewall policy named `hosts`",
+                "did you mean `\"host\"`?",
+            ),
+        ],
+    );
+}
