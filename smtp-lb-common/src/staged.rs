@@ -152,9 +152,8 @@ impl Policies {
             return Compared::NEITHER;
         }
         let beside = [enforced[0], local];
-        let asked = undecided(enforced)
-            || has_global && undecided(instead)
-            || comes && undecided(beside);
+        let asked =
+            undecided(enforced) || has_global && undecided(instead) || comes && undecided(beside);
         let default = if asked { nobody() } else { Verdict::Accept };
         let real = outcome(default, enforced);
         let mut compared = Compared::NEITHER;

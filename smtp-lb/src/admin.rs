@@ -56,8 +56,8 @@ use api::{
     CaptureRequest, Counters, EventQuery, ExplainRequest, Explanation, FirewallApplied,
     FirewallApply, FirewallCompared, FirewallFile, FirewallList, FirewallSettled, LogReport,
     LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
-    Peer, PoolEvents, PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList, Status,
-    TestReport,
+    Peer, PoolEvents, PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList,
+    Status, TestReport,
 };
 
 /// What the API asks of the running daemon; a fake one serves the tests.

@@ -114,7 +114,11 @@ fn one_case([global, own]: [Rule; 2], [staged_global, staged_own]: [Rule; 2], de
     assert!(defaults.get() <= 1);
     let real = reckoned([global, own], default);
     let instead = reckoned([staged_global, own], default);
-    let slot = if staged_global == Rule::None { 140 } else { 300 };
+    let slot = if staged_global == Rule::None {
+        140
+    } else {
+        300
+    };
     let expected = Compared {
         slot,
         verdict: instead,
@@ -163,11 +167,7 @@ fn another_image_compares_nothing() {
                 OWN,
                 enforced,
                 |asked, _| {
-                    if asked == column {
-                        broken
-                    } else {
-                        Match::NONE
-                    }
+                    if asked == column { broken } else { Match::NONE }
                 },
                 || Verdict::Accept,
             );

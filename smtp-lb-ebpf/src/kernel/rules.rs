@@ -25,7 +25,12 @@ static SPENT: Array<u64, { SLOTS as usize }> = Array::new();
 /// Global, so that the verifier follows it once, whoever calls it.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn smtp_lb_walk(cell: u32, destination: u32, token: u64, question: u32) -> u64 {
+pub(crate) extern "C" fn smtp_lb_walk(
+    cell: u32,
+    destination: u32,
+    token: u64,
+    question: u32,
+) -> u64 {
     let (Some(mut parsed), Some(image)) = (settled(), image()) else {
         return Match::CHANGED.0;
     };

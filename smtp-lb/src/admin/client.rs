@@ -19,8 +19,9 @@ use super::api::{
     AddRequest, AddedList, AddressQuestion, AddressStatus, CaptureRequest, Counters,
     ExplainRequest, Explanation, FirewallApplied, FirewallApply, FirewallCompared, FirewallFile,
     FirewallList, FirewallSettled, MemberOrder, MemberSet, MonitorResume, MonitorResumed,
-    MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem, Promote, Promotion,
-    RefreshRequest, Refreshed, Reloaded, RemoveRequest, ReputationStatus, StagedList, Status,
+    MonitorTest, MonitorTested, PoolEvents, PoolEventsRequest, PoolList, Problem, Promote,
+    Promotion, RefreshRequest, Refreshed, Reloaded, RemoveRequest, ReputationStatus, StagedList,
+    Status,
 };
 use super::api::{EventQuery, LogReport, LogTest, TestReport};
 use super::api::{

@@ -21,8 +21,8 @@ use super::api::{
     CaptureRequest, Counters, EventQuery, ExplainRequest, Explanation, FirewallApplied,
     FirewallApply, FirewallCompared, FirewallFile, FirewallList, FirewallSettled, LogReport,
     LogTest, MemberOrder, MemberSet, MonitorResume, MonitorResumed, MonitorTest, MonitorTested,
-    Peer, PoolEvents, PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList, Status,
-    TestReport,
+    Peer, PoolEvents, PoolEventsRequest, PoolList, Promote, Promotion, Reloaded, StagedList,
+    Status, TestReport,
 };
 use super::object::{self, Object};
 use super::{Control, Refusal, reputation, security};

@@ -12,8 +12,7 @@ use super::error::CliError;
 use super::escape;
 use super::output::{Output, duration, moment};
 use crate::admin::api::{
-    self,
-    AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,
+    self, AppliedStatus, Change, FirewallApplied, FirewallApply, FirewallCompared, FirewallDiff,
     FirewallFile, FirewallSettled, PolicyChange, Promotion, RuleChange, StagedList,
 };
 use crate::config::{self, MAX_FILE};

@@ -228,15 +228,13 @@ impl Tally {
             .collect();
         let staged = self.staged.into_iter();
         self.summary.staged = staged
-            .map(
-                |([context, policy, rule], [same, otherwise])| StagedRow {
-                    context,
-                    policy,
-                    rule,
-                    same,
-                    otherwise,
-                },
-            )
+            .map(|([context, policy, rule], [same, otherwise])| StagedRow {
+                context,
+                policy,
+                rule,
+                same,
+                otherwise,
+            })
             .collect();
         let differences = self.differences.into_iter();
         let differences =

@@ -514,7 +514,12 @@ mod tests {
         let beside: Vec<_> = counters
             .beside
             .iter()
-            .map(|row| format!("{} {} {}", row.label.policy, row.label.rule, row.count.packets))
+            .map(|row| {
+                format!(
+                    "{} {} {}",
+                    row.label.policy, row.label.rule, row.count.packets
+                )
+            })
             .collect();
         assert_eq!(
             beside,

@@ -39,7 +39,10 @@ fn counts(host: &Host, rule: &str) -> [u64; 2] {
     let list: Value = host.cli().json(&["firewall", "staged"]).unwrap();
     let context = &list["contexts"][0];
     assert_eq!(context["context"], "virtual-server:inbound", "{list}");
-    assert_eq!((&context["enforced"], &context["staged"]), (&"mail".into(), &"next".into()));
+    assert_eq!(
+        (&context["enforced"], &context["staged"]),
+        (&"mail".into(), &"next".into())
+    );
     let mut rules = context["rules"].as_array().unwrap().iter();
     let rule = rules.find(|it| it["rule"] == rule).unwrap();
     ["same", "otherwise"].map(|name| rule[name].as_u64().unwrap())
@@ -49,7 +52,9 @@ fn counts(host: &Host, rule: &str) -> [u64; 2] {
 fn told(host: &Host, rule: &str) -> Value {
     until("the staged event", LONG, || {
         let events = fs::read_to_string(host.files.events()).unwrap_or_default();
-        let mut events = events.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut events = events
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         Ok(events.find(|it| it["reason"] == "staged" && it["rule"] == rule))
     })
     .unwrap()

@@ -127,7 +127,9 @@ impl Bench {
         assert_eq!(counted.len(), compared.len(), "staged: {counted:?}");
         for it in &compared {
             let label = self.compiled.slots.label(it.counter());
-            let row = counted.iter().find(|row| Some(&row.label) == label.as_ref());
+            let row = counted
+                .iter()
+                .find(|row| Some(&row.label) == label.as_ref());
             assert!(row.is_some(), "{label:?} counts, not {counted:?}");
         }
         self.staged = compared.iter().map(|it| self.staged_name(**it)).collect();

@@ -65,7 +65,12 @@ impl AfmName {
     /// All of them, in AFM's order.
     pub const ALL: &[Self] = &[
         name("acl_policy_name", "policy", Afm::Field, "policy"),
-        name("acl_policy_type", "policy", Afm::PolicyType, "Enforced or Staged"),
+        name(
+            "acl_policy_type",
+            "policy",
+            Afm::PolicyType,
+            "Enforced or Staged",
+        ),
         name(
             "acl_rule_name",
             "rule",

@@ -94,7 +94,10 @@ fn all(default: Action) {
     for enforced in 0..25 {
         for staged in 0..25 {
             // Family and context by turns: each pair meets each of them with one of its neighbours.
-            let (v6, is_tcp) = ((enforced + staged) % 2 == 0, (enforced + staged / 2) % 2 == 0);
+            let (v6, is_tcp) = (
+                (enforced + staged) % 2 == 0,
+                (enforced + staged / 2) % 2 == 0,
+            );
             let (frame, question) = packet(enforced, staged, v6, is_tcp);
             let octets = frame.bytes();
             let said = oracle::decide(&plan, &question);
@@ -103,7 +106,10 @@ fn all(default: Action) {
             assert_eq!(bench.staged, compared, "kernel: {question:?}");
             assert_eq!(bench.userspace(&octets), said, "{question:?}");
             assert_eq!(bench.staged, compared, "userspace: {question:?}");
-            otherwise += compared.iter().filter(|it| it.ends_with("otherwise")).count();
+            otherwise += compared
+                .iter()
+                .filter(|it| it.ends_with("otherwise"))
+                .count();
         }
     }
     assert!(otherwise > 100, "{otherwise} of 625");
@@ -130,7 +136,10 @@ fn what_decides_before_policies_is_not_compared() {
     plan.firewall.failsafe = vec![rule("ours", Action::Accept, &["10.16.0.0/16"])];
     let mut bench = Bench::new(&plan);
     let failsafe = tcp("10.16.3.1", "192.0.2.1", 25, SYN).bytes();
-    assert_eq!(bench.kernel(&failsafe), "accept failsafe failsafe//ours log");
+    assert_eq!(
+        bench.kernel(&failsafe),
+        "accept failsafe failsafe//ours log"
+    );
     assert!(bench.staged.is_empty());
     // ARP.
     let arp = super::super::frames::ethernet(0x0806, &[0; 28]);

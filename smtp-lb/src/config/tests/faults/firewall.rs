@@ -504,14 +504,12 @@ fn staged_policies_are_policies() {
          [[firewall.policy]]\nname = \"host\"\n\
          [[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\nstaged_policy = \"hosts\"\n\
          [[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]",
-        &[
-            (
-                3,
-                "5",
-                "`firewall.staged_host_policy` is a number and must be text",
-                "write it in quotes",
-            ),
-        ],
+        &[(
+            3,
+            "5",
+            "`firewall.staged_host_policy` is a number and must be text",
+            "write it in quotes",
+        )],
     );
     says(
         "[firewall]\nstaged_global_policy = \"hsot\"\n\

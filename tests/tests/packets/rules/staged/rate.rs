@@ -92,7 +92,10 @@ fn no_rate_of_an_enforced_rule_is_used_up() {
         assert_eq!(run("10.66.0.1"), DROP);
     }
     // All of the rate is there yet.
-    assert_eq!([run("10.0.0.1"), run("10.0.0.1"), run("10.0.0.1")], [PASS, PASS, DROP]);
+    assert_eq!(
+        [run("10.0.0.1"), run("10.0.0.1"), run("10.0.0.1")],
+        [PASS, PASS, DROP]
+    );
     // And now it is not.
     assert_eq!(run("10.66.0.1"), DROP);
     assert_eq!(compared(&bench), ["default: 4/5"]);
