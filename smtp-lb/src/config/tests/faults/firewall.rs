@@ -499,20 +499,9 @@ fn the_global_policy() {
 
 #[test]
 fn staged_policies_are_policies() {
+    let help = "did you mean `\"host\"`?";
     says(
         "[firewall]\nstaged_global_policy = \"hsot\"\nstaged_host_policy = 5\n\
-         [[firewall.policy]]\nname = \"host\"\n\
-         [[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\nstaged_policy = \"hosts\"\n\
-         [[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]",
-        &[(
-            3,
-            "5",
-            "`firewall.staged_host_policy` is a number and must be text",
-            "write it in quotes",
-        )],
-    );
-    says(
-        "[firewall]\nstaged_global_policy = \"hsot\"\n\
          [[firewall.policy]]\nname = \"host\"\n\
          [[virtual_server]]\nname = \"v\"\nlisten = [\"192.0.2.1:25\"]\npool = \"p\"\nstaged_policy = \"hosts\"\n\
          [[pool]]\nname = \"p\"\nmembers = [\"10.0.0.1:25\"]",
@@ -521,13 +510,19 @@ fn staged_policies_are_policies() {
                 2,
                 "\"hsot\"",
                 "there is no firewall policy named `hsot`",
-                "did you mean `\"host\"`?",
+                help,
             ),
             (
-                9,
+                3,
+                "5",
+                "`staged_host_policy` must be a string, not an integer",
+                "write `staged_host_policy = \"…\"`",
+            ),
+            (
+                10,
                 "\"hosts\"",
                 "there is no firewall policy named `hosts`",
-                "did you mean `\"host\"`?",
+                help,
             ),
         ],
     );
