@@ -29,6 +29,7 @@ pub(super) struct Like {
     label: u32,
     verdict: u8,
     reason: u8,
+    enforced: u8,
     protocol: u8,
     vlan: u16,
 }
@@ -36,7 +37,8 @@ pub(super) struct Like {
 impl Like {
     /// A number for a table: neighbours do not meet.
     pub(super) fn place(self) -> usize {
-        let mixed = self.label.wrapping_mul(4) ^ u32::from(self.verdict ^ self.reason);
+        let verdicts = self.verdict ^ self.reason ^ self.enforced << 1;
+        let mixed = self.label.wrapping_mul(4) ^ u32::from(verdicts);
         usize::try_from(mixed ^ u32::from(self.protocol) << 3 ^ u32::from(self.vlan)).unwrap_or(0)
     }
 }
@@ -58,6 +60,7 @@ impl Item {
             label: *label,
             verdict: raw.verdict,
             reason: raw.reason,
+            enforced: raw.enforced,
             protocol: raw.protocol,
             vlan: raw.vlan,
         })

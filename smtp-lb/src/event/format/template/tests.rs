@@ -37,16 +37,24 @@ fn raw() -> impl Strategy<Value = RawEvent> {
     let port = prop_oneof![1 => Just(0), 2 => any::<u16>()];
     (
         (ip.clone(), ip, port.clone(), port),
-        (any::<u64>(), 0..3_u8, 0..4_u8, any::<u8>(), any::<u32>()),
+        (
+            any::<u64>(),
+            (0..3_u8, 0..3_u8),
+            // And that of staged policies.
+            prop_oneof![3 => 0..4_u8, 1 => Just(22)],
+            any::<u8>(),
+            any::<u32>(),
+        ),
         prop_oneof![Just(6_u8), Just(17), Just(58), Just(99)],
         prop_oneof![Just(u16::MAX), Just(7)],
     )
         .prop_map(
-            |((src, dst, sport, dport), (time, verdict, reason, flags, length), protocol, vlan)| {
+            |((src, dst, sport, dport), (time, (verdict, enforced), reason, flags, length), protocol, vlan)| {
                 let mut raw = RawEvent::read_from_bytes(&[0; 72]).unwrap();
                 (raw.src, raw.dst) = (src.to_be_bytes(), dst.to_be_bytes());
                 (raw.src_port, raw.dst_port) = (sport, dport);
                 (raw.time, raw.verdict, raw.reason) = (time, verdict, reason);
+                raw.enforced = enforced;
                 (raw.tcp_flags, raw.length) = (flags, length);
                 (raw.protocol, raw.vlan) = (protocol, vlan);
                 raw
