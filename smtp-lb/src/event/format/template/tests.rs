@@ -49,7 +49,12 @@ fn raw() -> impl Strategy<Value = RawEvent> {
         prop_oneof![Just(u16::MAX), Just(7)],
     )
         .prop_map(
-            |((src, dst, sport, dport), (time, (verdict, enforced), reason, flags, length), protocol, vlan)| {
+            |(
+                (src, dst, sport, dport),
+                (time, (verdict, enforced), reason, flags, length),
+                protocol,
+                vlan,
+            )| {
                 let mut raw = RawEvent::read_from_bytes(&[0; 72]).unwrap();
                 (raw.src, raw.dst) = (src.to_be_bytes(), dst.to_be_bytes());
                 (raw.src_port, raw.dst_port) = (sport, dport);

@@ -59,7 +59,9 @@ fn a_staged_rate_is_kept_beside_the_enforced_one() {
         run(6),
         (
             vec![PASS, PASS, PASS, PASS, DROP, DROP],
-            vec!["rest: 2/2".to_owned(), "some: 2/0".to_owned()]
+            ["default: 0/0", "rest: 2/2", "some: 2/0"]
+                .map(str::to_owned)
+                .to_vec()
         )
     );
 }
