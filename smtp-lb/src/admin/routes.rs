@@ -153,10 +153,15 @@ async fn promotion<C: Control>(
 
 async fn promote<C: Control>(
     State(control): State<Arc<C>>,
+    object: Object,
     request: Result<Json<Promote>, JsonRejection>,
 ) -> Result<Json<FirewallApplied>, Refusal> {
     let Json(request) = request.map_err(|e| Refusal::BadRequest(e.body_text()))?;
-    alone(async move { control.promote(request).await }).await
+    let context = request.context.clone();
+    let promoted = alone(async move { control.promote(request).await }).await;
+    let done = promoted.as_ref().ok().map(|Json(done)| done);
+    object.is(object::applied(&context, done));
+    promoted
 }
 
 async fn counters<C: Control>(State(control): State<Arc<C>>) -> Result<Json<Counters>, Refusal> {
