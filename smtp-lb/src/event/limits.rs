@@ -52,6 +52,7 @@ const fn rate_of(rates: &ClassRates, class: Class) -> Option<u32> {
         Class::Accept => rates.accept,
         Class::Drop => rates.drop,
         Class::Reject => rates.reject,
+        Class::Staged => rates.staged,
         Class::Reputation => rates.reputation,
         Class::Session => rates.session,
         Class::Violation => rates.violation,
@@ -209,6 +210,7 @@ mod tests {
             accept: rate,
             drop: rate,
             reject: rate,
+            staged: rate,
             reputation: rate,
             session: rate,
             violation: rate,
@@ -232,6 +234,7 @@ mod tests {
             Class::Accept,
             Class::Drop,
             Class::Reject,
+            Class::Staged,
             Class::Reputation,
             Class::Session,
             Class::Violation,
@@ -242,11 +245,11 @@ mod tests {
                 .filter(|_| limiter.admits(class, None, at(0)))
                 .count()
         });
-        assert_eq!(through, [5, 7, 5, 5, 3, 50, 5]);
+        assert_eq!(through, [5, 7, 5, 5, 5, 3, 50, 5]);
         let text = limiter.left_out(at(60_000)).unwrap();
         assert_eq!(
             text,
-            "270 events left out: 270 over the rate accept=45 drop=43 reject=45 reputation=45 session=47 \
+            "315 events left out: 315 over the rate accept=45 drop=43 reject=45 staged=45 reputation=45 session=47 \
              other=45, 0 by sampling"
         );
     }

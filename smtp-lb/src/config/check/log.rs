@@ -122,6 +122,7 @@ fn rates(raw: &raw::LogProfile) -> ClassRates {
         accept: rate(&own.accept),
         drop: rate(&own.drop),
         reject: rate(&own.reject),
+        staged: rate(&own.staged),
         reputation: rate(&own.reputation),
         session: rate(&own.session),
         violation: rate(&own.violation),

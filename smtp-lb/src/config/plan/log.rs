@@ -304,6 +304,8 @@ pub struct ClassRates {
     pub drop: Option<u32>,
     /// Rejected packets.
     pub reject: Option<u32>,
+    /// Packets that staged policies would have decided otherwise.
+    pub staged: Option<u32>,
     /// Packets that reputation decided.
     pub reputation: Option<u32>,
     /// Sessions.

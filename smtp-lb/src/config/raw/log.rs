@@ -314,6 +314,9 @@ pub(crate) struct ClassRates {
     /// Of rejected packets.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub reject: Option<At<u32>>,
+    /// Of packets that staged policies would have decided otherwise.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub staged: Option<At<u32>>,
     /// Of packets that reputation decided.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub reputation: Option<At<u32>>,
