@@ -67,7 +67,7 @@ pub(crate) fn staged(plan: &Plan, counters: Option<&Counters>) -> StagedList {
         let mut rest = rule(DEFAULT, firewall.default, "the rest".to_owned());
         if context == GLOBAL {
             // It goes on to the next context.
-            rest.action = "none".to_owned();
+            "none".clone_into(&mut rest.action);
         }
         rules.push(rest);
         Some(StagedContext {
