@@ -5,6 +5,7 @@ pub mod command;
 pub mod data;
 pub mod ehlo;
 pub mod line;
+pub mod message_id;
 pub mod parameter;
 pub mod path;
 pub mod reply;

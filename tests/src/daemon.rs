@@ -65,6 +65,26 @@ impl Daemon {
         Self::run(cli, command, log)
     }
 
+    /// As [`start`](Self::start), on a host of another name.
+    pub fn start_as(
+        netns: &Arc<Netns>,
+        config: &Path,
+        socket: &Path,
+        log: &Path,
+        host_name: &str,
+    ) -> Result<Self> {
+        let cli = Cli {
+            netns: Arc::clone(netns),
+            socket: socket.to_path_buf(),
+        };
+        let mut command = netns.command("unshare");
+        command.args(["--uts", "sh", "-c"]);
+        command.arg("echo \"$0\" > /proc/sys/kernel/hostname && exec \"$@\"");
+        command.arg(host_name).arg(binary()?);
+        command.arg("run").arg("--config").arg(config);
+        Self::run(cli, command, log)
+    }
+
     fn run(cli: Cli, mut command: Command, log: &Path) -> Result<Self> {
         let process = Process::start("smtp-lb", &mut command, log)?;
         let mut daemon = Self { process, cli };

@@ -11,6 +11,7 @@ pub mod connect_proxy;
 pub mod corpus;
 pub mod daemon;
 pub mod digest;
+pub mod dns_relay;
 pub mod dns_server;
 pub mod dovecot;
 pub mod exim;

@@ -42,8 +42,8 @@ pub use reputation::{
 pub use schedule::SchedulePlan;
 pub use smtp_profile::{
     CheckPlan, ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan,
-    ExceptionsPlan, Method, NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfileId,
-    SmtpProfilePlan,
+    ExceptionsPlan, Method, NetworksPlan, PregreetPlan, RejectAt, ServersPlan, SizePlan,
+    SmtpProfileId, SmtpProfilePlan,
 };
 pub use store::{EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, WhenAway};
 pub use tls::{

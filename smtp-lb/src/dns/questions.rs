@@ -259,7 +259,7 @@ impl Questions {
         asked.fetch_add(1, Ordering::Relaxed);
         #[cfg(test)]
         if let Some(table) = &self.table {
-            let found = table(kind, name.to_string().trim_end_matches('.'))?;
+            let found = table(kind, name.to_ascii().trim_end_matches('.'))?;
             return Ok(found.iter().filter_map(read).collect());
         }
         let Some(resolver) = &self.resolver else {

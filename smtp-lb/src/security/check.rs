@@ -136,6 +136,21 @@ impl Check {
         )
     }
 
+    /// Whether it is about who sends, and known at MAIL.
+    #[must_use]
+    pub const fn is_of_sender(self) -> bool {
+        matches!(
+            self,
+            Self::DisallowedClient
+                | Self::DisallowedSender
+                | Self::SenderRate
+                | Self::ClientDns
+                | Self::Dnsbl
+                | Self::SenderDomain
+                | Self::Spf
+        )
+    }
+
     /// Whether it is about the recipient rather than the sender.
     #[must_use]
     pub const fn is_of_recipient(self) -> bool {

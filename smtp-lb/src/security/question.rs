@@ -49,14 +49,27 @@ pub enum Answer {
     Refuse(Refusal),
 }
 
-/// Bounds of one message.
+/// Bounds of one message, and what it gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// What is said to a bare CR, a bare LF or NUL, whatever the gateway would make of it, before the
-    /// session ends.
-    pub strict_endings: Option<Box<str>>,
+    /// What becomes of a bare CR, a bare LF or NUL.
+    pub endings: BareEndings,
     /// Octets, and what is said to more; `None`: it passes, and is told of.
     pub size: Option<(u64, Option<Box<str>>)>,
+    /// Lines that a member gets before the message, each with its CR LF.
+    pub header: Box<str>,
+}
+
+/// What becomes of a bare CR, a bare LF or NUL in a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum BareEndings {
+    /// What the gateway is set to.
+    #[default]
+    AsSet,
+    /// They are repaired where that can be done, which is not in chunks.
+    Repair,
+    /// This is said, and the session ends.
+    Refuse(Box<str>),
 }
 
 /// A reply in place of what was asked for.
@@ -89,4 +102,11 @@ pub enum Note {
     UnknownRecipient,
     /// The client has authenticated itself.
     Authenticated,
+    /// The header of the message under way was read, or as much of it as is.
+    Header {
+        /// The text of its `Message-ID`; empty: it has none.
+        message_id: Box<str>,
+    },
+    /// The transaction is over, with or without a message.
+    Ended,
 }

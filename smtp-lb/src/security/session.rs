@@ -1,11 +1,13 @@
 //! The checks of one session: what it asks is answered, what it tells is taken down.
 //!
 //! What needs neither DNS nor store is judged as soon as it is known. Who is refused is told of once in
-//! a transaction, but for what is of each recipient.
+//! a transaction, but for what is of each recipient. Where the profile has `reject_at = "rcpt"`, what is
+//! found of a sender is kept from MAIL to RCPT.
 
 mod known;
 mod remote;
 mod results;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod waited;
@@ -16,12 +18,12 @@ use std::time::Duration;
 
 use super::connections::Claim;
 use super::engine::Engine;
-use super::question::{Answer, Note, Question, Refusal};
-use super::reply::{self, Values};
-use super::{Check, Reaction, Violation};
-use crate::config::plan::{CheckPlan, Offence};
+use super::question::{Answer, Bounds, Note, Question, Refusal};
+use super::{Check, Violation};
+use crate::config::plan::{Offence, RejectAt};
 use remote::Ahead;
 use results::{Outcome, Results};
+use telling::Told;
 
 /// Where a session stands with its checks. Shared by the session and by what it waits for.
 #[derive(Debug)]
@@ -55,6 +57,25 @@ struct State {
     spf_domain: Option<Box<str>>,
     /// Of the recipients of this transaction, each once.
     recipient_domains: Vec<Box<str>>,
+    /// What the message is to get before its own header.
+    header: Box<str>,
+    message: Message,
+    /// Violations that are told when the message is known, or the transaction over.
+    held: Vec<Violation>,
+    /// What every recipient of this transaction is refused by.
+    delayed: Option<Refusal>,
+}
+
+/// What is known of the message of a transaction.
+#[derive(Debug, Default)]
+enum Message {
+    /// There is no transaction.
+    #[default]
+    None,
+    /// Nothing yet.
+    Coming,
+    /// Its `Message-ID`, empty if it has none.
+    Known(Box<str>),
 }
 
 /// An answer, and what goes with it.
@@ -80,20 +101,6 @@ impl Judged {
 
 /// What came of one check: the reply that is to be said, or none.
 type Verdict = Option<Refusal>;
-
-/// How a check is failed.
-#[derive(Debug, Clone, Copy)]
-struct Failure<'a> {
-    check: Check,
-    /// Of the reply: `550 5.7.1`.
-    codes: &'a str,
-    /// Of the reply, if the operator has none.
-    text: &'a str,
-    /// For operators, and for texts that ask for it.
-    reason: &'a str,
-    /// The session ends.
-    close: bool,
-}
 
 impl Session {
     /// A client has come.
@@ -128,12 +135,20 @@ impl Session {
                 size,
                 loose,
             } => Judged::now(match self.mail(sender, *size, *loose, now) {
-                Answer::Within(bounds) => {
+                Answer::Within(bounds) if self.lock().delayed.is_none() => {
                     let refusal = self.ask_at_mail(sender, now).await;
-                    refusal.map_or(Answer::Within(bounds), Answer::Refuse)
+                    let refusal = refusal.and_then(|it| self.at_mail(&mut self.lock(), it));
+                    let header = std::mem::take(&mut self.lock().header);
+                    let answer = Answer::Within(Bounds { header, ..bounds });
+                    refusal.map_or(answer, |it| self.no_transaction(it))
                 }
+                Answer::Refuse(refusal) => self.no_transaction(refusal),
                 answer => answer,
             }),
+            Question::Rcpt { recipient, .. } if self.is_refused(recipient) => {
+                let delayed = self.lock().delayed.clone();
+                Judged::now(delayed.map_or(Answer::Pass, Answer::Refuse))
+            }
             Question::Rcpt { recipient, loose } => match self.rcpt(recipient, *loose, now) {
                 Answer::Pass if !self.passes(&self.lock()) => {
                     let (refusal, after) = self.ask_at_rcpt(recipient, now).await;
@@ -172,8 +187,11 @@ impl Session {
     /// Takes down what happened, at `now` in nanoseconds since the Unix epoch.
     pub fn note(&self, note: &Note, now: u64) {
         let mut state = self.lock();
-        if matches!(note, Note::Authenticated) {
-            state.authenticated = true;
+        match note {
+            Note::Authenticated => state.authenticated = true,
+            Note::Header { message_id } => self.message_is(&mut state, message_id),
+            Note::Ended => self.forget_transaction(&mut state),
+            _ => {}
         }
         if self.passes(&state) {
             return;
@@ -181,38 +199,27 @@ impl Session {
         let plan = &self.engine.plan;
         match note {
             Note::Waited => state.results.add(Check::Pregreet, Outcome::Pass),
-            Note::Authenticated | Note::UnknownRecipient => {}
+            Note::Authenticated | Note::UnknownRecipient | Note::Header { .. } | Note::Ended => {}
             Note::Protocol(reply) => {
                 if let Some(check) = &plan.protocol_compliance {
                     let reason = reply.splitn(3, ' ').nth(2).unwrap_or_default();
-                    self.tell(
-                        &mut state,
-                        check,
-                        Check::ProtocolCompliance,
-                        reason,
-                        reply,
-                        now,
-                    );
+                    let at = Check::ProtocolCompliance;
+                    self.tell(&mut state, Told::refused(check, at, reason, reply), now);
                 }
             }
             Note::Smuggling { refused } => {
                 if let Some(check) = &plan.smuggling {
                     let reply = if *refused { "550 5.5.2" } else { "" };
                     let reason = "bare CR, bare LF or NUL in the message";
-                    self.tell(&mut state, check, Check::Smuggling, reason, reply, now);
+                    let told = Told::within(check, Check::Smuggling, reason, reply);
+                    self.tell(&mut state, told, now);
                 }
             }
             Note::TooBig { refused } => {
                 if let Some(check) = &plan.size {
                     let reply = if *refused { "552 5.3.4" } else { "" };
-                    self.tell(
-                        &mut state,
-                        check,
-                        Check::Size,
-                        "message too big",
-                        reply,
-                        now,
-                    );
+                    let told = Told::within(check, Check::Size, "message too big", reply);
+                    self.tell(&mut state, told, now);
                 }
             }
         }
@@ -230,6 +237,46 @@ impl Session {
             || state.authenticated && self.engine.plan.exceptions.authenticated
     }
 
+    /// A refusal of a sender, unless it is said to recipients: then that is kept.
+    fn at_mail(&self, state: &mut State, refusal: Refusal) -> Verdict {
+        if self.engine.plan.reject_at == RejectAt::Mail || refusal.close {
+            return Some(refusal);
+        }
+        state.delayed = Some(refusal);
+        None
+    }
+
+    /// Whether the sender is refused, now that there is a recipient to say it to.
+    fn is_refused(&self, recipient: &str) -> bool {
+        let mut state = self.lock();
+        let refused = state.delayed.is_some();
+        if refused {
+            state.recipient = recipient.into();
+            self.recipient_is(&mut state, recipient);
+        }
+        refused
+    }
+
+    /// MAIL is refused.
+    fn no_transaction(&self, refusal: Refusal) -> Answer {
+        let mut state = self.lock();
+        state.message = Message::None;
+        state.delayed = None;
+        self.release(&mut state);
+        Answer::Refuse(refusal)
+    }
+
+    fn forget_transaction(&self, state: &mut State) {
+        self.release(state);
+        *state = State {
+            helo: std::mem::take(&mut state.helo),
+            authenticated: state.authenticated,
+            results: std::mem::take(&mut state.results),
+            claim: state.claim.take(),
+            ..State::default()
+        };
+    }
+
     async fn connect(&self, now: u64) -> Judged {
         let judged = self.connected(now);
         match judged.answer {
@@ -237,92 +284,12 @@ impl Session {
             _ => judged,
         }
     }
-
-    /// The check is failed: it is told of, and refused if the operator wants that.
-    fn fail<S>(
-        &self,
-        state: &mut State,
-        check: &CheckPlan<S>,
-        failure: Failure<'_>,
-        now: u64,
-    ) -> Verdict {
-        let reply = check.block.then(|| self.reply(state, check, failure));
-        let said = reply.as_deref().map_or("", str::trim_end);
-        self.tell(state, check, failure.check, failure.reason, said, now);
-        reply.map(|reply| Refusal {
-            reply,
-            close: failure.close,
-        })
-    }
-
-    fn reply<S>(&self, state: &State, check: &CheckPlan<S>, failure: Failure<'_>) -> Box<str> {
-        let values = Values {
-            client: &self.client.ip().to_canonical().to_string(),
-            sender: &state.sender,
-            reason: failure.reason,
-        };
-        let text = check.reply.as_deref().unwrap_or(failure.text);
-        reply::line(failure.codes, text, values)
-    }
-
-    /// Records a violation, unless this transaction was told of it.
-    fn tell<S>(
-        &self,
-        state: &mut State,
-        plan: &CheckPlan<S>,
-        check: Check,
-        reason: &str,
-        reply: &str,
-        now: u64,
-    ) {
-        let reaction = Reaction {
-            alarm: plan.alarm,
-            block: plan.block,
-        };
-        let outcome = if plan.block {
-            Outcome::Block
-        } else {
-            Outcome::Alarm
-        };
-        state.results.add(check, outcome);
-        let each = check.is_of_recipient()
-            || matches!(
-                check,
-                Check::Methods | Check::ProtocolCompliance | Check::Size | Check::Greylist
-            );
-        if !each {
-            if state.told.contains(&check) {
-                return;
-            }
-            state.told.push(check);
-        }
-        self.engine.services.recorder.record(Violation {
-            time_ns: now,
-            profile: Arc::clone(&self.engine.profile),
-            virtual_server: Arc::clone(&self.engine.server),
-            check,
-            reaction,
-            client: self.client,
-            helo: state.helo.to_string(),
-            sender: state.sender.to_string(),
-            recipient: state.recipient.to_string(),
-            reason: reason.to_owned(),
-            reply: reply.to_owned(),
-            session: self.id.clone(),
-            message_id: String::new(),
-        });
-    }
 }
 
-impl State {
-    fn forget_transaction(&mut self) {
-        self.sender = Box::default();
-        self.recipient = Box::default();
-        self.excepted = false;
-        self.recipients = 0;
-        self.recipient_domains.clear();
-        self.spf_domain = None;
-        self.told.clear();
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut state = self.lock();
+        self.release(&mut state);
     }
 }
 

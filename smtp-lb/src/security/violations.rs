@@ -124,11 +124,24 @@ impl Recorder {
     /// Counts a violation; with alarm it is told and kept, too. Never waits: what the bus or the shared
     /// store has no room for is lost to them, and counted.
     pub fn record(&self, violation: Violation) {
+        let violation = self.count(violation);
+        self.tell(violation);
+    }
+
+    /// Counts a violation that is to be told later; with no text longer than it may be.
+    #[must_use]
+    pub(super) fn count(&self, violation: Violation) -> Violation {
         let violation = violation.bounded();
         lock(&self.counts).count(&violation);
+        violation
+    }
+
+    /// Tells a violation that was counted, and keeps it, if it is to be.
+    pub(super) fn tell(&self, violation: Violation) {
         if !violation.reaction.alarm {
             return;
         }
+        let violation = violation.bounded();
         self.bus.emit(violation.to_event());
         let kept = Arc::new(Kept {
             id: format!("{:016x}", chance::draw()),

@@ -52,12 +52,11 @@ pub fn received_spf(query: &Query, outcome: &Outcome) -> String {
         ("envelope-from", quoted(&query.sender())),
         ("helo", quoted(&query.helo)),
     ];
-    pairs.extend(
-        outcome
-            .directive
-            .as_deref()
-            .map(|it| ("mechanism", quoted(it))),
-    );
+    let mechanism = match (outcome.directive.as_deref(), outcome.verdict) {
+        (None, Verdict::Neutral) => Some("default"),
+        (directive, _) => directive,
+    };
+    pairs.extend(mechanism.map(|it| ("mechanism", quoted(it))));
     let problem = outcome.problem.as_ref().map(ToString::to_string);
     pairs.extend(problem.map(|it| ("problem", quoted(&it))));
     let last = pairs.len() - 1;

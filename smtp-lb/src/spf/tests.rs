@@ -77,3 +77,33 @@ fn check(lines: &[&str], client: &str) -> Outcome {
 fn record(text: &str, client: &str) -> Outcome {
     check(&[&format!("example.com TXT {text}")], client)
 }
+
+/// The table of the module names tests that there are.
+#[test]
+fn the_tests_of_the_table_exist() {
+    let sources = [
+        include_str!("tests/conformance.rs"),
+        include_str!("tests/evaluation.rs"),
+        include_str!("tests/explanations.rs"),
+        include_str!("tests/identities.rs"),
+        include_str!("tests/macros.rs"),
+        include_str!("tests/mechanisms.rs"),
+        include_str!("tests/modifiers.rs"),
+        include_str!("tests/received.rs"),
+        include_str!("tests/records.rs"),
+        include_str!("../security/check/spf/tests.rs"),
+        include_str!("../security/session/remote/tests.rs"),
+        include_str!("../proxy/gateway/machine/tests/ask.rs"),
+    ]
+    .concat();
+    let rows = include_str!("../spf.rs").lines();
+    let rows = rows.filter(|line| line.starts_with("//! | ") && line.contains('_'));
+    let names: Vec<&str> = rows
+        .flat_map(|row| row.split('`'))
+        .filter(|word| word.len() > 20 && word.contains('_') && !word.contains(['/', ' ']))
+        .collect();
+    assert!(names.len() >= 27, "{names:?}");
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}()")), "{name}");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Operations touch memory only. A thread writes what has changed to the file every 200 ms, in
 //! transactions of redb with their fsync: after `kill -9` or a power cut the file is as after one of
-//! the last of them. Counts and lists live no longer than the daemon.
+//! the last of them. It sleeps while nobody uses the store. Counts and lists live no longer than the daemon.
 //!
 //! **Bounds**: [`EmbeddedSettings::entries`] entries, of some 250 octets in memory each (`bench/security.md`); one more takes
 //! the place of that which expires first among some. What waits to be written is bounded by the same.
@@ -13,7 +13,7 @@ mod shard;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -62,6 +62,8 @@ pub struct EmbeddedStatus {
     pub evicted: u64,
     /// Batches written.
     pub batches: u64,
+    /// Nothing is to be done: what has changed is written, and what has expired swept away.
+    pub idle: bool,
     /// Batches that could not be written; they are tried again.
     pub failed_batches: u64,
     /// Files set aside because they could not be read, at the opening: 0 or 1.
@@ -92,6 +94,8 @@ struct Shared {
     now: AtomicU64,
     ends: Mutex<bool>,
     rings: Condvar,
+    /// The writer sleeps until somebody uses the store.
+    sleeps: AtomicBool,
     batches: AtomicU64,
     failed_batches: AtomicU64,
     set_aside: u64,
@@ -163,6 +167,7 @@ impl Embedded {
             entries,
             evicted: evicted + counts.sum::<u64>(),
             batches: self.shared.batches.load(Ordering::Relaxed),
+            idle: self.shared.sleeps.load(Ordering::Relaxed),
             failed_batches: self.shared.failed_batches.load(Ordering::Relaxed),
             set_aside: self.shared.set_aside,
         }
@@ -268,6 +273,7 @@ impl Shared {
             now: AtomicU64::new(0),
             ends: Mutex::new(false),
             rings: Condvar::new(),
+            sleeps: AtomicBool::new(false),
             batches: AtomicU64::new(0),
             failed_batches: AtomicU64::new(0),
             set_aside: u64::from(set_aside),
@@ -296,25 +302,43 @@ impl Shared {
     }
 
     fn come(&self, now: u64) {
-        self.now.fetch_max(now, Ordering::Relaxed);
+        if self.now.fetch_max(now, Ordering::Relaxed) < now {
+            self.wake();
+        }
     }
 
     fn note(&self, changes: impl IntoIterator<Item = (Key, Option<Entry>)>) {
         if self.keeps {
             lock(&self.changed).extend(changes);
+            self.wake();
+        }
+    }
+
+    /// After something was left for the writer to do.
+    fn wake(&self) {
+        // With the fence of `pause`: either it is seen here that the writer sleeps, or there what is to
+        // be done.
+        fence(Ordering::SeqCst);
+        if self.sleeps.load(Ordering::Relaxed) && self.sleeps.swap(false, Ordering::Relaxed) {
+            // The lock is held from the writer's last look on until it waits.
+            drop(lock(&self.ends));
+            self.rings.notify_all();
         }
     }
 
     /// The writer's thread.
     fn write(&self, disk: Option<&Disk>) {
+        // Up to when all shards were swept, and how many are yet to be since time went on.
+        let (mut swept, mut left) = (0, 0);
         for round in 1_u32.. {
-            let ends = lock(&self.ends);
-            let waited = self.rings.wait_timeout_while(ends, BATCH, |ends| !*ends);
-            let (ends, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            let last = *ends;
-            drop(ends);
+            let last = self.pause(swept, left == 0);
             if round.is_multiple_of(SWEEP) {
+                let now = self.now.load(Ordering::Relaxed);
+                if now > swept {
+                    (swept, left) = (now, SHARDS);
+                }
                 self.sweep(round / SWEEP);
+                left = left.saturating_sub(1);
             }
             if let Some(disk) = disk {
                 self.batch(disk);
@@ -323,6 +347,24 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Waits for the next round: as long as it takes, if there is nothing to do. Whether it is the last.
+    fn pause(&self, swept: u64, all_swept: bool) -> bool {
+        let ends = lock(&self.ends);
+        if all_swept {
+            self.sleeps.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            let idle = self.now.load(Ordering::Relaxed) <= swept && lock(&self.changed).is_empty();
+            if idle {
+                let waits = |ends: &mut bool| !*ends && self.sleeps.load(Ordering::Relaxed);
+                let ends = self.rings.wait_while(ends, waits);
+                return *ends.unwrap_or_else(PoisonError::into_inner);
+            }
+            self.sleeps.store(false, Ordering::Relaxed);
+        }
+        let waited = self.rings.wait_timeout_while(ends, BATCH, |ends| !*ends);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Writes what has changed. What cannot be written waits for the next time.

@@ -37,6 +37,7 @@ mod reload;
 mod replies;
 mod rules;
 mod scenarios;
+mod shared_store;
 mod staged;
 mod store;
 mod upgrade;

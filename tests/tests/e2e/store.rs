@@ -307,6 +307,36 @@ fn what_has_expired_is_swept_away_by_itself() {
     .unwrap();
 }
 
+#[test]
+fn a_store_that_nobody_uses_sleeps() {
+    let folder = temporary("store").unwrap();
+    let store = Embedded::open(&at(&folder.path().join("store.redb"))).unwrap();
+    let idles = |store: &Embedded| {
+        until("sleep", LONG, || Ok(store.status().idle.then_some(()))).unwrap();
+    };
+    idles(&store);
+    let runtime = runtime();
+    // Each wakes it, and is written.
+    for round in 1..=2_u32 {
+        let now = NOW + u64::from(round);
+        let key = key("a");
+        let put = store.put(&key, entry(NOW + 100, round), now);
+        runtime.block_on(put).unwrap();
+        until("a batch", LONG, || {
+            Ok((store.status().batches >= u64::from(round)).then_some(()))
+        })
+        .unwrap();
+        if round == 1 {
+            // All shards are swept once more before that.
+            idles(&store);
+        }
+    }
+    drop(store);
+    let store = Embedded::open(&at(&folder.path().join("store.redb"))).unwrap();
+    let found = runtime.block_on(store.get(&key("a"), NOW)).unwrap();
+    assert_eq!(found, Some(entry(NOW + 100, 2)));
+}
+
 /// Not a test of its own: the process that the next one kills.
 #[test]
 #[ignore = "run by another test"]

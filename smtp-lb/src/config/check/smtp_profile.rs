@@ -11,7 +11,8 @@ use super::{Check, Checked, address_list, all};
 use crate::config::diagnostic::quote;
 use crate::config::plan::{
     CheckPlan, ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan,
-    ExceptionsPlan, Method, NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfilePlan,
+    ExceptionsPlan, Method, NetworksPlan, PregreetPlan, RejectAt, ServersPlan, SizePlan,
+    SmtpProfilePlan,
 };
 use crate::config::raw::smtp_profile::{self as raw, Common};
 use crate::config::raw::{At, DurationText, SmtpProfile};
@@ -92,6 +93,11 @@ fn profile(
         client_rate: client_rate?,
         size: size?,
         smuggling: smuggling?,
+        received_spf: raw.received_spf.unwrap_or(false),
+        reject_at: match raw.reject_at {
+            Some(raw::RejectAt::Rcpt) => RejectAt::Rcpt,
+            Some(raw::RejectAt::Mail) | None => RejectAt::Mail,
+        },
         violations: violations.unwrap_or(KEPT),
         ..remote?
     };

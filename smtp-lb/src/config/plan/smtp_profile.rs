@@ -55,10 +55,24 @@ pub struct SmtpProfilePlan {
     pub recipient_rate: Option<CheckPlan<Rate>>,
     /// Unknown recipients of a client.
     pub harvest: Option<CheckPlan<harvest::Policy>>,
+    /// Members get what SPF found, as `Received-SPF` (RFC 7208, section 9.1).
+    pub received_spf: bool,
+    /// When a sender is refused.
+    pub reject_at: RejectAt,
     /// What becomes of mail if the store does not answer.
     pub store_away: WhenAway,
     /// Violations that are kept; 0 stands for 500.
     pub violations: usize,
+}
+
+/// At which command a sender is refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RejectAt {
+    /// MAIL, before a member hears of it.
+    #[default]
+    Mail,
+    /// Each RCPT, when it is known for whom it would have been.
+    Rcpt,
 }
 
 impl SmtpProfilePlan {

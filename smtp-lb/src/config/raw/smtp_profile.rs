@@ -35,7 +35,8 @@ pub(crate) struct SmtpProfile {
     /// Recipients of a message, 452 4.5.3, and its octets, 552 5.3.4.
     pub size: Option<At<Size>>,
     /// Bare CR, bare LF and NUL in a message. With `block` it is refused, 550 5.5.2, and the session ends,
-    /// whatever `line_endings` says.
+    /// whatever `line_endings` says; with `alarm` alone it is repaired and passes, but for BDAT, in which it
+    /// cannot be.
     pub smuggling: Option<At<Smuggling>>,
     /// Clients without a name in DNS, or with none that leads back to them. 550 5.7.25 to MAIL.
     pub client_dns: Option<At<ClientDns>>,
@@ -53,9 +54,22 @@ pub(crate) struct SmtpProfile {
     pub recipient_rate: Option<At<RecipientRate>>,
     /// Recipients of a client that members do not know. 421 4.7.0, after slower and slower replies.
     pub harvest: Option<At<Harvest>>,
+    /// Put what SPF found above the header of messages, as `Received-SPF`, where `spf` runs. Default: false.
+    pub received_spf: Option<bool>,
+    /// When a sender is refused: to MAIL, before a member hears of it; or to each RCPT, so that it is known
+    /// for whom it would have been. Default: mail.
+    pub reject_at: Option<RejectAt>,
     /// Violations that are kept to be listed. Default: 500.
     #[schemars(range(min = 1, max = 100_000))]
     pub violations: Option<At<usize>>,
+}
+
+/// At which command a sender is refused.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RejectAt {
+    Mail,
+    Rcpt,
 }
 
 /// Whom no check is for.

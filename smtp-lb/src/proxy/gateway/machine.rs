@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use crate::security::question::{Answer, Bounds, Question};
 use crate::smtp::ehlo::Offer;
+use crate::smtp::message_id::MessageId;
 use crate::smtp::reply::Reply;
 
 use ask::Asked;
@@ -104,6 +105,12 @@ pub(crate) struct Machine {
     /// What is told once of a message was told.
     told_endings: bool,
     told_size: bool,
+    /// The header of the message, while it is looked at.
+    header: Option<MessageId>,
+    /// It was, or is.
+    header_begun: bool,
+    /// The checks know of a transaction.
+    told_begin: bool,
 
     envelope: Envelope,
     leg: Leg,
@@ -153,6 +160,9 @@ impl Machine {
             octets: 0,
             told_endings: false,
             told_size: false,
+            header: None,
+            header_begun: false,
+            told_begin: false,
             envelope: Envelope::default(),
             leg: Leg::None,
             parked: Vec::new(),

@@ -1,9 +1,10 @@
 //! Checks that need nothing but what the session shows.
 
-use super::{Failure, Judged, Session, State, Verdict, domain_of};
-use crate::config::plan::Offence;
+use super::telling::Failure;
+use super::{Judged, Message, Session, State, Verdict, domain_of};
+use crate::config::plan::{CheckPlan, Offence};
 use crate::security::connections::Excess;
-use crate::security::question::{Answer, Bounds, Method};
+use crate::security::question::{Answer, BareEndings, Bounds, Method};
 use crate::security::session::results::Outcome;
 use crate::security::{Check, protocol};
 
@@ -85,7 +86,7 @@ impl Session {
     pub(super) fn hello(&self, name: &str, now: u64) -> Answer {
         let mut state = self.lock();
         state.helo = name.into();
-        state.forget_transaction();
+        self.forget_transaction(&mut state);
         if self.passes(&state) {
             return Answer::Pass;
         }
@@ -95,8 +96,9 @@ impl Session {
 
     pub(super) fn mail(&self, sender: &str, size: Option<u64>, loose: bool, now: u64) -> Answer {
         let mut state = self.lock();
-        state.forget_transaction();
+        self.forget_transaction(&mut state);
         state.sender = sender.into();
+        state.message = Message::Coming;
         let plan = &self.engine.plan;
         let domain = domain_of(sender);
         state.excepted = domain.is_some_and(|it| plan.exceptions.domains.contains(it));
@@ -106,8 +108,12 @@ impl Session {
         let state = &mut state;
         let refusal = self
             .strict(state, protocol::path(sender, loose, "501 5.1.7"), now)
-            .or_else(|| self.disallowed_client(state, now))
-            .or_else(|| self.disallowed_sender(state, sender, now))
+            .or_else(|| {
+                let listed = self
+                    .disallowed_client(state, now)
+                    .or_else(|| self.disallowed_sender(state, sender, now));
+                self.at_mail(state, listed?)
+            })
             .or_else(|| self.announced_size(state, size, now));
         refusal.map_or_else(|| Answer::Within(self.bounds(state)), Answer::Refuse)
     }
@@ -166,20 +172,28 @@ impl Session {
     /// What there is to a message that is let through so far.
     fn bounds(&self, state: &State) -> Bounds {
         let plan = &self.engine.plan;
-        let strict = plan.smuggling.as_ref().filter(|check| check.block);
+        let endings = |check: &CheckPlan<()>| {
+            if check.block {
+                BareEndings::Refuse(self.reply(state, check, SMUGGLING))
+            } else {
+                BareEndings::Repair
+            }
+        };
         let size = plan.size.as_ref();
         Bounds {
-            strict_endings: strict.map(|check| self.reply(state, check, SMUGGLING)),
+            endings: plan.smuggling.as_ref().map(endings).unwrap_or_default(),
             size: size.and_then(|check| {
                 let reply = check.block.then(|| self.reply(state, check, TOO_BIG));
                 Some((check.settings.octets?, reply))
             }),
+            header: Box::default(),
         }
     }
 
     pub(super) fn rcpt(&self, recipient: &str, loose: bool, now: u64) -> Answer {
         let mut state = self.lock();
         state.recipient = recipient.into();
+        self.recipient_is(&mut state, recipient);
         if self.passes(&state) {
             return Answer::Pass;
         }

@@ -9,7 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, OptionFuture, Shared, join, join4};
 
 use super::results::Outcome;
-use super::{Failure, Session, Verdict, domain_of};
+use super::telling::Failure;
+use super::{Session, Verdict, domain_of};
 use crate::config::plan::{CheckPlan, WhenAway};
 use crate::security::Check;
 use crate::security::check::client_dns::{self, ClientName};
@@ -20,7 +21,7 @@ use crate::security::engine::Engine;
 use crate::security::greylist::{Client, Triplet};
 use crate::security::question::Refusal;
 use crate::security::reply::{self, Values};
-use crate::spf::Query;
+use crate::spf::{Query, received_spf};
 
 /// What is asked about a client before it says anything.
 #[derive(Debug)]
@@ -101,7 +102,16 @@ impl Session {
         let passing = outcome
             .as_ref()
             .and_then(|outcome| spf::passing_domain(&query, outcome));
-        self.lock().spf_domain = passing.map(Into::into);
+        {
+            let mut state = self.lock();
+            state.spf_domain = passing.map(Into::into);
+            let told = outcome
+                .as_ref()
+                .filter(|_| plan.spf.is_some() && plan.received_spf);
+            state.header = told
+                .map(|it| received_spf(&query, it).into())
+                .unwrap_or_default();
+        }
 
         let name = name.as_ref();
         let client_dns = || {

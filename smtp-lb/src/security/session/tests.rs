@@ -4,11 +4,11 @@ use futures_util::FutureExt;
 
 use super::*;
 use crate::config::plan::{
-    ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan, ExceptionsPlan,
-    NetworksPlan, PregreetPlan, ServersPlan, SizePlan, SmtpProfilePlan,
+    CheckPlan, ClientRatePlan, DisallowedClientPlan, DisallowedSenderPlan, DomainsPlan,
+    ExceptionsPlan, NetworksPlan, PregreetPlan, RejectAt, ServersPlan, SizePlan, SmtpProfilePlan,
 };
 use crate::security::Services;
-use crate::security::question::{Bounds, Method};
+use crate::security::question::{BareEndings, Bounds, Method};
 use crate::security::violations::Filter;
 
 pub(super) const NOW: u64 = 1_700_000_000_000_000_000;
@@ -151,6 +151,8 @@ fn each_way(
         let stage = Stage::new(profile(set));
         let answer = fails(&stage);
         assert_eq!(said(&answer), set.block.then_some(reply), "{set:?}");
+        // What passes waits for its message.
+        stage.session.note(&Note::Ended, NOW);
         let kept = stage.kept();
         assert_eq!(kept.len(), usize::from(set.alarm), "{set:?}");
         assert_eq!(stage.counted(check), 1, "{set:?}");
@@ -421,8 +423,9 @@ fn recipients_and_size() {
     for set in SETS {
         let reply = set.block.then(|| "552 5.3.4 Message too big\r\n".into());
         let bounds = Bounds {
-            strict_endings: None,
+            endings: BareEndings::AsSet,
             size: Some((100, reply)),
+            header: Box::default(),
         };
         assert_eq!(Stage::new(profile(set)).mail("a@a"), Answer::Within(bounds));
     }
@@ -437,8 +440,12 @@ fn smuggling() {
         });
         let reply = "550 5.5.2 Bare CR, bare LF or NUL in a message, closing\r\n";
         let bounds = Bounds {
-            strict_endings: set.block.then(|| reply.into()),
-            size: None,
+            endings: if set.block {
+                BareEndings::Refuse(reply.into())
+            } else {
+                BareEndings::Repair
+            },
+            ..Bounds::default()
         };
         assert_eq!(stage.mail("a@a"), Answer::Within(bounds));
     }
@@ -519,4 +526,185 @@ fn violations_of_a_transaction_are_told_once() {
         }
     }
     assert_eq!(stage.counted(Check::Smuggling), 2);
+}
+
+/// Both are of the sender; the one is told of, the other refuses.
+fn of_sender(reject_at: RejectAt) -> SmtpProfilePlan {
+    SmtpProfilePlan {
+        reject_at,
+        disallowed_client: Some(check(
+            SETS[0],
+            DisallowedClientPlan {
+                domains: DomainsPlan::default(),
+                networks: networks(&["192.0.2.7/32"]),
+            },
+        )),
+        disallowed_sender: Some(check(
+            SETS[2],
+            DisallowedSenderPlan {
+                users: std::collections::HashSet::new(),
+                domains: domains(&["bad.example"]),
+            },
+        )),
+        smuggling: Some(check(SETS[0], ())),
+        size: Some(check(
+            SETS[0],
+            SizePlan {
+                recipients: Some(1),
+                octets: Some(10),
+            },
+        )),
+        protocol_compliance: Some(check(SETS[0], ())),
+        ..SmtpProfilePlan::default()
+    }
+}
+
+fn header(stage: &Stage, message_id: &str) {
+    let message_id = message_id.into();
+    stage.session.note(&Note::Header { message_id }, NOW);
+}
+
+/// Check, recipient and `Message-ID` of what is kept, the oldest first.
+fn known(stage: &Stage) -> Vec<(Check, String, String)> {
+    let kept = stage.kept().into_iter();
+    let mut known: Vec<_> = kept
+        .map(|it| (it.check, it.recipient, it.message_id))
+        .collect();
+    known.sort();
+    known
+}
+
+fn of(check: Check, recipient: &str, message_id: &str) -> (Check, String, String) {
+    (check, recipient.to_owned(), message_id.to_owned())
+}
+
+#[test]
+fn what_passes_is_told_with_recipient_and_message_id() {
+    let stage = Stage::new(of_sender(RejectAt::Mail));
+    assert!(matches!(stage.mail("a@a"), Answer::Within(_)));
+    // Counted already, told not yet.
+    assert_eq!(stage.counted(Check::DisallowedClient), 1);
+    assert_eq!(known(&stage), []);
+    stage.rcpt("b@b");
+    stage.rcpt("c@c");
+    // Found in the header, before the field.
+    stage.session.note(&Note::Smuggling { refused: false }, NOW);
+    assert_eq!(known(&stage), []);
+    header(&stage, "<1@a>");
+    // Found after it.
+    stage.session.note(&Note::TooBig { refused: true }, NOW);
+    let told = [
+        of(Check::DisallowedClient, "b@b", "<1@a>"),
+        of(Check::Smuggling, "c@c", "<1@a>"),
+        of(Check::Size, "c@c", "<1@a>"),
+        of(Check::Size, "c@c", "<1@a>"),
+    ];
+    assert_eq!(known(&stage), told);
+    // Of what comes after the message it is not.
+    stage.session.note(&Note::Ended, NOW);
+    let unknown = Note::Protocol("500 5.5.1 Command unknown".into());
+    stage.session.note(&unknown, NOW);
+    let last = of(Check::ProtocolCompliance, "", "");
+    assert!(known(&stage).contains(&last), "{:?}", known(&stage));
+    assert_eq!(stage.counted(Check::DisallowedClient), 1);
+}
+
+#[test]
+fn a_message_that_never_comes_is_told_of_all_the_same() {
+    for end in 0..4 {
+        let stage = Stage::new(of_sender(RejectAt::Mail));
+        stage.mail("a@a");
+        assert_eq!(known(&stage), []);
+        match end {
+            0 => stage.session.note(&Note::Ended, NOW),
+            1 => drop(stage.mail("x@bad.example")),
+            2 => drop(stage.hello("c.example")),
+            _ => {}
+        }
+        let services = stage.services.clone();
+        drop(stage);
+        let kept = services.recorder.own(&Filter::default(), usize::MAX);
+        let of_client = kept
+            .iter()
+            .filter(|it| it.violation.check == Check::DisallowedClient);
+        // A second MAIL is of another transaction.
+        assert_eq!(of_client.count(), 1 + usize::from(end == 1), "{end}");
+    }
+}
+
+#[test]
+fn violations_that_wait_are_bounded() {
+    let stage = Stage::new(of_sender(RejectAt::Mail));
+    stage.mail("a@a");
+    stage.rcpt("b@b");
+    for _ in 0..100 {
+        stage.rcpt("c@c");
+    }
+    let told = stage.kept().len();
+    assert_eq!(told, 101 - 64);
+    header(&stage, "<1@a>");
+    assert_eq!(stage.kept().len(), 101);
+}
+
+#[test]
+fn refusals_are_told_at_once() {
+    let stage = Stage::new(of_sender(RejectAt::Mail));
+    assert!(said(&stage.mail("x@bad.example")).is_some());
+    let told = [
+        of(Check::DisallowedClient, "", ""),
+        of(Check::DisallowedSender, "", ""),
+    ];
+    assert_eq!(known(&stage), told);
+}
+
+#[test]
+fn a_sender_may_be_refused_to_its_recipients() {
+    let stage = Stage::new(of_sender(RejectAt::Rcpt));
+    let refused = "550 5.7.1 Sender address rejected\r\n";
+    assert!(matches!(stage.mail("x@bad.example"), Answer::Within(_)));
+    assert_eq!(known(&stage), []);
+    for recipient in ["b@b", "c@c"] {
+        assert_eq!(said(&stage.rcpt(recipient)), Some(refused), "{recipient}");
+    }
+    // Told once, for the first of them; what would have passed waits on.
+    assert_eq!(known(&stage), [of(Check::DisallowedSender, "b@b", "")]);
+    stage.session.note(&Note::Ended, NOW);
+    let told = [
+        of(Check::DisallowedClient, "b@b", ""),
+        of(Check::DisallowedSender, "b@b", ""),
+    ];
+    assert_eq!(known(&stage), told);
+    assert_eq!(stage.counted(Check::DisallowedSender), 1);
+    // The next sender is not refused for that.
+    assert!(matches!(stage.mail("a@a"), Answer::Within(_)));
+    assert_eq!(stage.rcpt("b@b"), Answer::Pass);
+    // Nobody to say it to: told without a recipient.
+    stage.mail("y@bad.example");
+    stage.session.note(&Note::Ended, NOW);
+    let last = of(Check::DisallowedSender, "", "");
+    assert!(known(&stage).contains(&last));
+}
+
+/// What is wrong with the command itself is said to it.
+#[test]
+fn syntax_and_size_are_refused_to_mail_whatever_else() {
+    let stage = Stage::new(SmtpProfilePlan {
+        size: Some(check(
+            SETS[2],
+            SizePlan {
+                recipients: None,
+                octets: Some(10),
+            },
+        )),
+        ..of_sender(RejectAt::Rcpt)
+    });
+    let sized = stage.ask(&Question::Mail {
+        sender: "x@bad.example".into(),
+        size: Some(11),
+        loose: false,
+    });
+    assert_eq!(said(&sized), Some("552 5.3.4 Message too big\r\n"));
+    // And the sender is forgotten with it.
+    assert_eq!(stage.rcpt("b@b"), Answer::Pass);
+    assert_eq!(known(&stage).len(), 3);
 }

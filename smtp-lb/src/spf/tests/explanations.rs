@@ -101,3 +101,12 @@ fn section_7_2_three_letters_are_for_explanations_only() {
         assert_eq!(outcome.verdict, Verdict::PermError, "{letter}");
     }
 }
+
+#[test]
+fn section_6_2_without_the_modifier_there_is_no_explanation() {
+    let outcome = check(&["example.com TXT v=spf1 -all"], "192.0.2.1");
+    assert_eq!(
+        (outcome.verdict, outcome.explanation),
+        (Verdict::Fail, None)
+    );
+}

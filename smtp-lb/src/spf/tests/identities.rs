@@ -92,3 +92,43 @@ fn section_5_an_ipv4_mapped_client_is_an_ipv4_client() {
     let outcome = record("v=spf1 ip6:::ffff:192.0.2.0/120 -all", "::ffff:192.0.2.1");
     assert_eq!(outcome.verdict, Verdict::Fail);
 }
+
+#[test]
+fn section_2_2_the_client_the_domain_and_the_sender_are_what_is_evaluated() {
+    let lines = [
+        "example.com TXT v=spf1 exists:%{i}.%{o}.%{l}.%{d} -all",
+        "192.0.2.1.example.com.joe.example.com A 127.0.0.2",
+    ];
+    let verdict = |client, sender| {
+        let query = Query::mail_from(ip(client), "mx.example.org", sender);
+        ask(&zone(&lines), &query).verdict
+    };
+    assert_eq!(verdict("192.0.2.1", "joe@example.com"), Verdict::Pass);
+    assert_eq!(verdict("192.0.2.2", "joe@example.com"), Verdict::Fail);
+    assert_eq!(verdict("192.0.2.1", "jane@example.com"), Verdict::Fail);
+    assert_eq!(verdict("192.0.2.1", "joe@example.org"), Verdict::None);
+}
+
+#[test]
+fn section_2_3_a_helo_name_may_be_a_literal_or_malformed() {
+    for helo in [
+        "[192.0.2.1]",
+        "[IPv6:2001:db8::1]",
+        "",
+        ".",
+        "WIN",
+        "a..b",
+        "\r\n",
+    ] {
+        let own = Query::helo(ip("192.0.2.1"), helo);
+        let null = Query::mail_from(ip("192.0.2.1"), helo, "");
+        for query in [own, null] {
+            let outcome = ask(&zone(STRICT), &query);
+            assert_eq!(
+                (outcome.verdict, outcome.questions),
+                (Verdict::None, 0),
+                "{helo:?}"
+            );
+        }
+    }
+}

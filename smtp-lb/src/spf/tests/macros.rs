@@ -224,3 +224,29 @@ fn section_7_3_the_name_macro_takes_the_domain_then_a_name_in_it_then_any() {
         "unknown"
     );
 }
+
+#[test]
+fn section_7_3_names_with_a_dot_at_their_end_are_accepted() {
+    for term in [
+        "a:mail.example.com.",
+        "include:inc.example.com.",
+        "exists:mail.example.com.",
+        "mx:inc.example.com.",
+    ] {
+        let outcome = check(
+            &[
+                &format!("example.com TXT v=spf1 {term} -all"),
+                "mail.example.com A 192.0.2.1",
+                "inc.example.com TXT v=spf1 +all",
+                "inc.example.com MX mail.example.com.",
+            ],
+            "192.0.2.1",
+        );
+        assert_eq!(outcome.verdict, Verdict::Pass, "{term}");
+    }
+    let redirected = [
+        "example.com TXT v=spf1 redirect=inc.example.com.",
+        "inc.example.com TXT v=spf1 +all",
+    ];
+    assert_eq!(check(&redirected, "192.0.2.1").verdict, Verdict::Pass);
+}

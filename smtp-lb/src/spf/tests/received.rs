@@ -67,3 +67,18 @@ fn section_9_1_every_result_has_its_word() {
         assert!(received_spf(&query, &outcome).starts_with(&format!("Received-SPF: {word} (")));
     }
 }
+
+#[test]
+fn section_9_1_where_no_mechanism_matched_that_is_the_default() {
+    let query = Query::mail_from(ip("192.0.2.1"), "foo.example.com", "myname@example.com");
+    let field = |record: &str| {
+        let table = zone(&[&format!("example.com TXT {record}")]);
+        received_spf(&query, &ask(&table, &query))
+    };
+    assert!(field("v=spf1 ip4:192.0.2.2").ends_with("mechanism=default\r\n"));
+    assert!(
+        field("v=spf1 ?all").ends_with("mechanism=\"?all\"\r\n")
+            || field("v=spf1 ?all").ends_with("mechanism=?all\r\n")
+    );
+    assert!(!field("v=spf1 nonsense").contains("mechanism="));
+}

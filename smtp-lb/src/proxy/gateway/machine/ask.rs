@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::security::question::{Answer, Method, Note, Question, Refusal};
+use crate::security::question::{Answer, BareEndings, Method, Note, Question, Refusal};
 use crate::smtp::command::{Mail, Rcpt};
+use crate::smtp::message_id::MessageId;
 
 use super::client::Step;
 use super::phase::Verdict;
@@ -41,6 +42,7 @@ pub(super) fn mail(mail: &Mail<'_>) -> Question {
 
 impl Machine {
     pub(super) fn ask(&mut self, question: Question, out: &mut Output) {
+        self.note_end(out);
         self.asked = Asked::Waits;
         out.acts.push_back(Act::Ask(question));
     }
@@ -94,10 +96,10 @@ impl Machine {
 
     /// What is said to a message with bare endings or NUL.
     pub(super) fn bad_message(&mut self) -> Verdict {
-        let strict = self.bounds.strict_endings.take();
-        let reply = strict.map_or(Cow::Borrowed(replies::BAD_MESSAGE), |it| {
-            String::from(it).into()
-        });
+        let reply = match std::mem::take(&mut self.bounds.endings) {
+            BareEndings::Refuse(reply) => String::from(reply).into(),
+            BareEndings::AsSet | BareEndings::Repair => Cow::Borrowed(replies::BAD_MESSAGE),
+        };
         Verdict::Close(reply)
     }
 
@@ -168,8 +170,9 @@ impl Machine {
     }
 
     /// The client broke the protocol.
-    pub(super) fn note_protocol(&self, reply: &str, out: &mut Output) {
+    pub(super) fn note_protocol(&mut self, reply: &str, out: &mut Output) {
         if self.settings.asks {
+            self.note_end(out);
             let note = Note::Protocol(reply.trim_end().into());
             out.acts.push_back(Act::Note(note));
         }
@@ -180,6 +183,36 @@ impl Machine {
         self.octets = 0;
         self.told_endings = false;
         self.told_size = false;
+        self.header = None;
+        self.header_begun = false;
+        self.told_begin = self.settings.asks;
+    }
+
+    /// The checks hear that the transaction of which they knew is no more, before anything else.
+    pub(super) fn note_end(&mut self, out: &mut Output) {
+        if self.told_begin && !self.envelope.is_open() && !self.is_closed() {
+            self.told_begin = false;
+            self.header = None;
+            out.acts.push_back(Act::Note(Note::Ended));
+        }
+    }
+
+    /// The text of a message begins, or another chunk of it.
+    pub(super) fn begin_header(&mut self) {
+        if self.settings.asks && !std::mem::replace(&mut self.header_begun, true) {
+            self.header = Some(MessageId::default());
+        }
+    }
+
+    /// Octets of the message, and perhaps some behind its end.
+    pub(super) fn look_for_id(&mut self, input: &[u8], out: &mut Output) {
+        if let Some(header) = &mut self.header
+            && header.scan(input)
+        {
+            let message_id = header.text().into();
+            out.acts.push_back(Act::Note(Note::Header { message_id }));
+            self.header = None;
+        }
     }
 
     /// There are bare endings or NUL in the message.

@@ -20,6 +20,9 @@ impl Machine {
             self.close(replies::NOT_OFFERED, out);
             return true;
         }
+        if self.envelope.is_open() {
+            self.begin_header();
+        }
         let before = self.envelope.chunks.map_or(0, |(_, octets)| octets);
         let octets = before.saturating_add(chunk.size);
         let too_big = self.offered.size.is_some_and(|most| octets > most);
@@ -52,11 +55,17 @@ impl Machine {
             self.held = Held::For(Extensions::CHUNKING);
             return false;
         }
+        // The first chunk begins with what the message gets.
+        let header = match &self.envelope.chunks {
+            None => std::mem::take(&mut self.bounds.header),
+            Some(_) => Box::default(),
+        };
         let mut scanner = self.envelope.chunks.map_or_else(ChunkScanner::new, |c| c.0);
         scanner.begin(chunk);
         self.envelope.chunks = Some((scanner, octets));
         let word = if last { " LAST" } else { "" };
-        let line = format!("BDAT {}{word}\r\n", chunk.size);
+        let size = chunk.size.saturating_add(header.len() as u64);
+        let line = format!("BDAT {size}{word}\r\n{header}");
         self.say(line.as_bytes(), State::Text, out);
         self.begin_pace();
         self.phase = Phase::Chunk(Chunk { left, last });
@@ -74,6 +83,7 @@ impl Machine {
         }
         let most = usize::try_from(left).unwrap_or(usize::MAX);
         let input = input.get(..most).unwrap_or(input);
+        self.look_for_id(input, out);
         let phase = std::mem::replace(&mut self.phase, Phase::Command);
         if let Phase::Chunk(mut chunk) = phase {
             chunk.left -= input.len() as u64;

@@ -77,6 +77,7 @@ impl Machine {
     /// At the end of every call: a client that has gone, and would have to speak, has ended the
     /// session. In the middle of a message that cuts the member off, too.
     pub(super) fn conclude(&mut self, out: &mut Output) {
+        self.note_end(out);
         if !self.client_ended || self.slow_until.is_some() {
             return;
         }

@@ -1,7 +1,7 @@
 //! MAIL, RCPT and DATA.
 
 use crate::config::plan::LineEndings;
-use crate::security::question::{Answer, Bounds};
+use crate::security::question::{Answer, BareEndings, Bounds};
 use crate::smtp::command::{Mail, Rcpt};
 use crate::smtp::data::{Endings, Scanner};
 use crate::smtp::ehlo::Extensions;
@@ -128,13 +128,19 @@ impl Machine {
     }
 
     /// 354 was said.
-    pub(super) fn begin_text(&mut self) {
-        let endings = match self.settings.plan.line_endings {
-            _ if self.bounds.strict_endings.is_some() => Endings::Reject,
-            LineEndings::Reject => Endings::Reject,
-            LineEndings::Normalize => Endings::Normalize,
+    pub(super) fn begin_text(&mut self, out: &mut Output) {
+        out.to_member
+            .extend_from_slice(self.bounds.header.as_bytes());
+        let endings = match (&self.bounds.endings, self.settings.plan.line_endings) {
+            (BareEndings::Refuse(_), _) | (BareEndings::AsSet, LineEndings::Reject) => {
+                Endings::Reject
+            }
+            (BareEndings::Repair, _) | (BareEndings::AsSet, LineEndings::Normalize) => {
+                Endings::Normalize
+            }
         };
         self.begin_pace();
+        self.begin_header();
         self.phase = Phase::Text(Scanner::new(endings));
     }
 }

@@ -59,7 +59,7 @@ impl Machine {
             354 => {
                 open.state = State::Text;
                 self.relay(reply, out);
-                self.begin_text();
+                self.begin_text(out);
             }
             400..=599 => {
                 open.state = State::Ready(Cursor::after(self.envelope.len()));

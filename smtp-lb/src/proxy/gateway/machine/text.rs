@@ -13,6 +13,7 @@ impl Machine {
         if input.is_empty() {
             return Step::Wait;
         }
+        self.look_for_id(input, out);
         let used = match std::mem::replace(&mut self.phase, Phase::Command) {
             Phase::Text(scanner) => self.relay_text(scanner, input, out),
             Phase::TextRefused(scanner, verdict) => self.swallow_text(scanner, verdict, input, out),

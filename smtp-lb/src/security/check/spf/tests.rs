@@ -148,3 +148,26 @@ fn a_failure_is_never_for_good() {
         }
     }
 }
+
+/// RFC 7208. Whoever sets them apart does so by hand.
+#[test]
+fn section_8_2_neutral_is_treated_as_none() {
+    let settings = Settings::default();
+    assert_eq!(settings.neutral, settings.none);
+    let zone = zone();
+    for domain in ["neutral.example", "recordless.example"] {
+        assert_eq!(finding(&zone, settings, domain), Finding::Pass, "{domain}");
+    }
+    let both = Settings {
+        neutral: Then::Refuse,
+        none: Then::Refuse,
+        ..settings
+    };
+    for domain in ["neutral.example", "recordless.example"] {
+        assert_eq!(
+            codes(&finding(&zone, both, domain)),
+            "550 5.7.23",
+            "{domain}"
+        );
+    }
+}

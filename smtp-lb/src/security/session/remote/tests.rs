@@ -9,10 +9,10 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
 use super::super::tests::{NOW, SETS, Set, Stage, check, domains, networks};
 use super::*;
-use crate::config::plan::{DisallowedClientPlan, ExceptionsPlan, SmtpProfilePlan};
+use crate::config::plan::{DisallowedClientPlan, ExceptionsPlan, RejectAt, SmtpProfilePlan};
 use crate::dns::{QuestionError, Questions};
 use crate::security::Services;
-use crate::security::question::{Answer, Question};
+use crate::security::question::{Answer, Note, Question};
 use crate::security::rate::Rate;
 
 const BOTH: Set = Set {
@@ -44,7 +44,8 @@ fn data(kind: &str, text: &str) -> RData {
         "A" => RData::A(A(text.parse().unwrap())),
         "MX" => RData::MX(MX::new(10, name(text))),
         "PTR" => RData::PTR(PTR(name(text))),
-        _ => RData::TXT(TXT::new(vec![text.to_owned()])),
+        // A bar between its strings.
+        _ => RData::TXT(TXT::new(text.split('|').map(str::to_owned).collect())),
     }
 }
 
@@ -197,7 +198,23 @@ fn each_check_alone_alarms_blocks_both_or_asks_nothing() {
                 "{name}"
             );
             assert_eq!(stage.counted(name), 1);
+            stage.session.note(&Note::Ended, NOW);
             assert_eq!(stage.kept().len(), usize::from(set.alarm));
+
+            // The same, said to the recipient.
+            let (dns, _) = self::dns(BAD, |_| false);
+            let later = SmtpProfilePlan {
+                reject_at: RejectAt::Rcpt,
+                ..plan(set)
+            };
+            let stage = Stage::with(later, services(dns));
+            assert!(matches!(stage.mail("a@bad.example"), Answer::Within(_)));
+            let answer = stage.rcpt("b@b");
+            assert_eq!(code(&answer), if set.block { refusal } else { "" });
+            stage.session.note(&Note::Ended, NOW);
+            assert_eq!(stage.counted(name), 1);
+            let recipients = stage.kept().into_iter().map(|it| it.recipient);
+            assert!(recipients.eq(set.alarm.then_some("b@b")), "{name}");
         }
         let (dns, asked) = dns(BAD, |_| false);
         let none = Stage::with(SmtpProfilePlan::default(), services(dns));
@@ -389,4 +406,76 @@ fn no_message_is_lost_to_a_failure() {
         }
     }
     assert!(seen.iter().all(|count| *count > 500), "{seen:?}");
+}
+
+/// RFC 7208.
+#[test]
+fn section_3_3_strings_of_a_record_are_put_together_without_spaces() {
+    let records: Records = &[
+        ("TXT good.example", "v=spf1 ip4:192.0|.2.7 -a|ll"),
+        ("TXT bad.example", "v=spf1 ip4:192.0.2.| 7 -all"),
+    ];
+    let (dns, _) = dns(records, |_| false);
+    let plan = SmtpProfilePlan {
+        spf: Some(check(
+            BOTH,
+            spf::Settings {
+                permerror: spf::Then::Refuse,
+                ..spf::Settings::default()
+            },
+        )),
+        ..SmtpProfilePlan::default()
+    };
+    let stage = Stage::with(plan, services(dns));
+    assert_eq!(code(&stage.mail("a@good.example")), "");
+    assert_eq!(code(&stage.mail("a@bad.example")), "550 5.7.24");
+}
+
+/// RFC 7208: names are asked for as A-labels, whatever the sender wrote.
+#[test]
+fn section_4_3_internationalized_names_are_asked_for_as_a_labels() {
+    let records: Records = &[("TXT xn--bcher-kva.example", "v=spf1 -all")];
+    let (dns, asked) = dns(records, |_| false);
+    let plan = SmtpProfilePlan {
+        spf: by_dns(BOTH).spf,
+        ..SmtpProfilePlan::default()
+    };
+    let stage = Stage::with(plan, services(dns));
+    assert_eq!(code(&stage.mail("a@B\u{fc}cher.example")), "550 5.7.23");
+    assert_eq!(*asked.lock().unwrap(), ["TXT xn--bcher-kva.example"]);
+}
+
+#[test]
+fn what_spf_found_is_told_to_members_if_they_are_to_hear_it() {
+    for (received_spf, softfail) in [(true, false), (true, true), (false, false)] {
+        let records: Records = &[("TXT good.example", "v=spf1 ?ip4:192.0.2.7 -all")];
+        let soft: Records = &[("TXT good.example", "v=spf1 ~all")];
+        let (dns, _) = dns(if softfail { soft } else { records }, |_| false);
+        let plan = SmtpProfilePlan {
+            spf: by_dns(BOTH).spf,
+            received_spf,
+            ..SmtpProfilePlan::default()
+        };
+        let stage = Stage::with(plan, services(dns));
+        stage.hello("mx.good.example");
+        let Answer::Within(bounds) = stage.mail("a@good.example") else {
+            panic!("it passes");
+        };
+        if received_spf {
+            let begins = if softfail {
+                "Received-SPF: softfail (vs: "
+            } else {
+                "Received-SPF: neutral (vs: "
+            };
+            assert!(bounds.header.starts_with(begins), "{}", bounds.header);
+            assert!(
+                bounds.header.contains("helo=mx.good.example;\r\n"),
+                "{}",
+                bounds.header
+            );
+            assert!(bounds.header.ends_with("\r\n"));
+        } else {
+            assert_eq!(&*bounds.header, "");
+        }
+    }
 }

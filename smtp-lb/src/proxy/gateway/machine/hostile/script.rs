@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::{MemberGone, Settings};
 use crate::config::plan::{Activation, BalanceUnit, GatewayPlan, LineEndings, Start};
-use crate::security::question::{Answer, Bounds, Refusal};
+use crate::security::question::{Answer, BareEndings, Bounds, Refusal};
 use crate::smtp::ehlo::Offer;
 use crate::smtp::reply::Reply;
 
@@ -198,12 +198,14 @@ fn answer(octet: u8) -> Answer {
         2 => refusal(true),
         3 => Answer::Wait(Duration::from_secs(6)),
         4 => Answer::Within(Bounds {
-            strict_endings: Some("550 5.5.2 no\r\n".into()),
+            endings: BareEndings::Refuse("550 5.5.2 no\r\n".into()),
             size: Some((8, Some("552 5.3.4 no\r\n".into()))),
+            header: Box::default(),
         }),
         5 => Answer::Within(Bounds {
-            strict_endings: None,
+            endings: BareEndings::Repair,
             size: Some((8, None)),
+            header: Box::default(),
         }),
         _ => Answer::Pass,
     }

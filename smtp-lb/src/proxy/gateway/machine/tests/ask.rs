@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::{Act, Settings};
 use super::stage::{CLOSE, EHLO, FRESH, OFFER, Stage, every_split, settings};
 use crate::config::plan::{LineEndings, Method};
-use crate::security::question::{Answer, Bounds, Note, Question, Refusal};
+use crate::security::question::{Answer, BareEndings, Bounds, Note, Question, Refusal};
 
 const BANNER: &str = "220 mx.example ESMTP\r\n";
 const NO: &str = "550 5.7.1 No\r\n";
@@ -53,6 +53,15 @@ fn rcpt(recipient: &str) -> Question {
     }
 }
 
+/// The header was read, and this found in it.
+fn header(message_id: &str) -> Act {
+    Act::Note(Note::Header {
+        message_id: message_id.into(),
+    })
+}
+
+const ENDED: Act = Act::Note(Note::Ended);
+
 fn every(script: impl Fn(&mut Stage)) {
     every_split(asking(), Some(EHLO), script);
 }
@@ -88,9 +97,9 @@ fn text(s: &mut Stage, bounds: Bounds) -> &mut Stage {
 fn a_message_that_passes_is_as_without_checks() {
     every(|s| {
         text(s, Bounds::default()).client("x\r\n.\r\n");
-        s.expect("", "x\r\n.\r\n", &[]);
+        s.expect("", "x\r\n.\r\n", &[header("")]);
         s.member("250 2.0.0 taken\r\n");
-        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park]);
+        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park, ENDED]);
     });
 }
 
@@ -331,7 +340,8 @@ fn who_is_refused_for_ever_is_closed() {
 
 fn size(reply: Option<&str>) -> Bounds {
     Bounds {
-        strict_endings: None,
+        endings: BareEndings::AsSet,
+        header: Box::default(),
         size: Some((8, reply.map(Into::into))),
     }
 }
@@ -340,9 +350,9 @@ fn size(reply: Option<&str>) -> Bounds {
 fn a_message_past_its_bound_is_read_to_its_end_and_refused() {
     let big = "552 5.3.4 Big\r\n";
     every(|s| {
-        text(s, size(Some(big))).client("123456\r\n.\r\n");
+        text(s, size(Some(big))).client("\r\n1234\r\n.\r\n");
         let note = Act::Note(Note::TooBig { refused: true });
-        s.expect(big, "", &[note, Act::Abort]);
+        s.expect(big, "", &[header(""), note, Act::Abort, ENDED]);
         // What comes next is a command.
         s.client("MAIL FROM:<b@b>\r\n").passes(mail("b@b"));
         s.expect("", "", FRESH);
@@ -352,11 +362,11 @@ fn a_message_past_its_bound_is_read_to_its_end_and_refused() {
 #[test]
 fn a_message_past_its_bound_passes_if_that_is_only_told() {
     every(|s| {
-        text(s, size(None)).client("123456\r\n789\r\n.\r\n");
+        text(s, size(None)).client("\r\n123456\r\n789\r\n.\r\n");
         let note = Act::Note(Note::TooBig { refused: false });
-        s.expect("", "123456\r\n789\r\n.\r\n", &[note]);
+        s.expect("", "\r\n123456\r\n789\r\n.\r\n", &[header(""), note]);
         s.member("250 2.0.0 taken\r\n");
-        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park]);
+        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park, ENDED]);
     });
 }
 
@@ -364,7 +374,7 @@ fn a_message_past_its_bound_passes_if_that_is_only_told() {
 fn a_message_within_its_bound_passes() {
     every(|s| {
         text(s, size(Some("552 5.3.4 Big\r\n"))).client("123\r\n.\r\n");
-        s.expect("", "123\r\n.\r\n", &[]);
+        s.expect("", "123\r\n.\r\n", &[header("")]);
     });
 }
 
@@ -378,7 +388,7 @@ fn chunks_past_the_bound_are_refused_before_they_come() {
             .expect("250 2.0.0 ok\r\n", "", &[]);
         s.client("BDAT 5 LAST\r\nefghi");
         let note = Act::Note(Note::TooBig { refused: true });
-        s.expect(big, "RSET\r\n", &[note]);
+        s.expect(big, "RSET\r\n", &[note, ENDED]);
     });
 }
 
@@ -387,22 +397,119 @@ fn strict_endings_win_over_normalizing() {
     let mut normalize = asking();
     normalize.plan.line_endings = LineEndings::Normalize;
     let strict = Bounds {
-        strict_endings: Some("550 5.5.2 Strict\r\n".into()),
-        size: None,
+        endings: BareEndings::Refuse("550 5.5.2 Strict\r\n".into()),
+        ..Bounds::default()
     };
     every_split(normalize.clone(), Some(EHLO), |s| {
-        text(s, strict.clone()).client("a\nb\r\n.\r\n");
+        text(s, strict.clone()).client("\r\na\nb\r\n.\r\n");
         let note = Act::Note(Note::Smuggling { refused: true });
         s.expect(
             "550 5.5.2 Strict\r\n",
             "",
-            &[note, Act::Abort, Act::CloseClient],
+            &[header(""), note, Act::Abort, Act::CloseClient],
         );
     });
     every_split(normalize, Some(EHLO), |s| {
-        text(s, Bounds::default()).client("a\nb\nc\r\n.\r\n");
+        text(s, Bounds::default()).client("\r\na\nb\nc\r\n.\r\n");
         let note = Act::Note(Note::Smuggling { refused: false });
-        s.expect("", "a\r\nb\r\nc\r\n.\r\n", &[note]);
+        s.expect("", "\r\na\r\nb\r\nc\r\n.\r\n", &[header(""), note]);
+    });
+}
+
+/// Who is only told of passes, though the gateway by itself would refuse.
+#[test]
+fn endings_are_repaired_where_that_is_said() {
+    let repair = || Bounds {
+        endings: BareEndings::Repair,
+        ..Bounds::default()
+    };
+    assert_eq!(asking().plan.line_endings, LineEndings::Reject);
+    every(|s| {
+        text(s, repair()).client("\r\na\n.\n\0b\r.\rc\r\n.\r\n");
+        let note = Act::Note(Note::Smuggling { refused: false });
+        let repaired = "\r\na\r\n..\r\nb\r\n..\r\nc\r\n.\r\n";
+        s.expect("", repaired, &[header(""), note]);
+    });
+    // Of a chunk the member knows the size before.
+    every(|s| {
+        envelope(s, repair()).client("BDAT 5 LAST\r\n\r\na\nb");
+        let note = Act::Note(Note::Smuggling { refused: true });
+        let said = "550 5.5.2 Bare CR, bare LF or NUL in a message, closing\r\n";
+        s.expect(said, "", &[header(""), note, Act::Abort, Act::CloseClient]);
+    });
+}
+
+const HEADER: &str = "Subject: x\r\nMESSAGE-ID:\r\n <1@a>\r\nTo: b\r\n\r\nMessage-ID: <2@b>\r\n";
+
+#[test]
+fn messages_are_known_by_their_header() {
+    every(|s| {
+        text(s, Bounds::default()).client(format!("{HEADER}.\r\n"));
+        s.expect("", &format!("{HEADER}.\r\n"), &[header("<1@a>")]);
+        s.member("250 2.0.0 taken\r\n");
+        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park, ENDED]);
+        // Another one has another.
+        s.client("MAIL FROM:<b@b>\r\n").passes(mail("b@b"));
+        s.expect("", "", FRESH);
+        s.connected(0, true).expect("", "MAIL FROM:<b@b>\r\n", &[]);
+        s.member("250 2.1.0 m\r\n").client("RCPT TO:<b@b>\r\n");
+        s.passes(rcpt("b@b"));
+        s.member("250 2.1.5 r\r\n").client("DATA\r\n");
+        s.member("354 go\r\n").forget();
+        s.client("Message-ID: <3@c>\r\n.\r\n");
+        s.expect("", "Message-ID: <3@c>\r\n.\r\n", &[header("<3@c>")]);
+    });
+}
+
+#[test]
+fn messages_in_chunks_are_known_by_their_header() {
+    every(|s| {
+        envelope(s, Bounds::default());
+        let (first, second) = HEADER.split_at(20);
+        s.client(format!("BDAT 20\r\n{first}"));
+        s.expect("", &format!("BDAT 20\r\n{first}"), &[]);
+        s.member("250 2.0.0 ok\r\n").forget();
+        let chunk = format!("BDAT {} LAST\r\n{second}", second.len());
+        s.client(&chunk).expect("", &chunk, &[header("<1@a>")]);
+        s.member("250 2.0.0 taken\r\n");
+        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park, ENDED]);
+    });
+}
+
+/// What is refused is read to its end, and its header with it.
+#[test]
+fn messages_that_are_refused_early_are_known_too() {
+    every(|s| {
+        text(s, size(Some("552 5.3.4 Big\r\n"))).client(format!("{HEADER}.\r\n"));
+        let note = Act::Note(Note::TooBig { refused: true });
+        let notes = std::mem::take(&mut s.acts);
+        assert!(notes.contains(&note) && notes.contains(&header("<1@a>")));
+        assert_eq!(notes.last(), Some(&ENDED));
+    });
+    every(|s| {
+        text(s, Bounds::default()).client(format!("Bare: lf\n{HEADER}.\r\n"));
+        let note = Act::Note(Note::Smuggling { refused: true });
+        let notes = std::mem::take(&mut s.acts);
+        assert!(notes.contains(&note) && notes.contains(&header("<1@a>")));
+    });
+}
+
+#[test]
+fn the_end_of_a_transaction_is_told_of_before_what_comes_next() {
+    every(|s| {
+        envelope(s, Bounds::default()).client("RSET\r\n");
+        s.expect("250 2.0.0 OK\r\n", "RSET\r\n", &[ENDED]);
+        s.client("NONSENSE\r\n");
+        let note = Note::Protocol("500 5.5.1 Command unknown".into());
+        s.expect("500 5.5.1 Command unknown\r\n", "", &[Act::Note(note)]);
+    });
+    // A member that will not have MAIL.
+    every(|s| {
+        greeted(s).client("MAIL FROM:<a@a>\r\n").passes(mail("a@a"));
+        s.expect("", "", FRESH);
+        s.join(0).expect("", "MAIL FROM:<a@a>\r\n", &[]);
+        s.member("451 4.3.0 no\r\n");
+        s.expect("451 4.3.0 no\r\n", "", &[Act::Park, ENDED]);
     });
 }
 
@@ -416,5 +523,45 @@ fn a_recipient_that_a_member_refuses_for_good_is_told_of() {
             let note = [Act::Note(Note::UnknownRecipient)];
             s.expect(reply, "", if told { &note } else { &[] });
         }
+    });
+}
+
+/// RFC 7208: what a sender wrote of that name stands below.
+#[test]
+fn section_9_1_the_field_stands_above_all_others() {
+    const OURS: &str = "Received-SPF: fail (mx: no)\r\n\treceiver=mx\r\n";
+    const THEIRS: &str = "Received-SPF: pass (mx: yes)\r\n\r\n";
+    let bounds = || Bounds {
+        header: OURS.into(),
+        ..Bounds::default()
+    };
+    every(|s| {
+        envelope(s, bounds()).client("DATA\r\n");
+        s.expect("", "DATA\r\n", &[]).member("354 go\r\n");
+        s.expect("354 go\r\n", OURS, &[]);
+        s.client(format!("{THEIRS}.\r\n"));
+        s.expect("", &format!("{THEIRS}.\r\n"), &[header("")]);
+    });
+    // The first chunk is larger by it, the next one is not.
+    every(|s| {
+        envelope(s, bounds()).client(format!("BDAT {}\r\n{THEIRS}", THEIRS.len()));
+        let line = format!("BDAT {}\r\n", OURS.len() + THEIRS.len());
+        s.expect("", &format!("{line}{OURS}{THEIRS}"), &[header("")]);
+        s.member("250 2.0.0 ok\r\n").forget();
+        s.client("BDAT 3 LAST\r\nx\r\n");
+        s.expect("", "BDAT 3 LAST\r\nx\r\n", &[]);
+        s.member("250 2.0.0 taken\r\n");
+        s.expect("250 2.0.0 taken\r\n", "", &[Act::Park, ENDED]);
+    });
+    // Another member gets it, too, if the first is lost before the text.
+    every(|s| {
+        envelope(s, bounds()).client("DATA\r\n");
+        s.expect("", "DATA\r\n", &[]).gone();
+        s.expect("", "", super::stage::OTHER);
+        s.join(1)
+            .expect("", "MAIL FROM:<a@a>\r\nRCPT TO:<b@b>\r\n", &[]);
+        s.member("250 2.1.0 m\r\n250 2.1.5 r\r\n");
+        s.expect("", "DATA\r\n", &[]).member("354 go\r\n");
+        s.expect("354 go\r\n", OURS, &[]);
     });
 }

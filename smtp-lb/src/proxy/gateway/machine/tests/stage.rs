@@ -104,7 +104,7 @@ pub(super) struct Stage {
     unread: Vec<u8>,
     said: Vec<u8>,
     heard: Vec<u8>,
-    acts: Vec<Act>,
+    pub(super) acts: Vec<Act>,
     counts: Vec<Count>,
     cut: Cut,
     lengths: Vec<usize>,

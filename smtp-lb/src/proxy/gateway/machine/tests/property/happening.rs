@@ -9,7 +9,7 @@ use proptest::sample::{Index, select};
 use super::super::super::Settings;
 use super::super::stage::{EHLO, settings};
 use crate::config::plan::{Activation, BalanceUnit, LineEndings, Start};
-use crate::security::question::{Answer, Bounds, Refusal};
+use crate::security::question::{Answer, BareEndings, Bounds, Refusal};
 
 /// What may happen.
 #[derive(Debug, Clone)]
@@ -37,8 +37,13 @@ fn answer() -> impl Strategy<Value = Answer> {
     };
     let bounds = |strict: bool, reply: bool| {
         Answer::Within(Bounds {
-            strict_endings: strict.then(|| "550 5.5.2 no\r\n".into()),
+            endings: if strict {
+                BareEndings::Refuse("550 5.5.2 no\r\n".into())
+            } else {
+                BareEndings::Repair
+            },
             size: Some((8, reply.then(|| "552 5.3.4 no\r\n".into()))),
+            header: Box::default(),
         })
     };
     select(vec![
