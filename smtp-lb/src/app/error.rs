@@ -38,6 +38,9 @@ pub enum AppError {
     /// Its password cannot be had.
     #[error("the password of [store.valkey]")]
     StorePassword(#[source] Unreadable),
+    /// Its authorities cannot be had.
+    #[error("the authorities (`ca`) of [store.valkey]")]
+    StoreCa(#[source] Unreadable),
     /// Members cannot see clients' own addresses.
     #[error(transparent)]
     Routing(#[from] RoutingError),

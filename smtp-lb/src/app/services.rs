@@ -23,6 +23,8 @@ use crate::store::{Embedded, EmbeddedSettings, Store, StoreError, Valkey, Valkey
 const FILE: &str = "store.redb";
 /// Largest password, in octets.
 const MAX_PASSWORD: u64 = 4096;
+/// Largest file of authorities, in octets.
+const MAX_CA: u64 = 1 << 20;
 /// Between two looks for violations that other hosts are to see, and how many are taken at once.
 const SHARE: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 64;
@@ -97,13 +99,23 @@ fn embedded(bounds: &EmbeddedStorePlan, folder: Option<&Path>, bus: &Bus) -> Emb
 
 fn valkey(plan: &ValkeyPlan) -> Result<Valkey, AppError> {
     let url = match &plan.address {
-        ValkeyAddress::Tcp(address) => format!("redis://{address}/{}", plan.database),
+        ValkeyAddress::Tcp(address) => {
+            let scheme = if plan.tls.is_some() {
+                "rediss"
+            } else {
+                "redis"
+            };
+            format!("{scheme}://{address}/{}", plan.database)
+        }
         ValkeyAddress::Unix(path) => {
             format!("redis+unix://{}?db={}", path.display(), plan.database)
         }
     };
+    let ca = plan.tls.as_ref().and_then(|tls| tls.ca.as_deref());
+    let ca = ca.map(|path| secret::file(path, MAX_CA)).transpose();
     let settings = ValkeySettings {
         url,
+        authorities: ca.map_err(AppError::StoreCa)?.map(|it| it.to_vec()),
         username: plan.username.clone(),
         password: password(plan)?,
         prefix: plan.prefix.clone(),

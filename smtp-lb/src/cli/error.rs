@@ -139,7 +139,10 @@ fn listener_hint(error: &ProxyError) -> Option<&'static str> {
 
 fn run(error: &AppError) -> Exit {
     match error {
-        AppError::Config(_) | AppError::Store(_) | AppError::StorePassword(_) => Exit::Config,
+        AppError::Config(_)
+        | AppError::Store(_)
+        | AppError::StorePassword(_)
+        | AppError::StoreCa(_) => Exit::Config,
         AppError::Socket(error) => socket(error),
         AppError::Event(error) => event(error),
         AppError::Firewall(error) => firewall(error),

@@ -45,7 +45,9 @@ pub use smtp_profile::{
     ExceptionsPlan, Method, NetworksPlan, PregreetPlan, RejectAt, ServersPlan, SizePlan,
     SmtpProfileId, SmtpProfilePlan,
 };
-pub use store::{EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, WhenAway};
+pub use store::{
+    EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, ValkeyTls, WhenAway,
+};
 pub use tls::{
     CertificatePlan, CipherSuite, ClientAuth, ClientAuthPlan, ClientTlsPlan, Group, Resumption,
     Secret, ServerTlsPlan, Start, TlsVersion, Verify,

@@ -8,7 +8,10 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{FromRedisValue, IntoConnectionInfo, Pipeline, RedisError};
+use redis::{
+    ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
+    RedisResult, TlsCertificates,
+};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -18,8 +21,10 @@ use super::{Count, Entry, Key, Store, StoreError};
 /// How a server is reached.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ValkeySettings {
-    /// `redis://[USER:PASSWORD@]HOST:PORT/DATABASE`, or `redis+unix:///PATH`.
+    /// `redis://[USER:PASSWORD@]HOST:PORT/DATABASE`, or `redis+unix:///PATH`; `rediss://…` for TLS.
     pub url: String,
+    /// With TLS: authorities that the server's certificate is trusted by, in PEM. `None`: the system's.
+    pub authorities: Option<Vec<u8>>,
     /// In place of one in the URL.
     pub username: Option<String>,
     /// In place of one in the URL.
@@ -53,7 +58,7 @@ impl Valkey {
     /// Connects to nobody yet. The connection is kept by this runtime.
     ///
     /// # Errors
-    /// The URL is none.
+    /// The URL is none; of the authorities none can be read.
     pub fn new(settings: &ValkeySettings, runtime: &Handle) -> Result<Self, StoreError> {
         // The URL may have a password in it, and so may errors about it.
         let refused = |_: RedisError| StoreError::Refused;
@@ -67,7 +72,7 @@ impl Valkey {
             user = user.set_password(password.as_str());
         }
         info = info.set_redis_settings(user);
-        let client = redis::Client::open(info).map_err(refused)?;
+        let client = client(info, settings.authorities.clone()).map_err(refused)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(settings.timeout))
             .set_response_timeout(Some(settings.timeout))
@@ -103,6 +108,19 @@ impl Valkey {
             _ => Err(StoreError::Away),
         }
     }
+}
+
+fn client(info: ConnectionInfo, authorities: Option<Vec<u8>>) -> RedisResult<redis::Client> {
+    if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return redis::Client::open(info);
+    }
+    // The library asks for the process's own; that there is one already is no fault.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: authorities,
+    };
+    redis::Client::build_with_tls(info, certificates)
 }
 
 fn is_away(error: &RedisError) -> bool {

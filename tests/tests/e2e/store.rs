@@ -1,6 +1,7 @@
 //! What is remembered: one suite for both back ends, and what each must bear.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use smtp_lb::store::{
     Count, Embedded, EmbeddedSettings, Entry, Key, OpenError, Store, StoreError, Valkey,
     ValkeySettings,
 };
+use smtp_lb_tests::certs::Certs;
 use smtp_lb_tests::folder::temporary;
 use smtp_lb_tests::redis::Redis;
 use smtp_lb_tests::wait::{LONG, until};
@@ -172,6 +174,7 @@ fn the_embedded_store_passes_the_suite() {
 fn valkey(redis: &Redis, runtime: &Runtime) -> Valkey {
     let settings = ValkeySettings {
         url: redis.url(),
+        authorities: None,
         username: None,
         password: None,
         prefix: "smtp-lb".to_owned(),
@@ -236,12 +239,55 @@ fn the_shared_store_passes_the_suite_and_comes_back_when_its_server_does() {
     counts_exactly(&valkey(&redis, &keeper));
     let bad = ValkeySettings {
         url: "http://u:secret@host".to_owned(),
+        authorities: None,
         username: None,
         password: None,
         prefix: String::new(),
         timeout: LONG,
     };
     assert!(Valkey::new(&bad, keeper.handle()).is_err());
+}
+
+#[test]
+fn the_shared_store_is_reached_within_tls_by_whom_knows_it() {
+    let (certs, others) = (Certs::new().unwrap(), Certs::new().unwrap());
+    let leaf = certs.server("valkey", &["127.0.0.1"]).unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let _redis = Redis::start_tls(port, &leaf, "hunter2").unwrap();
+    let keeper = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let reach = |host: &str, scheme: &str, ca: &Certs, password: &str| {
+        let settings = ValkeySettings {
+            url: format!("{scheme}://{host}:{port}/0"),
+            authorities: Some(fs::read(ca.ca()).unwrap()),
+            username: None,
+            password: Some(password.to_owned().into()),
+            prefix: "smtp-lb".to_owned(),
+            timeout: Duration::from_secs(2),
+        };
+        Valkey::new(&settings, keeper.handle()).unwrap()
+    };
+    runtime().block_on(async {
+        suite(&reach("127.0.0.1", "rediss", &certs, "hunter2")).await;
+        let get = |store: Valkey| async move { store.get(&key("a"), NOW).await };
+        // Another's certificate, another name, no TLS, another password: nothing of it is heard.
+        for (host, scheme, ca, password) in [
+            ("127.0.0.1", "rediss", &others, "hunter2"),
+            ("localhost", "rediss", &certs, "hunter2"),
+            ("127.0.0.1", "redis", &certs, "hunter2"),
+            ("127.0.0.1", "rediss", &certs, "wrong"),
+        ] {
+            let found = get(reach(host, scheme, ca, password)).await;
+            assert!(found.is_err(), "{scheme}://{host}: {found:?}");
+        }
+    });
 }
 
 #[test]

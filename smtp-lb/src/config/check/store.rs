@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Check, Checked};
 use crate::config::diagnostic::quote;
 use crate::config::plan::{
-    EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, WhenAway,
+    EmbeddedStorePlan, StoreKind, StorePlan, ValkeyAddress, ValkeyPlan, ValkeyTls, WhenAway,
 };
 use crate::config::raw::{self, At};
 use crate::config::value::endpoint::{self, Host};
@@ -65,6 +65,7 @@ fn embedded(raw: &raw::EmbeddedStore) -> EmbeddedStorePlan {
 fn valkey(check: &mut Check<'_>, raw: &raw::ValkeyStore) -> Checked<ValkeyPlan> {
     let server = check.must(raw.address.as_ref());
     let server = server.and_then(|text| check.value(text, address));
+    let tls = valkey_tls(check, raw);
     let password = raw
         .password
         .as_ref()
@@ -81,12 +82,36 @@ fn valkey(check: &mut Check<'_>, raw: &raw::ValkeyStore) -> Checked<ValkeyPlan> 
     }
     Ok(ValkeyPlan {
         address: server?,
+        tls: tls?,
         username: raw.username.as_deref().cloned(),
         password: password?,
         database: raw.database.as_deref().copied().unwrap_or(0),
         prefix: prefix?,
         timeout: timeout?,
     })
+}
+
+fn valkey_tls(check: &mut Check<'_>, raw: &raw::ValkeyStore) -> Checked<Option<ValkeyTls>> {
+    let ca = raw.ca.as_ref();
+    let path = ca.map(|ca| check.value(ca, value::text::path)).transpose();
+    let Some(tls) = raw.tls.as_ref().filter(|tls| ***tls) else {
+        if let Some(ca) = ca {
+            return Err(check.error(
+                ca,
+                "`ca` is of no use without TLS",
+                "add `tls = true`, or leave `ca` out",
+            ));
+        }
+        return Ok(None);
+    };
+    if raw.address.as_ref().is_some_and(|it| it.starts_with('/')) {
+        return Err(check.error(
+            tls,
+            "there is no TLS over a Unix socket",
+            "write host and port as `address`, or leave `tls` out",
+        ));
+    }
+    Ok(Some(ValkeyTls { ca: path? }))
 }
 
 fn address(text: &str) -> Result<ValkeyAddress, Fault> {

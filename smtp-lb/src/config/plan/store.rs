@@ -50,11 +50,20 @@ impl Default for EmbeddedStorePlan {
     }
 }
 
+/// TLS with a Valkey or Redis server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValkeyTls {
+    /// PEM of authorities; `None`: the system's.
+    pub ca: Option<PathBuf>,
+}
+
 /// A Valkey or Redis server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValkeyPlan {
     /// Where it is.
     pub address: ValkeyAddress,
+    /// TLS, and whom its certificate is trusted by.
+    pub tls: Option<ValkeyTls>,
     /// User of its access lists.
     pub username: Option<String>,
     /// Where the password is had from.

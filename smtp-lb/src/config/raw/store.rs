@@ -40,6 +40,10 @@ pub(crate) struct ValkeyStore {
     /// Host and port of the server, or the path of its Unix socket.
     #[schemars(required, extend("examples" = ["192.0.2.10:6379", "/run/valkey/valkey.sock"]))]
     pub address: Option<At<String>>,
+    /// Speak TLS with the server, whose certificate must be good for the host of `address`. Default: false.
+    pub tls: Option<At<bool>>,
+    /// PEM of authorities that its certificate is trusted by. Default: the system's.
+    pub ca: Option<At<String>>,
     /// User of the server's access lists. Default: the server's default one.
     #[schemars(length(min = 1, max = 255))]
     pub username: Option<At<String>>,

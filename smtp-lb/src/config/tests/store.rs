@@ -72,6 +72,27 @@ fn settings_that_cannot_be() {
             "write `\"192.0.2.10:6379\"`",
         ),
         (
+            "[store.valkey]\naddress = \"a.example:1\"\nca = \"/ca.pem\"",
+            2,
+            "\"/ca.pem\"",
+            "`ca` is of no use without TLS",
+            "add `tls = true`, or leave `ca` out",
+        ),
+        (
+            "[store.valkey]\naddress = \"/valkey.sock\"\ntls = true",
+            2,
+            "true",
+            "there is no TLS over a Unix socket",
+            "write host and port as `address`, or leave `tls` out",
+        ),
+        (
+            "[store.valkey]\naddress = \"a.example:1\"\ntls = true\nca = \"ca.pem\"",
+            3,
+            "\"ca.pem\"",
+            "`ca.pem` is not an absolute path",
+            "write the whole path, beginning with `/`",
+        ),
+        (
             "[store.valkey]\naddress = \"a.example:1\"\nprefix = \"a b\"",
             2,
             "\"a b\"",
