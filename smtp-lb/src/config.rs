@@ -91,6 +91,14 @@ fn compile(text: &str, report: &mut Report, resolver: &dyn Resolve) -> Result<Pl
     check::compile(&raw, report, resolver, &pruned)
 }
 
+/// Type and code of ICMP, by name or number, with a code behind `/`; without one it is 0. `None`: it is not one.
+#[must_use]
+pub fn icmp(text: &str, v6: bool) -> Option<(u8, u8)> {
+    let (first, _) = value::packet::icmp(text, v6).ok()?;
+    let [kind, code] = first.to_be_bytes();
+    Some((kind, code))
+}
+
 /// Reads a time as the configuration writes them: `"250ms"`, `"30s"`, `"5m"`, `"1h"` or `"7d"`.
 /// The error is what is wrong, and what to write instead.
 pub fn time(text: &str, bounds: std::ops::RangeInclusive<Duration>) -> Result<Duration, String> {

@@ -227,6 +227,8 @@ pub(crate) fn to_server(family: Family, protocol: u8, dport: u16) -> Result<Vec<
         dport,
         tcp_flags: 2,
         interface: None,
+        vlan: None,
+        icmp: None,
     })?)
 }
 

@@ -264,6 +264,8 @@ fn packet(dst: &str, dport: u16) -> ExplainRequest {
         dport,
         tcp_flags: 2,
         interface: None,
+        vlan: None,
+        icmp: None,
     }
 }
 

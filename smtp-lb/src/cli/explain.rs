@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::error::CliError;
 use super::escape;
 use crate::admin::api::{ExplainRequest, Explanation};
+use crate::config;
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -36,6 +37,12 @@ pub(super) struct Args {
     /// Interface that the packet comes in by [default: the first that is filtered].
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
+    /// VLAN of the outer tag [default: untagged].
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(0..=4094))]
+    vlan: Option<u16>,
+    /// Type of ICMP or `ICMPv6`, by name or number, with a code behind `/` [default: echo-request].
+    #[arg(long, value_name = "TYPE")]
+    icmp_type: Option<String>,
 }
 
 impl Args {
@@ -54,6 +61,17 @@ impl Args {
             }
             port => port.unwrap_or(0),
         };
+        let icmp = match &self.icmp_type {
+            Some(_) if !matches!(protocol, ICMP | ICMPV6) => {
+                return Err(CliError::Usage("--icmp-type is of ICMP and ICMPv6 only"));
+            }
+            Some(text) => Some(
+                config::icmp(text, protocol == ICMPV6).ok_or(CliError::Usage(
+                    "--icmp-type is a name, as `echo-request`, or a number from 0 to 255, with a code behind /",
+                ))?,
+            ),
+            None => None,
+        };
         Ok(ExplainRequest {
             src: self.src,
             dst: self.dst,
@@ -62,6 +80,8 @@ impl Args {
             dport,
             tcp_flags: if protocol == TCP { self.tcp_flags.0 } else { 0 },
             interface: self.interface,
+            vlan: self.vlan,
+            icmp,
         })
     }
 }
@@ -165,6 +185,14 @@ mod tests {
         let gre = request("--src 192.0.2.1 --dst 198.51.100.1 --protocol 47").unwrap();
         assert_eq!(gre.protocol, 47);
         assert_eq!("syn,ack".parse(), Ok(Flags(0x12)));
+        let icmp =
+            request("--src 192.0.2.1 --dst 198.51.100.1 --protocol icmp --icmp-type 3/4 --vlan 7")
+                .unwrap();
+        assert_eq!((icmp.icmp, icmp.vlan), (Some((3, 4)), Some(7)));
+        let too_big = request(
+            "--src 2001:db8::1 --dst 2001:db8::2 --protocol icmp --icmp-type packet-too-big",
+        );
+        assert_eq!(too_big.unwrap().icmp, Some((2, 0)));
     }
 
     #[test]
@@ -176,6 +204,18 @@ mod tests {
             (
                 "--src 192.0.2.1 --dst 192.0.2.2 --dport 25 --tcp-flags xmas",
                 "flags are",
+            ),
+            (
+                "--src 192.0.2.1 --dst 192.0.2.2 --protocol icmp --icmp-type packet-too-big",
+                "--icmp-type is a name",
+            ),
+            (
+                "--src 192.0.2.1 --dst 192.0.2.2 --dport 25 --icmp-type 8",
+                "of ICMP and ICMPv6 only",
+            ),
+            (
+                "--src 192.0.2.1 --dst 192.0.2.2 --dport 25 --vlan 4095",
+                "4095",
             ),
             (
                 "--src host --dst 192.0.2.2 --dport 25",

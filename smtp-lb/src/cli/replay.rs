@@ -429,6 +429,8 @@ mod tests {
             dport,
             tcp_flags: flags,
             interface: None,
+            vlan: None,
+            icmp: None,
         })
         .unwrap()
     }

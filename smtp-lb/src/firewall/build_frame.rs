@@ -28,6 +28,12 @@ pub struct ExplainRequest {
     /// Interface it comes in by; none: the first that is filtered.
     #[serde(default)]
     pub interface: Option<String>,
+    /// VLAN of its tag; none: untagged.
+    #[serde(default)]
+    pub vlan: Option<u16>,
+    /// Type and code of ICMP and `ICMPv6`; none: an echo request.
+    #[serde(default)]
+    pub icmp: Option<(u8, u8)>,
 }
 
 const fn tcp() -> u8 {
@@ -44,6 +50,9 @@ pub enum FrameError {
     /// IPv4 to IPv6 or back.
     #[error("source and destination are of different address families")]
     Families,
+    /// There are ids up to 4094.
+    #[error("a VLAN is a number from 0 to 4094")]
+    Vlan,
 }
 
 /// The Ethernet frame of `request`.
@@ -51,6 +60,13 @@ pub fn frame(request: &ExplainRequest) -> Result<Vec<u8>, FrameError> {
     let body = transport(request);
     let length = u16::try_from(body.len()).unwrap_or(u16::MAX);
     let mut frame = vec![0; 12];
+    if let Some(vlan) = request.vlan {
+        if vlan > 4094 {
+            return Err(FrameError::Vlan);
+        }
+        frame.extend([0x81, 0x00]);
+        frame.extend(vlan.to_be_bytes());
+    }
     match (request.src, request.dst) {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {
             frame.extend([0x08, 0x00, 0x45, 0]);
@@ -82,9 +98,16 @@ fn transport(request: &ExplainRequest) -> Vec<u8> {
             header
         }
         protocol::UDP => [ports, vec![0, 8, 0, 0]].concat(),
-        // An echo request: type 8 or 128.
-        protocol::ICMP => vec![8, 0, 0, 0, 0, 1, 0, 1],
-        protocol::ICMPV6 => vec![128, 0, 0, 0, 0, 1, 0, 1],
+        protocol::ICMP | protocol::ICMPV6 => {
+            // An echo request: type 8 or 128.
+            let echo = if request.protocol == protocol::ICMP {
+                8
+            } else {
+                128
+            };
+            let (kind, code) = request.icmp.unwrap_or((echo, 0));
+            vec![kind, code, 0, 0, 0, 1, 0, 1]
+        }
         _ => vec![0; 8],
     }
 }

@@ -552,6 +552,8 @@ mod tests {
             dport: 25,
             tcp_flags: 2,
             interface: None,
+            vlan: None,
+            icmp: None,
         })
         .expect("one family");
         let (decision, compared) = userspace.explain(&frame, 1_000);

@@ -15,6 +15,8 @@ fn ask(bench: &mut Bench, src: &str, dst: &str, protocol: u8, dport: u16) -> Str
         dport,
         tcp_flags: 2,
         interface: None,
+        vlan: None,
+        icmp: None,
     };
     bench.kernel(&frame(&request).expect("one family"))
 }
@@ -99,6 +101,48 @@ fn families_do_not_mix() {
         dport: 25,
         tcp_flags: 2,
         interface: None,
+        vlan: None,
+        icmp: None,
     };
     assert!(frame(&request).is_err());
+}
+
+#[test]
+fn tags_and_types_are_asked_about() {
+    use smtp_lb::config::plan::Action;
+
+    use super::plans::{empty, policy, rule};
+
+    let mut plan = empty(FirewallMode::Firewall);
+    let mut tagged = rule("tagged", Action::Accept, &[]);
+    tagged.vlan = Some((77, 77));
+    tagged.protocol = Some(1);
+    let mut unreachable = rule("unreachable", Action::Accept, &[]);
+    unreachable.protocol = Some(1);
+    unreachable.icmp = vec![(0x0304, 0x0304)];
+    let host = policy(&mut plan, "host", vec![tagged, unreachable]);
+    plan.firewall.host_policy = Some(host);
+    let mut bench = Bench::new(&plan);
+    let mut ask = |vlan, icmp| {
+        let request = ExplainRequest {
+            src: "203.0.113.9".parse().expect("an address"),
+            dst: "192.0.2.1".parse().expect("an address"),
+            protocol: 1,
+            sport: 0,
+            dport: 0,
+            tcp_flags: 0,
+            interface: None,
+            vlan,
+            icmp,
+        };
+        bench.kernel(&frame(&request).expect("a frame"))
+    };
+    assert_eq!(ask(None, None), "drop default host/host/default");
+    assert_eq!(ask(Some(78), None), "drop default host/host/default");
+    assert_eq!(ask(Some(77), None), "accept policy host/host/tagged log");
+    assert_eq!(ask(None, Some((3, 3))), "drop default host/host/default");
+    assert_eq!(
+        ask(None, Some((3, 4))),
+        "accept policy host/host/unreachable log"
+    );
 }
