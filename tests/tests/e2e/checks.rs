@@ -8,6 +8,7 @@ mod ways;
 use std::thread;
 use std::time::Duration;
 
+use smtp_lb_tests::digest::digest;
 use smtp_lb_tests::smtp_client::Message;
 use smtp_lb_tests::wait::{LONG, until};
 
@@ -87,6 +88,29 @@ fn alarm_alone_lets_through_and_tells() {
     })
     .unwrap();
     assert!(stage.relay.asked() > 0);
+}
+
+#[test]
+fn what_spf_found_stands_above_the_header_where_that_is_asked_for() {
+    let checks = "received_spf = true\n[smtp_profile.spf]\nalarm = true\nblock = true\n";
+    let silent = checks.replace("received_spf = true", "");
+    let profiles = [("told", checks), ("silent", &silent)]
+        .map(|(name, checks)| (name.to_owned(), checks.to_owned()));
+    let stage = Stage::with(&profiles, &[], false);
+    let said = "pass (told: domain of good.test designates 192.0.2.7 as permitted sender)";
+    let field = format!(
+        "Received-SPF: {said}\r\n\treceiver=told;\r\n\tidentity=mailfrom;\r\n\
+         \tclient-ip=192.0.2.7;\r\n\tenvelope-from=\"a@good.test\";\r\n\
+         \thelo=client.outside.example;\r\n\tmechanism=\"a:mail.good.test\"\r\n"
+    );
+    for (server, above) in [(0, field.as_str()), (1, "")] {
+        let mut message = Message::new(&format!("spf-{server}"), 1000);
+        message.from = "a@good.test".into();
+        stage.client_at(server, "192.0.2.7").send(&message).unwrap();
+        let got = stage.member.deliveries().pop().unwrap();
+        let whole = [above.as_bytes(), &message.data].concat();
+        assert_eq!((got.length, got.digest), (whole.len(), digest(&whole)));
+    }
 }
 
 #[test]
