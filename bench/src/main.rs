@@ -12,6 +12,7 @@ mod digest;
 mod firewall;
 mod generator;
 mod interrupt;
+mod kept;
 mod lab;
 mod log;
 mod machine;

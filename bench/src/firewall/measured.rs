@@ -1,13 +1,11 @@
 //! What was measured, as it is kept between sections and the report.
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::load::{Load, Which};
 use crate::compare::statistics::Summary;
+use crate::kept;
 use crate::machine::Machine;
 
 /// Where the results of sections are kept.
@@ -126,25 +124,12 @@ pub(crate) struct Kept {
 impl Kept {
     /// Keeps them.
     pub(crate) fn save(&self, section: Section) -> Result<()> {
-        fs::create_dir_all(FOLDER)?;
-        let path = Path::new(FOLDER)
-            .join(section.name())
-            .with_extension("json");
-        Ok(fs::write(path, serde_json::to_vec(self)?)?)
+        kept::save(FOLDER, section.name(), self)
     }
 
     /// Those kept of a section, if there are.
     pub(crate) fn of(section: Section) -> Result<Option<Self>> {
-        let path = Path::new(FOLDER)
-            .join(section.name())
-            .with_extension("json");
-        match fs::read(&path) {
-            Ok(text) => Ok(Some(
-                serde_json::from_slice(&text).with_context(|| path.display().to_string())?,
-            )),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        kept::of(FOLDER, section.name())
     }
 }
 

@@ -1,12 +1,10 @@
 //! What was measured of a way, as it is kept between sections and the report.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Subject, Way};
+use crate::kept;
 
 /// Where the results are kept.
 const FOLDER: &str = "target/bench-log";
@@ -32,23 +30,15 @@ pub(crate) struct Kept {
 impl Kept {
     /// Keeps them.
     pub(crate) fn save(&self, way: Way) -> Result<()> {
-        fs::create_dir_all(FOLDER)?;
-        Ok(fs::write(path(way), serde_json::to_vec(self)?)?)
+        kept::save(FOLDER, &name(way), self)
     }
 
     /// Those kept of a way, if there are.
     pub(crate) fn of(way: Way) -> Result<Option<Self>> {
-        let path = path(way);
-        match fs::read(&path) {
-            Ok(text) => Ok(Some(
-                serde_json::from_slice(&text).with_context(|| path.display().to_string())?,
-            )),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        kept::of(FOLDER, &name(way))
     }
 }
 
-fn path(way: Way) -> PathBuf {
-    Path::new(FOLDER).join(format!("{way:?}.json").to_lowercase())
+fn name(way: Way) -> String {
+    format!("{way:?}").to_lowercase()
 }

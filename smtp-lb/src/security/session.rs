@@ -145,33 +145,36 @@ impl Session {
                 Answer::Refuse(refusal) => self.no_transaction(refusal),
                 answer => answer,
             }),
-            Question::Rcpt { recipient, .. } if self.is_refused(recipient) => {
-                let delayed = self.lock().delayed.clone();
-                Judged::now(delayed.map_or(Answer::Pass, Answer::Refuse))
-            }
-            Question::Rcpt { recipient, loose } => match self.rcpt(recipient, *loose, now) {
-                Answer::Pass if !self.passes(&self.lock()) => {
-                    let (refusal, after) = self.ask_at_rcpt(recipient, now).await;
-                    self.lock().recipients -= usize::from(refusal.is_some());
-                    let away = refusal.as_ref().is_some_and(|it| it.close);
-                    let answer = refusal.map_or(Answer::Pass, Answer::Refuse);
-                    Judged {
-                        after,
-                        // Of these checks only harvests end a session.
-                        offence: away.then_some(Offence::Harvest),
-                        ..Judged::now(answer)
-                    }
-                }
-                Answer::Refuse(refusal) => match self.refused_here(now).await {
-                    Some(away) => Judged {
-                        offence: Some(Offence::Harvest),
-                        ..Judged::now(Answer::Refuse(away))
-                    },
-                    None => Judged::now(Answer::Refuse(refusal)),
-                },
-                answer => Judged::now(answer),
+            Question::Rcpt { recipient, loose } => match self.delayed(recipient) {
+                Some(refusal) => Judged::now(Answer::Refuse(refusal)),
+                None => self.judge_rcpt(recipient, *loose, now).await,
             },
             Question::Method(method) => Judged::now(self.method(*method, now)),
+        }
+    }
+
+    async fn judge_rcpt(&self, recipient: &str, loose: bool, now: u64) -> Judged {
+        match self.rcpt(recipient, loose, now) {
+            Answer::Pass if !self.passes(&self.lock()) => {
+                let (refusal, after) = self.ask_at_rcpt(recipient, now).await;
+                self.lock().recipients -= usize::from(refusal.is_some());
+                let away = refusal.as_ref().is_some_and(|it| it.close);
+                let answer = refusal.map_or(Answer::Pass, Answer::Refuse);
+                Judged {
+                    after,
+                    // Of these checks only harvests end a session.
+                    offence: away.then_some(Offence::Harvest),
+                    ..Judged::now(answer)
+                }
+            }
+            Answer::Refuse(refusal) => match self.refused_here(now).await {
+                Some(away) => Judged {
+                    offence: Some(Offence::Harvest),
+                    ..Judged::now(Answer::Refuse(away))
+                },
+                None => Judged::now(Answer::Refuse(refusal)),
+            },
+            answer => Judged::now(answer),
         }
     }
 
@@ -204,7 +207,7 @@ impl Session {
                 if let Some(check) = &plan.protocol_compliance {
                     let reason = reply.splitn(3, ' ').nth(2).unwrap_or_default();
                     let at = Check::ProtocolCompliance;
-                    self.tell(&mut state, Told::refused(check, at, reason, reply), now);
+                    self.tell(&mut state, Told::new(check, at, reason, reply), now);
                 }
             }
             Note::Smuggling { refused } => {
@@ -246,15 +249,13 @@ impl Session {
         None
     }
 
-    /// Whether the sender is refused, now that there is a recipient to say it to.
-    fn is_refused(&self, recipient: &str) -> bool {
+    /// What was kept of the sender, now that there is a recipient to say it to.
+    fn delayed(&self, recipient: &str) -> Verdict {
         let mut state = self.lock();
-        let refused = state.delayed.is_some();
-        if refused {
-            state.recipient = recipient.into();
-            self.recipient_is(&mut state, recipient);
-        }
-        refused
+        let refusal = state.delayed.clone()?;
+        state.recipient = recipient.into();
+        self.recipient_is(&mut state, recipient);
+        Some(refusal)
     }
 
     /// MAIL is refused.

@@ -296,8 +296,9 @@ impl Shared {
                 sent: taken - from,
                 too_large: 0,
             };
-            if let Some(gauge) = &desk.gauge {
-                gauge.moved(&spool, || desk.queue.settle(done));
+            match &desk.gauge {
+                Some(gauge) => gauge.moved(&spool, || desk.queue.settle(done)),
+                None => desk.queue.settle(done),
             }
             (taken, written)
         });

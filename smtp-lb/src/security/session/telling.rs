@@ -43,7 +43,13 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn new<S>(plan: &CheckPlan<S>, check: Check, reason: &'a str, reply: &'a str) -> Self {
+    /// A command failed it; with a reply it was refused, whatever the check is set to.
+    pub(super) fn new<S>(
+        plan: &CheckPlan<S>,
+        check: Check,
+        reason: &'a str,
+        reply: &'a str,
+    ) -> Self {
         Self {
             check,
             reaction: Reaction {
@@ -54,16 +60,6 @@ impl<'a> Told<'a> {
             reply,
             waits: reply.is_empty(),
         }
-    }
-
-    /// A command was refused, whatever the check is set to.
-    pub(super) fn refused<S>(
-        plan: &CheckPlan<S>,
-        check: Check,
-        reason: &'a str,
-        reply: &'a str,
-    ) -> Self {
-        Self::new(plan, check, reason, reply)
     }
 
     /// It was found in a message.
