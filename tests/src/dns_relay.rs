@@ -1,9 +1,10 @@
-//! What stands before a name server: counts what is asked, and keeps silent about some of it.
+//! What stands before a name server: counts what is asked, keeps silent about some of it, and waits for
+//! questions to come together.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct DnsRelay {
 struct Counts {
     asked: AtomicU64,
     connections: AtomicU64,
+    gathers: AtomicUsize,
     ends: AtomicBool,
 }
 
@@ -69,6 +71,19 @@ impl DnsRelay {
     }
 }
 
+impl DnsRelay {
+    /// From now on no datagram is answered until so many different questions wait for their answers.
+    pub fn gather(&self, questions: usize) {
+        self.counts.gathers.store(questions, Ordering::Relaxed);
+    }
+
+    /// Whether so many came together.
+    #[must_use]
+    pub fn has_gathered(&self) -> bool {
+        self.counts.gathers.load(Ordering::Relaxed) == 0
+    }
+}
+
 impl Drop for DnsRelay {
     fn drop(&mut self) {
         self.counts.ends.store(true, Ordering::Relaxed);
@@ -93,26 +108,45 @@ fn bind() -> io::Result<(UdpSocket, TcpListener)> {
 
 fn relay_datagrams(socket: &UdpSocket, server: SocketAddr, silent: &[&[u8]], counts: &Counts) {
     let mut datagram = [0; DATAGRAM];
+    let mut waiting: Vec<(Vec<u8>, SocketAddr)> = Vec::new();
     while !counts.ends.load(Ordering::Relaxed) {
         let Ok((length, client)) = socket.recv_from(&mut datagram) else {
             continue;
         };
         counts.asked.fetch_add(1, Ordering::Relaxed);
-        if holds(&datagram[..length], silent) {
+        let question = &datagram[..length];
+        if holds(question, silent) {
             continue;
         }
-        if let Ok(length) = ask(server, &mut datagram, length) {
-            // Whoever does not get it asks again.
-            let _ = socket.send_to(&datagram[..length], client);
+        // The same question again does not count.
+        waiting.retain(|(other, _)| text(other) != text(question));
+        waiting.push((question.to_vec(), client));
+        if waiting.len() < counts.gathers.load(Ordering::Relaxed) {
+            continue;
+        }
+        counts.gathers.store(0, Ordering::Relaxed);
+        for (question, client) in waiting.drain(..) {
+            if let Ok(answer) = ask(server, &question) {
+                // Whoever does not get it asks again.
+                let _ = socket.send_to(&answer, client);
+            }
         }
     }
 }
 
-fn ask(server: SocketAddr, datagram: &mut [u8], length: usize) -> io::Result<usize> {
+/// What is asked, without the number of the question and the case that its letters happen to have.
+fn text(question: &[u8]) -> Vec<u8> {
+    question.get(2..).unwrap_or_default().to_ascii_lowercase()
+}
+
+fn ask(server: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
     let way = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     way.set_read_timeout(Some(Duration::from_secs(1)))?;
-    way.send_to(&datagram[..length], server)?;
-    way.recv(datagram)
+    way.send_to(question, server)?;
+    let mut answer = vec![0; DATAGRAM];
+    let length = way.recv(&mut answer)?;
+    answer.truncate(length);
+    Ok(answer)
 }
 
 fn relay_connections(

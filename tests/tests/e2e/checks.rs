@@ -59,6 +59,24 @@ fn clients_without_a_name_and_clients_that_are_listed_are_refused() {
 }
 
 #[test]
+fn questions_are_asked_side_by_side_and_from_the_beginning() {
+    let stage = Stage::start(BY_DNS, &["7 PTR mail.good.test."], false);
+    // The client's name, and the list: neither is answered before both are asked.
+    stage.relay.gather(2);
+    let mut client = stage.comer_at(0, "192.0.2.7");
+    until("both, before it says a word", LONG, || {
+        Ok(stage.relay.has_gathered().then_some(()))
+    })
+    .unwrap();
+    client.greeted().unwrap();
+    client.hello().unwrap();
+    // MX of its domain, and TXT.
+    stage.relay.gather(2);
+    client.command("MAIL FROM:<a@good.test>", 250).unwrap();
+    assert!(stage.relay.has_gathered());
+}
+
+#[test]
 fn checks_that_do_not_run_ask_nothing() {
     let stage = Stage::start(
         &BY_DNS.replace("= true", "= false"),

@@ -204,13 +204,19 @@ impl Stage {
 
     /// A client of that address at one of the virtual servers.
     pub(super) fn client_at(&self, server: usize, address: &str) -> Client {
+        let mut client = self.comer_at(server, address);
+        client.greeted().unwrap();
+        client.hello().unwrap();
+        client
+    }
+
+    /// The same, before it was greeted.
+    pub(super) fn comer_at(&self, server: usize, address: &str) -> Client {
         let port = self.listen.port() + u16::try_from(server).unwrap();
         let stream = TcpStream::connect(SocketAddr::new(self.listen.ip(), port)).unwrap();
         let mut client = Client::over(stream).unwrap();
         let header = format!("PROXY TCP4 {address} 203.0.113.25 4711 25\r\n");
         client.write(header.as_bytes()).unwrap();
-        client.greeted().unwrap();
-        client.hello().unwrap();
         client
     }
 
