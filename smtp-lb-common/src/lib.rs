@@ -27,5 +27,6 @@ pub mod packet;
 pub mod reason;
 pub mod reputation;
 pub mod staged;
+pub mod tree;
 pub mod verdict;
 pub mod walk;

@@ -4,11 +4,10 @@
 //!
 //! ```text
 //! line 0          header
-//! IPv4 root       1,048,576 words, by the first 20 bits of the source
+//! IPv4 root       words by the first bits of the source (see `tree`)
 //! IPv6 root       words for 2000::/3, by some bits after those three, then 8 words by the first three
 //!                 bits for the rest
-//! IPv4 entries    for each root word that needs them: the last 12 bits from which a set holds,
-//!                 and the set; 16 to a line
+//! leaves          entries of IPv4, 16 to a line; then those of IPv6, 8 to a line; between them branches
 //! IPv6 intervals  as in the policy's image, 4 to a line
 //! sets            mask of each set's categories, 8 to a line
 //! names           what the numbers stand for, for people
@@ -16,11 +15,11 @@
 //! Look-ups end in a *set*: one of the different combinations of feeds and categories that hold
 //! an address. Set 0 is nobody's.
 
-use crate::image::{Image, Line, Target, halves, word};
-use crate::lookup::search;
+use crate::image::{Image, Line, halves, word};
+use crate::tree::{MOST, find_v4, find_v6, root_lines_v4, root_lines_v6};
 
 /// First word of the header.
-pub const MAGIC: u64 = 0x4c42_5245_5055_0001;
+pub const MAGIC: u64 = 0x4c42_5245_5055_0002;
 
 /// Bound of set numbers.
 pub const SETS: u32 = 8192;
@@ -35,33 +34,34 @@ pub const ALLOW: u64 = 1 << 63;
 /// Sets below it are those of added entries: 1 more than the category's number.
 pub const FIRST_FEED_SET: u32 = 64;
 
-/// Bits of an IPv4 address that index the root.
-pub const ROOT_BITS: u32 = 20;
-/// Bits of an IPv6 address that index its root, at the least and at the most: as many as make words of
-/// about one entry each. Of a root that is wider than that, a look-up touches memory that no other has
-/// touched lately.
-pub const ROOT_BITS_V6: core::ops::RangeInclusive<u32> = 8..=20;
-/// Words of the IPv4 root.
-pub const ROOT_WORDS: u32 = 1 << ROOT_BITS;
 /// First line of the IPv4 root.
 pub const ROOT_V4: u32 = 1;
-/// First line of the IPv6 root.
-pub const ROOT_V6: u32 = ROOT_V4 + ROOT_WORDS / 8;
-/// First line after the roots, that of IPv6 being of so many bits.
-#[must_use]
-pub const fn after_roots(bits_v6: u32) -> u32 {
-    ROOT_V6 + (1 << bits_v6) / 8 + 1
-}
-/// IPv4 entries in a line.
-pub const ENTRIES_PER_LINE: u32 = 16;
-/// Bits of an IPv4 address that an entry tells apart.
-pub const ENTRY_BITS: u32 = 32 - ROOT_BITS;
-/// Bits of a set's number in an entry.
-const SET_BITS: u32 = 20;
-/// Halvings that find the line of one entry among all that a root word can have.
-const MAX_HALVINGS: u32 = 8;
 
-const _: () = assert!(SETS <= 1 << SET_BITS && HITS == 65_536);
+const _: () = assert!(SETS <= MOST + 1 && HITS == 65_536);
+
+/// Bits that index the roots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bits {
+    /// Of IPv4: one of [`crate::tree::ROOT_BITS`].
+    pub v4: u32,
+    /// Of IPv6, the same.
+    pub v6: u32,
+}
+
+impl Bits {
+    /// First line of the IPv6 root.
+    #[must_use]
+    #[inline(always)]
+    pub const fn root_v6(self) -> u32 {
+        ROOT_V4.wrapping_add(root_lines_v4(self.v4))
+    }
+
+    /// First line after the roots.
+    #[must_use]
+    pub const fn after_roots(self) -> u32 {
+        self.root_v6() + root_lines_v6(self.v6)
+    }
+}
 
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,8 @@ pub struct Header {
     pub names: u32,
     /// Total lines.
     pub lines: u32,
-    /// Bits that index the IPv6 root: one of [`ROOT_BITS_V6`].
-    pub bits_v6: u32,
+    /// Bits that index the roots.
+    pub bits: Bits,
     /// Counts compilations, for people.
     pub generation: u32,
 }
@@ -88,7 +88,7 @@ impl Header {
             MAGIC,
             word(self.sets, self.count),
             word(self.names, self.lines),
-            word(self.bits_v6, self.generation),
+            word(self.bits.v6 << 8 | self.bits.v4, self.generation),
             0,
             0,
             0,
@@ -105,23 +105,19 @@ impl Header {
         }
         let (sets, count) = halves(line[1]);
         let (names, lines) = halves(line[2]);
-        let (bits_v6, generation) = halves(line[3]);
+        let (bits, generation) = halves(line[3]);
         Some(Self {
             sets,
             count,
             names,
             lines,
-            bits_v6,
+            bits: Bits {
+                v4: bits & 0xff,
+                v6: bits >> 8,
+            },
             generation,
         })
     }
-}
-
-/// An IPv4 entry: from which of the last 12 bits on a set holds.
-#[must_use]
-#[inline(always)]
-pub const fn entry(start: u32, set: u32) -> u32 {
-    (start << SET_BITS) | set
 }
 
 /// Who lists a source.
@@ -155,124 +151,29 @@ impl Standing {
 /// lists nobody.
 #[inline(always)]
 pub fn standing<I: Image + ?Sized>(image: &I, v6: bool, source: [u64; 2]) -> Standing {
+    found(image, v6, source).unwrap_or(Standing::NONE)
+}
+
+#[inline(always)]
+fn found<I: Image + ?Sized>(image: &I, v6: bool, source: [u64; 2]) -> Option<Standing> {
+    let header = Header::unpack(image.line(0)?)?;
     let set = if v6 {
-        set_v6(image, source[0], source[1])
+        find_v6(image, header.bits.root_v6(), header.bits.v6, source)?
     } else {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the IPv4 address is the low half"
         )]
-        set_v4(image, source[1] as u32)
+        find_v4(image, ROOT_V4, header.bits.v4, source[1] as u32)?
     };
-    match set {
-        Some(set) if set != 0 => match mask(image, set) {
-            Some(mask) => Standing { set, mask },
-            None => Standing::NONE,
-        },
-        _ => Standing::NONE,
-    }
-}
-
-/// Set of an IPv4 source. `None`: the image is damaged.
-#[inline(always)]
-pub fn set_v4<I: Image + ?Sized>(image: &I, source: u32) -> Option<u32> {
-    let index = source >> ENTRY_BITS;
-    let root = image.line(ROOT_V4 + index / 8)?;
-    let (count, first) = halves(root[(index % 8) as usize]);
-    if count == 0 {
-        return Some(first);
-    }
-    // The greatest entry that starts here or before.
-    let bound = entry(source & ((1 << ENTRY_BITS) - 1), (1 << SET_BITS) - 1);
-    let mut at = first / ENTRIES_PER_LINE;
-    let mut line = image.line(at)?;
-    let (mut slot, mut left) = (first % ENTRIES_PER_LINE, count);
-    if count > ENTRIES_PER_LINE {
-        let mut lines = count.div_ceil(ENTRIES_PER_LINE);
-        for _ in 0..MAX_HALVINGS {
-            if lines <= 1 {
-                break;
-            }
-            let half = lines / 2;
-            let middle = image.line(at.wrapping_add(half))?;
-            if read(middle, 0) <= bound {
-                line = middle;
-                at = at.wrapping_add(half);
-                lines -= half;
-            } else {
-                lines = half;
-            }
-        }
-        // The last line is filled up with its last entry.
-        (slot, left) = (0, ENTRIES_PER_LINE);
-    }
-    // 16 entries are halved four times.
-    for _ in 0..4 {
-        if left <= 1 {
-            break;
-        }
-        let half = left / 2;
-        let middle = slot.wrapping_add(half);
-        if read(line, middle) <= bound {
-            slot = middle;
-            left -= half;
-        } else {
-            left = half;
-        }
-    }
-    Some(read(line, slot) & ((1 << SET_BITS) - 1))
-}
-
-/// Set of an IPv6 source, given as its high and low half. `None`: the image is damaged.
-#[inline(always)]
-pub fn set_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32> {
-    let bits = Header::unpack(image.line(0)?)?.bits_v6;
-    let index = root_index_v6(high, bits);
-    let line = image.line(ROOT_V6.wrapping_add(index / 8))?;
-    let (first, count) = match Target::unpack(line[(index % 8) as usize]) {
-        Target::Class(set) => return Some(set),
-        Target::Lines { first, count } => (first, count),
-    };
-    let (first, count) = match search(image, first, count, high)? {
-        Target::Class(set) => return Some(set),
-        Target::Lines { first, count } => (first, count),
-    };
-    match search(image, first, count, low)? {
-        Target::Class(set) => Some(set),
-        Target::Lines { .. } => None,
-    }
-}
-
-/// Word of an IPv6 root of so many bits for an address, by its high half.
-#[must_use]
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "23 bits at the most")]
-pub const fn root_index_v6(high: u64, bits: u32) -> u32 {
-    match high >> 61 {
-        1 => (high << 3).wrapping_shr(64u32.wrapping_sub(bits)) as u32,
-        other => 1u32.wrapping_shl(bits).wrapping_add(other as u32),
-    }
-}
-
-#[inline(always)]
-fn mask<I: Image + ?Sized>(image: &I, set: u32) -> Option<u64> {
-    let header = Header::unpack(image.line(0)?)?;
-    if set >= header.count {
+    if set == 0 || set >= header.count {
         return None;
     }
     let line = image.line(header.sets.wrapping_add(set / 8))?;
-    Some(line[(set % 8) as usize])
-}
-
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "half of a word")]
-const fn read(line: &Line, slot: u32) -> u32 {
-    let word = line[(slot / 2 % 8) as usize];
-    if slot.is_multiple_of(2) {
-        word as u32
-    } else {
-        (word >> 32) as u32
-    }
+    Some(Standing {
+        set,
+        mask: line[(set % 8) as usize],
+    })
 }
 
 /// What a context does with each category, as the policy's image holds it.

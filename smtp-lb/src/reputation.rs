@@ -17,12 +17,14 @@ mod merge;
 pub mod names;
 pub mod parse;
 mod ranges;
+mod rooted;
 pub mod service;
 pub mod sets;
 mod signature;
 pub mod status;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use added::AddError;
 pub use names::Names;

@@ -116,12 +116,6 @@ impl Lines {
         }
     }
 
-    /// Lines of the intervals of one word of an IPv6 root, up to the high half `last`.
-    pub(crate) fn intervals_v6(&mut self, chunk: &[Interval], last: u64) -> Target {
-        let steps = self.steps_v6(chunk, last);
-        self.target(&steps)
-    }
-
     fn steps_v6(&mut self, chunk: &[Interval], last: u64) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let mut at = 0;

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use smtp_lb_common::reputation::{ALLOW, FIRST_FEED_SET, ROOT_BITS_V6};
+use smtp_lb_common::reputation::{ALLOW, Bits, FIRST_FEED_SET};
+use smtp_lb_common::tree::ROOT_BITS;
 
 use crate::reputation::Tagged;
-use crate::reputation::image::{Compiled, bits_v6, compile_rooted, look_up};
+use crate::reputation::image::{Compiled, compile_rooted, look_up, root_bits};
 use crate::reputation::sets::{Member, Sets};
 
 const ALLOW_TAG: u8 = 63;
@@ -56,18 +57,19 @@ fn last((_, _, first, length): Entry) -> IpAddr {
 }
 
 fn build(entries: &[Entry], before: &Sets) -> Compiled {
-    rooted(entries, before, bits_v6(entries.len()))
+    let bits = root_bits(entries.len());
+    rooted(entries, before, [bits, bits])
 }
 
-/// With an IPv6 root of so many bits.
-fn rooted(entries: &[Entry], before: &Sets, bits: u32) -> Compiled {
+/// With roots of so many bits.
+fn rooted(entries: &[Entry], before: &Sets, [v4, v6]: [u32; 2]) -> Compiled {
     let mut feeds: Vec<Tagged> = NAMES.iter().map(|_| Tagged::default()).collect();
     for entry in entries {
         feeds[entry.0].of(entry.1).add(entry.2, last(*entry));
     }
     feeds.iter_mut().for_each(Tagged::merge);
     let feeds: Vec<_> = NAMES.into_iter().zip(&feeds).collect();
-    compile_rooted(&feeds, &categories(), before, 1, bits).unwrap()
+    compile_rooted(&feeds, &categories(), before, 1, Bits { v4, v6 }).unwrap()
 }
 
 fn naive(entries: &[Entry], address: IpAddr) -> (u64, Vec<Member>) {
@@ -117,7 +119,7 @@ proptest! {
         entries in proptest::collection::vec(entry(), 0..60),
         more in proptest::collection::vec(entry(), 0..20),
         strangers in proptest::collection::vec(address(), 20),
-        bits in [ROOT_BITS_V6, ROOT_BITS_V6],
+        bits in [[ROOT_BITS, ROOT_BITS], [ROOT_BITS, ROOT_BITS]],
     ) {
         let first = rooted(&entries, &Sets::default(), bits[0]);
         let all = [entries.clone(), more].concat();
@@ -175,16 +177,16 @@ fn all_of_a_family_is_no_special_case() {
 }
 
 #[test]
-fn an_ipv6_root_has_about_a_word_for_each_network() {
+fn a_root_has_a_word_for_every_eight_networks() {
     for (networks, bits) in [
-        (0, 8),
-        (256, 8),
-        (257, 9),
-        (100_000, 17),
-        (1 << 20, 20),
+        (0, 13),
+        (1 << 16, 13),
+        ((1 << 16) + 1, 14),
+        (100_000, 14),
+        (1_000_000, 17),
         (10_000_000, 20),
         (usize::MAX, 20),
     ] {
-        assert_eq!(bits_v6(networks), bits, "{networks}");
+        assert_eq!(root_bits(networks), bits, "{networks}");
     }
 }

@@ -1,0 +1,253 @@
+//! From an address to a number, touching as few cache lines as can be.
+//!
+//! Memory is what a look-up waits for. So the first bits of an address index a root of 32-bit words, small
+//! enough to stay in a core's cache, and each word leads to one line where the number is. A word says
+//!
+//! - the number itself,
+//! - a *leaf*: 2ᵏ lines, of which the next k bits choose one. A line is searched without a jump that could be
+//!   guessed wrong: of its sorted entries, as many as start at or below the address are counted.
+//! - a *branch*, where part of the word's addresses are more crowded than the rest: a line of 16 words, of
+//!   which the next four bits choose one.
+//!
+//! IPv6 does so with its first 64 bits. Where longer networks divide a /64, its entry leads to lines of
+//! intervals of the last 64; those places are kept behind the leaf's lines, as many of them.
+
+use crate::image::{Image, Line, Target};
+use crate::lookup::search;
+
+/// Words in a line of a root or a branch.
+pub const WORDS_PER_LINE: u32 = 16;
+/// Bits that choose a word of a branch.
+pub const BRANCH_BITS: u32 = 4;
+/// Entries in a line of a leaf.
+pub const ENTRIES_V4: u32 = 16;
+/// The same of IPv6.
+pub const ENTRIES_V6: u32 = 8;
+/// Bits that must lead to a leaf, as an entry does not hold them.
+pub const LEAST_V4: u32 = 32 - START_BITS_V4;
+/// The same of IPv6.
+pub const LEAST_V6: u32 = 64 - START_BITS_V6;
+/// Bits that a root may be indexed by.
+pub const ROOT_BITS: core::ops::RangeInclusive<u32> = LEAST_V4..=20;
+/// Greatest number that a tree can hold.
+pub const MOST: u32 = (1 << VALUE_BITS) - 1;
+/// The most that a leaf's lines are divided by: k, above.
+pub const MOST_SPLIT: u32 = 13;
+/// The most lines of an image with trees.
+pub const MOST_LINES: u32 = 1 << KIND;
+
+const START_BITS_V4: u32 = 19;
+const START_BITS_V6: u32 = 48;
+const VALUE_BITS: u32 = 13;
+/// In an entry of IPv6: the last 64 bits settle it.
+const DEEP: u64 = 1 << VALUE_BITS;
+/// Of a packed word: what is above.
+const KIND: u32 = 28;
+const BRANCH: u32 = 14;
+const VALUE: u32 = 15;
+/// Branches that divide 64 bits, but for the three that the rest of IPv6's root is indexed by.
+const MOST_BRANCHES: u32 = 16;
+
+// Entries of IPv6 are below 2^62, see `is_below`; kinds and splits do not meet; a branch ends where a leaf
+// has an entry for each address.
+const _: () = assert!(
+    START_BITS_V4 + VALUE_BITS == 32
+        && START_BITS_V6 + VALUE_BITS + 1 == 62
+        && MOST_SPLIT < BRANCH
+        && 3 + MOST_BRANCHES * BRANCH_BITS >= 64 - 3
+);
+
+/// A word of a root or a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// The number.
+    Value(u32),
+    /// Lines of entries.
+    Leaf {
+        /// The first of them, below [`MOST_LINES`].
+        first: u32,
+        /// Bits that choose one: at most [`MOST_SPLIT`].
+        split: u32,
+    },
+    /// A line of words, below [`MOST_LINES`].
+    Branch(u32),
+}
+
+impl Word {
+    /// As a number.
+    #[must_use]
+    pub const fn pack(self) -> u32 {
+        match self {
+            Self::Value(value) => VALUE << KIND | value,
+            Self::Leaf { first, split } => split << KIND | first,
+            Self::Branch(line) => BRANCH << KIND | line,
+        }
+    }
+}
+
+/// An entry of IPv4: from which address on a number holds.
+#[must_use]
+#[inline(always)]
+pub const fn entry_v4(address: u32, value: u32) -> u32 {
+    address << VALUE_BITS | value
+}
+
+/// An entry of IPv6: from which high half on.
+#[must_use]
+#[inline(always)]
+pub const fn entry_v6(high: u64, value: u32) -> u64 {
+    (high & ((1 << START_BITS_V6) - 1)) << (VALUE_BITS + 1) | value as u64
+}
+
+/// An entry of IPv6 that the last 64 bits settle.
+#[must_use]
+pub const fn deep_v6(high: u64) -> u64 {
+    entry_v6(high, 0) | DEEP
+}
+
+/// Word of an IPv6 root of so many bits for an address, by its high half: those bits after the first three
+/// in 2000::/3, where all global addresses are; behind them a word for each value of the first three.
+#[must_use]
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "21 bits at the most")]
+pub const fn root_index_v6(high: u64, bits: u32) -> u32 {
+    match high >> 61 {
+        1 => (high << 3).wrapping_shr(64u32.wrapping_sub(bits)) as u32,
+        other => 1u32.wrapping_shl(bits).wrapping_add(other as u32),
+    }
+}
+
+/// Lines of an IPv4 root of so many bits.
+#[must_use]
+#[inline(always)]
+pub const fn root_lines_v4(bits: u32) -> u32 {
+    1u32.wrapping_shl(bits) / WORDS_PER_LINE
+}
+
+/// Lines of an IPv6 root of so many bits.
+#[must_use]
+#[inline(always)]
+pub const fn root_lines_v6(bits: u32) -> u32 {
+    root_lines_v4(bits) + 1
+}
+
+/// Number of an IPv4 address, by a root of so many bits. `None`: the image is damaged.
+#[inline(always)]
+pub fn find_v4<I: Image + ?Sized>(image: &I, root: u32, bits: u32, address: u32) -> Option<u32> {
+    let index = address.wrapping_shr(32u32.wrapping_sub(bits));
+    let rest = (u64::from(address) << 32).wrapping_shl(bits);
+    let Place { line, .. } = match descend(image, root, index, rest)? {
+        Ok(place) => place,
+        Err(value) => return Some(value),
+    };
+    let line = image.line(line)?;
+    let bound = u64::from(entry_v4(address, MOST)) + 1;
+    let mut count = 0;
+    for word in line {
+        count += is_below(word & 0xffff_ffff, bound) + is_below(word >> 32, bound);
+    }
+    Some(half(line, last_of(count)) & MOST)
+}
+
+/// Number of an IPv6 address, given as its high and low half. `None`: the image is damaged.
+#[inline(always)]
+pub fn find_v6<I: Image + ?Sized>(
+    image: &I,
+    root: u32,
+    bits: u32,
+    [high, low]: [u64; 2],
+) -> Option<u32> {
+    let index = root_index_v6(high, bits);
+    let rest = match high >> 61 {
+        1 => (high << 3).wrapping_shl(bits),
+        _ => high << 3,
+    };
+    let place = match descend(image, root, index, rest)? {
+        Ok(place) => place,
+        Err(value) => return Some(value),
+    };
+    let line = image.line(place.line)?;
+    let bound = (entry_v6(high, MOST) | DEEP) + 1;
+    let mut count = 0;
+    for entry in line {
+        count += is_below(*entry, bound);
+    }
+    let at = (last_of(count) % ENTRIES_V6) as usize;
+    let entry = line[at];
+    if entry & DEEP == 0 {
+        #[expect(clippy::cast_possible_truncation, reason = "13 bits")]
+        return Some(entry as u32 & MOST);
+    }
+    let places = image.line(place.line.wrapping_add(place.lines))?;
+    let (first, count) = match Target::unpack(places[at]) {
+        Target::Class(value) => return Some(value),
+        Target::Lines { first, count } => (first, count),
+    };
+    match search(image, first, count, low)? {
+        Target::Class(value) => Some(value),
+        Target::Lines { .. } => None,
+    }
+}
+
+/// A line of a leaf, and how many that leaf has.
+struct Place {
+    line: u32,
+    lines: u32,
+}
+
+/// Goes down to a leaf or a value (`Err`), by the bits of an address that follow those of the root.
+#[inline(always)]
+fn descend<I: Image + ?Sized>(
+    image: &I,
+    root: u32,
+    index: u32,
+    rest: u64,
+) -> Option<Result<Place, u32>> {
+    let mut rest = rest;
+    let mut word = word_at(image, root, index)?;
+    for _ in 0..MOST_BRANCHES {
+        if word >> KIND != BRANCH {
+            break;
+        }
+        word = word_at(image, word & (MOST_LINES - 1), (rest >> 60) as u32)?;
+        rest <<= BRANCH_BITS;
+    }
+    let (kind, at) = (word >> KIND, word & (MOST_LINES - 1));
+    match kind {
+        VALUE => Some(Err(at)),
+        BRANCH => None,
+        split => Some(Ok(Place {
+            // Of no bits, 0: a shift by all of a word's is none.
+            #[expect(clippy::cast_possible_truncation, reason = "13 bits at the most")]
+            line: at.wrapping_add((rest >> 1).wrapping_shr(63u32.wrapping_sub(split)) as u32),
+            lines: 1u32.wrapping_shl(split),
+        })),
+    }
+}
+
+#[inline(always)]
+fn word_at<I: Image + ?Sized>(image: &I, first: u32, index: u32) -> Option<u32> {
+    let line = image.line(first.wrapping_add(index / WORDS_PER_LINE))?;
+    Some(half(line, index % WORDS_PER_LINE))
+}
+
+/// A line's 32-bit word.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "half of a word")]
+const fn half(line: &Line, at: u32) -> u32 {
+    let pair = line[(at / 2 % 8) as usize];
+    pair.wrapping_shr(at % 2 * 32) as u32
+}
+
+/// 1 if `value` is below `bound`, both below 2^62; else 0. Of a comparison the compiler would make a jump.
+#[inline(always)]
+const fn is_below(value: u64, bound: u64) -> u64 {
+    value.wrapping_sub(bound) >> 62 & 1
+}
+
+/// Place of the last of so many entries. There is one at least: a line's first holds for all that is led there.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "16 at the most")]
+const fn last_of(count: u64) -> u32 {
+    count.wrapping_sub(1) as u32 % ENTRIES_V4
+}
