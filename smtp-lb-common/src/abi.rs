@@ -1,7 +1,7 @@
 //! Names and sizes that the object, the loader and the tests must agree on.
 
 /// Changes with every change of a shared layout: pins of another version are not reused.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// The XDP program.
 pub const PROGRAM: &str = "smtp_lb";

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::bucket::Rate;
 use crate::cookie::{self, Protection, Watcher};
-use crate::image::{AFTER_ROOTS, Context, FLAG_FLOODS, FLAG_REPUTATION, Header, Image, Line};
+use crate::image::{AFTER_HEADER, Context, FLAG_FLOODS, FLAG_REPUTATION, Header, Image, Line};
 use crate::image::{halves, word};
 use crate::packet::{Packet, Parsed, TCP_ACK, TCP_RST, TCP_SYN, Transport};
 use crate::reason::{Reason, Verdict};
@@ -225,7 +225,7 @@ fn limits<I: Image + ?Sized>(image: &I, packet: &Packet) -> Option<Limits> {
     } else {
         header.columns.wrapping_mul(PROFILE_LINES)
     };
-    let at = AFTER_ROOTS.wrapping_add(before).wrapping_add(column);
+    let at = AFTER_HEADER.wrapping_add(before).wrapping_add(column);
     image.line(at).map(Limits::unpack)
 }
 

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! lines 0 and 1   header
-//! IPv4 root       65,536 words, by the first 16 bits of the source
-//! IPv6 root       65,536 words for 2000::/3, by the 16 bits after those three, then 8 words by
-//!                 the first three bits for the rest
 //! reputation      a profile for each policy column, if any asks for reputation
 //! floods          limits of new connections, a line to each column, if any has some
+//! IPv4 root       words by the first bits of the source
+//! IPv6 root       words for 2000::/3, by some bits after those three, then 8 words by the first three
+//!                 bits for the rest
 //! destinations    two roots more, by the destination, if any rule asks for it
 //! intervals       sorted starts with their values, 4 to a line
 //! limits          rates of rules that have one, 4 to a line
@@ -25,12 +25,11 @@ use crate::reason::{FIRST_RULE_SLOT, Verdict};
 /// 64 bytes: a cache line, and one map element.
 pub type Line = [u64; 8];
 
-/// Words of the IPv4 root, and those of the IPv6 root that are for `2000::/3`.
-pub const ROOT_WORDS: u32 = 1 << 16;
-/// Lines of the IPv4 root.
-pub const ROOT_LINES: u32 = ROOT_WORDS / 8;
-/// Lines of the IPv6 root: all global addresses are in `2000::/3`, so it is resolved finer.
-pub const ROOT_LINES_V6: u32 = ROOT_LINES + 1;
+/// Bits that a root may be indexed by: as few as leave a line of intervals to each word, so that it
+/// stays in a core's cache.
+pub const ROOT_BITS: core::ops::RangeInclusive<u32> = 6..=16;
+/// Words in a line of a root.
+pub const WORDS_PER_LINE: u32 = 8;
 /// Intervals in a line.
 pub const INTERVALS_PER_LINE: u32 = 4;
 /// Chain entries in a line.
@@ -48,8 +47,8 @@ pub const MAX_CHAIN: u32 = 128;
 pub const MAX_DIVISIONS: u32 = 2;
 /// Halvings that find one line among any number that an image can hold.
 pub const MAX_HALVINGS: u32 = 26;
-/// First word of the header.
-pub const MAGIC: u64 = 0x4c42_494d_4147_0006;
+/// First half of the header.
+pub const MAGIC: u32 = 0x4c42_0007;
 
 /// Access to the lines of an image.
 pub trait Image {
@@ -148,6 +147,47 @@ const _: () = assert!(
 /// Column of the failsafe list. No staged policy has it, so it says that there is none.
 pub const FAILSAFE_COLUMN: u32 = 0;
 
+/// The roots of both families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Roots {
+    /// First line of the IPv4 root; behind it is that of IPv6.
+    pub first: u32,
+    /// Bits that index that of IPv4: one of [`ROOT_BITS`].
+    pub bits_v4: u32,
+    /// Bits that index that of IPv6, the same.
+    pub bits_v6: u32,
+}
+
+impl Roots {
+    /// First line of the IPv6 root.
+    #[must_use]
+    #[inline(always)]
+    pub const fn v6(&self) -> u32 {
+        self.first
+            .wrapping_add(1u32.wrapping_shl(self.bits_v4) / WORDS_PER_LINE)
+    }
+
+    /// Lines of both.
+    #[must_use]
+    pub const fn lines(&self) -> u32 {
+        (1 << self.bits_v4) / WORDS_PER_LINE + (1 << self.bits_v6) / WORDS_PER_LINE + 1
+    }
+
+    const fn pack(self) -> u64 {
+        word(self.bits_v6 << 8 | self.bits_v4, self.first)
+    }
+
+    #[inline(always)]
+    const fn unpack(packed: u64) -> Self {
+        let (bits, first) = halves(packed);
+        Self {
+            first,
+            bits_v4: bits & 0xff,
+            bits_v6: bits >> 8,
+        }
+    }
+}
+
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -157,18 +197,18 @@ pub struct Header {
     pub columns: u32,
     /// First line of the matrix.
     pub matrix: u32,
-    /// With [`FLAG_DESTINATIONS`], first line of their roots, in the order of the sources'.
-    pub destinations: u32,
+    /// Where sources are looked up.
+    pub sources: Roots,
+    /// Where destinations are, with [`FLAG_DESTINATIONS`].
+    pub destinations: Roots,
     /// First line of the virtual servers.
     pub servers: u32,
     /// Lines of the virtual servers less one; their number is a power of two.
     pub servers_mask: u32,
     /// First line of the rates.
     pub rates: u32,
-    /// First line of the names: a word with their length in octets, then JSON.
-    pub names: u32,
-    /// With [`FLAG_GLOBAL`], the policy that is asked before those of contexts. It has no default.
-    pub global: Context,
+    /// With [`FLAG_GLOBAL`], column of the policy that is asked before those of contexts.
+    pub global: u32,
     /// Packets for no virtual server.
     pub host: Context,
     /// What no other image has: set when it is given to the kernel.
@@ -176,14 +216,20 @@ pub struct Header {
 }
 
 /// Line 1: total lines, and a count of compilations, for people; the staged policies of the host and of
-/// the global context.
+/// the global context; first line of the names, which are a word with their length in octets, then JSON.
 #[must_use]
-pub const fn about(lines: u32, generation: u32, host: Context, global: Context) -> Line {
+pub const fn about(
+    lines: u32,
+    generation: u32,
+    host: Context,
+    global: Context,
+    names: u32,
+) -> Line {
     [
         word(lines, generation),
         host.pack(),
         global.pack(),
-        0,
+        names as u64,
         0,
         0,
         0,
@@ -198,25 +244,28 @@ pub const fn staged_of(line: &Line) -> (Context, Context) {
     (Context::unpack(line[1]), Context::unpack(line[2]))
 }
 
-/// First line of the IPv4 root.
-pub const ROOT_V4: u32 = 2;
-/// First line of the IPv6 root.
-pub const ROOT_V6: u32 = ROOT_V4 + ROOT_LINES;
-/// First line after the roots. With [`FLAG_REPUTATION`] the profiles of all columns begin here, in
+/// First line of the names, of line 1.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "as packed")]
+pub const fn names_of(line: &Line) -> u32 {
+    line[3] as u32
+}
+
+/// First line after the header. With [`FLAG_REPUTATION`] the profiles of all columns begin here, in
 /// order.
-pub const AFTER_ROOTS: u32 = ROOT_V6 + ROOT_LINES_V6;
+pub const AFTER_HEADER: u32 = 2;
 
 impl Header {
     /// As line 0.
     #[must_use]
     pub const fn pack(&self) -> Line {
         [
-            MAGIC,
-            word(self.flags, self.columns),
-            word(self.matrix, self.destinations),
+            word(MAGIC, self.flags),
+            word(self.columns, self.matrix),
             word(self.servers, self.servers_mask),
-            word(self.rates, self.names),
-            self.global.pack(),
+            word(self.rates, self.global),
+            self.sources.pack(),
+            self.destinations.pack(),
             self.host.pack(),
             self.token,
         ]
@@ -226,23 +275,23 @@ impl Header {
     #[must_use]
     #[inline(always)]
     pub fn unpack(line: &Line) -> Option<Self> {
-        if line[0] != MAGIC {
+        let (magic, flags) = halves(line[0]);
+        if magic != MAGIC {
             return None;
         }
-        let (flags, columns) = halves(line[1]);
-        let (matrix, destinations) = halves(line[2]);
-        let (servers, servers_mask) = halves(line[3]);
-        let (rates, names) = halves(line[4]);
+        let (columns, matrix) = halves(line[1]);
+        let (servers, servers_mask) = halves(line[2]);
+        let (rates, global) = halves(line[3]);
         Some(Self {
             flags,
             columns,
             matrix,
-            destinations,
             servers,
             servers_mask,
             rates,
-            names,
-            global: Context::unpack(line[5]),
+            global,
+            sources: Roots::unpack(line[4]),
+            destinations: Roots::unpack(line[5]),
             host: Context::unpack(line[6]),
             token: line[7],
         })

@@ -4,53 +4,44 @@
 //! halved by line. IPv6 does this for its first 64 bits, and where networks longer than /64
 //! need it, once more for the last 64.
 
-use crate::image::{Image, Line, MAX_HALVINGS, ROOT_LINES, ROOT_V4, ROOT_V6, ROOT_WORDS, Target};
+use crate::image::{Image, Line, MAX_HALVINGS, Roots, Target, WORDS_PER_LINE};
+use crate::tree::root_index_v6;
 
-/// Class of an address as [`crate::packet::Packet`] has it, by the roots that begin at a line.
-/// `None`: the image is damaged.
+/// Class of an address as [`crate::packet::Packet`] has it. `None`: the image is damaged.
 #[inline(always)]
 pub fn class_of<I: Image + ?Sized>(
     image: &I,
-    roots: u32,
+    roots: Roots,
     v6: bool,
     address: [u64; 2],
 ) -> Option<u32> {
     if v6 {
-        return by_root_v6(image, roots.wrapping_add(ROOT_LINES), address);
+        return class_v6(image, roots, address);
     }
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the IPv4 address is the low half"
     )]
-    by_root_v4(image, roots, address[1] as u32)
-}
-
-/// Class of an IPv4 source. `None`: the image is damaged.
-#[inline(always)]
-pub fn class_v4<I: Image + ?Sized>(image: &I, source: u32) -> Option<u32> {
-    by_root_v4(image, ROOT_V4, source)
+    class_v4(image, roots, address[1] as u32)
 }
 
 #[inline(always)]
-fn by_root_v4<I: Image + ?Sized>(image: &I, at: u32, address: u32) -> Option<u32> {
-    match root(image, at, address >> 16)? {
+fn class_v4<I: Image + ?Sized>(image: &I, roots: Roots, address: u32) -> Option<u32> {
+    let index = address.wrapping_shr(32u32.wrapping_sub(roots.bits_v4));
+    let (first, count) = match root(image, roots.first, index)? {
+        Target::Class(class) => return Some(class),
+        Target::Lines { first, count } => (first, count),
+    };
+    match search(image, first, count, u64::from(address))? {
         Target::Class(class) => Some(class),
-        Target::Lines { first, count } => match search(image, first, count, u64::from(address))? {
-            Target::Class(class) => Some(class),
-            Target::Lines { .. } => None,
-        },
+        Target::Lines { .. } => None,
     }
 }
 
-/// Class of an IPv6 source, given as its high and low half. `None`: the image is damaged.
 #[inline(always)]
-pub fn class_v6<I: Image + ?Sized>(image: &I, high: u64, low: u64) -> Option<u32> {
-    by_root_v6(image, ROOT_V6, [high, low])
-}
-
-#[inline(always)]
-fn by_root_v6<I: Image + ?Sized>(image: &I, at: u32, [high, low]: [u64; 2]) -> Option<u32> {
-    let (first, count) = match root(image, at, root_index_v6(high))? {
+fn class_v6<I: Image + ?Sized>(image: &I, roots: Roots, [high, low]: [u64; 2]) -> Option<u32> {
+    let index = root_index_v6(high, roots.bits_v6);
+    let (first, count) = match root(image, roots.v6(), index)? {
         Target::Class(class) => return Some(class),
         Target::Lines { first, count } => (first, count),
     };
@@ -64,21 +55,10 @@ fn by_root_v6<I: Image + ?Sized>(image: &I, at: u32, [high, low]: [u64; 2]) -> O
     }
 }
 
-/// Word of the IPv6 root for an address, by its high half.
-#[must_use]
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "19 bits at the most")]
-pub const fn root_index_v6(high: u64) -> u32 {
-    match high >> 61 {
-        1 => (high >> 45) as u32 & (ROOT_WORDS - 1),
-        other => ROOT_WORDS + other as u32,
-    }
-}
-
 #[inline(always)]
 fn root<I: Image + ?Sized>(image: &I, first: u32, index: u32) -> Option<Target> {
-    let line = image.line(first.wrapping_add(index / 8))?;
-    Some(Target::unpack(line[(index % 8) as usize]))
+    let line = image.line(first.wrapping_add(index / WORDS_PER_LINE))?;
+    Some(Target::unpack(line[(index % WORDS_PER_LINE) as usize]))
 }
 
 #[inline(always)]

@@ -7,9 +7,9 @@ use core::cell::Cell;
 
 use crate::answer;
 use crate::image::{
-    AFTER_ROOTS, Context, FAILSAFE_COLUMN, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
+    AFTER_HEADER, Context, FAILSAFE_COLUMN, FLAG_DEFAULT_DROP, FLAG_DEFAULT_REJECT,
     FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_GLOBAL, FLAG_LOG_DEFAULT, FLAG_REPUTATION, FLAG_STAGED,
-    Header, Image, Line, MAX_PROBES, ROOT_V4, Server, halves, word,
+    Header, Image, Line, MAX_PROBES, Server, halves, word,
 };
 use crate::lookup::class_of;
 use crate::packet::{
@@ -484,7 +484,7 @@ pub fn route<I: Image + ?Sized>(image: &I, parsed: &Parsed) -> Result<Route, Dec
 #[inline(always)]
 fn find<I: Image + ?Sized>(image: &I, packet: &Packet) -> Option<Route> {
     let header = image.line(0).and_then(Header::unpack)?;
-    let class = class_of(image, ROOT_V4, packet.v6, packet.src)?;
+    let class = class_of(image, header.sources, packet.v6, packet.src)?;
     let destination = if header.flags & FLAG_DESTINATIONS == 0 {
         0
     } else {
@@ -496,7 +496,7 @@ fn find<I: Image + ?Sized>(image: &I, packet: &Packet) -> Option<Route> {
         flags: header.flags,
         destination,
         failsafe: header.cell(class, FAILSAFE_COLUMN),
-        global: header.cell(class, header.global.column),
+        global: header.cell(class, header.global),
         own: header.cell(class, context.column),
         context,
     })
@@ -644,7 +644,7 @@ fn found<I: Image + ?Sized, H: Host>(
     context: Context,
     packet: &Packet,
 ) -> Option<Found> {
-    let first = AFTER_ROOTS.wrapping_add(context.column.wrapping_mul(PROFILE_LINES));
+    let first = AFTER_HEADER.wrapping_add(context.column.wrapping_mul(PROFILE_LINES));
     let profile = Profile::unpack(image.line(first)?);
     if profile.number == NO_PROFILE {
         return None;

@@ -7,7 +7,8 @@
 use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use smtp_lb_common::lookup::{class_v4, class_v6};
+use smtp_lb_common::image::{Header, Image as _};
+use smtp_lb_common::lookup::class_of;
 use smtp_lb_common::reputation::standing;
 
 use crate::frame::XdpFrame;
@@ -102,17 +103,20 @@ fn bench_offer(ctx: XdpContext) -> u32 {
 /// Our look-up of a random IPv4 source.
 #[xdp(frags)]
 fn bench_image_v4(_: XdpContext) -> u32 {
-    let found = kernel::image().zip(random_source());
-    #[expect(clippy::cast_possible_truncation, reason = "the IPv4 address")]
-    let class = found.and_then(|(image, [_, low])| class_v4(&image, low as u32));
-    verdict(class)
+    verdict(class(false))
 }
 
 /// Our look-up of a random IPv6 source.
 #[xdp(frags)]
 fn bench_image_v6(_: XdpContext) -> u32 {
-    let found = kernel::image().zip(random_source());
-    verdict(found.and_then(|(image, [high, low])| class_v6(&image, high, low)))
+    verdict(class(true))
+}
+
+#[inline(always)]
+fn class(v6: bool) -> Option<u32> {
+    let (image, source) = kernel::image().zip(random_source())?;
+    let header = image.line(0).and_then(Header::unpack)?;
+    class_of(&image, header.sources, v6, source)
 }
 
 /// Who lists a random IPv4 source.

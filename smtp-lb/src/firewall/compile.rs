@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use smtp_lb_common::bucket::Rate;
 use smtp_lb_common::image::{
-    AFTER_ROOTS, ANSWERS, ANY_PROTOCOL, CELLS_PER_LINE, Context, Entry, FLAG_DEFAULT_DROP,
+    AFTER_HEADER, ANSWERS, ANY_PROTOCOL, CELLS_PER_LINE, Context, Entry, FLAG_DEFAULT_DROP,
     FLAG_DEFAULT_REJECT, FLAG_DESTINATIONS, FLAG_FAILSAFE, FLAG_FLOODS, FLAG_GLOBAL,
-    FLAG_LOG_DEFAULT, FLAG_REPUTATION, FLAG_STAGED, Header, Line, MAX_CHAIN, MAX_PROBES, ROOT_V4,
-    Server, about,
+    FLAG_LOG_DEFAULT, FLAG_REPUTATION, FLAG_STAGED, Header, Line, MAX_CHAIN, MAX_PROBES, Roots,
+    Server, about, names_of,
 };
 use smtp_lb_common::packet::{mapped, split};
 use smtp_lb_common::reason::{FIRST_RULE_SLOT, Verdict};
@@ -101,18 +101,15 @@ pub fn compile(
     } else {
         Vec::new()
     };
-    debug_assert_eq!(lines.next(), AFTER_ROOTS);
+    debug_assert_eq!(lines.next(), AFTER_HEADER);
     lines.lines.extend(&profiles);
     lines.lines.extend(&floods);
-    let first_destination = if destinations.are_used() {
-        lines.roots()
+    let sources_at = by_source.write(&mut lines);
+    let destinations_at = if destinations.are_used() {
+        by_destination.write(&mut lines)
     } else {
-        0
+        Roots::default()
     };
-    by_source.write(&mut lines, ROOT_V4);
-    if destinations.are_used() {
-        by_destination.write(&mut lines, first_destination);
-    }
 
     let (mut defaults, mut written) = (Vec::new(), Vec::new());
     let mut limits = Limits::default();
@@ -155,12 +152,12 @@ pub fn compile(
             | flag(FLAG_DESTINATIONS, destinations.are_used()),
         columns,
         matrix,
-        destinations: first_destination,
+        sources: sources_at,
+        destinations: destinations_at,
         servers: first_server,
         servers_mask,
         rates,
-        names,
-        global: context(global.unwrap_or(0))?,
+        global: to_u32(global.unwrap_or(0))?,
         host: context(1)?,
         token: 0,
     };
@@ -174,6 +171,7 @@ pub fn compile(
         generation,
         staged(HOST)?,
         staged(GLOBAL)?,
+        names,
     );
     Ok(Compiled {
         lines: lines.lines,
@@ -479,8 +477,9 @@ fn names(slots: &Slots) -> Vec<u64> {
 #[must_use]
 pub fn read_names(lines: &[Line]) -> Slots {
     let found = || -> Option<Slots> {
-        let header = Header::unpack(lines.first()?)?;
-        let words = lines.get(header.names as usize..)?.as_flattened();
+        Header::unpack(lines.first()?)?;
+        let first = names_of(lines.get(1)?);
+        let words = lines.get(first as usize..)?.as_flattened();
         let (length, rest) = words.split_first()?;
         let octets: Vec<u8> = rest.iter().flat_map(|word| word.to_le_bytes()).collect();
         serde_json::from_slice(octets.get(..usize::try_from(*length).ok()?)?).ok()

@@ -3,13 +3,13 @@
 use std::iter::once;
 
 use smtp_lb_common::image::{
-    AFTER_ROOTS, INTERVALS_PER_LINE, Line, ROOT_LINES, ROOT_LINES_V6, ROOT_WORDS, Target,
+    AFTER_HEADER, INTERVALS_PER_LINE, Line, ROOT_BITS, Roots, Target, WORDS_PER_LINE,
 };
-use smtp_lb_common::lookup::root_index_v6;
+use smtp_lb_common::tree::root_index_v6;
 
 use super::intervals::Interval;
 
-/// Lines of an image under construction: header and roots first, then what is appended.
+/// Lines of an image under construction: the header first, then what is appended.
 pub(crate) struct Lines {
     pub(crate) lines: Vec<Line>,
 }
@@ -20,7 +20,7 @@ type Step = (u64, Target);
 impl Lines {
     pub(crate) fn new() -> Self {
         Self {
-            lines: vec![[0; 8]; AFTER_ROOTS as usize],
+            lines: vec![[0; 8]; AFTER_HEADER as usize],
         }
     }
 
@@ -31,12 +31,16 @@ impl Lines {
         }
     }
 
-    /// Appends empty roots of both families; returns their first line.
-    pub(crate) fn roots(&mut self) -> u32 {
-        let first = self.next();
-        let count = (ROOT_LINES + ROOT_LINES_V6) as usize;
+    /// Appends empty roots for so many intervals of each family.
+    pub(crate) fn roots(&mut self, v4: usize, v6: usize) -> Roots {
+        let roots = Roots {
+            first: self.next(),
+            bits_v4: root_bits(v4),
+            bits_v6: root_bits(v6),
+        };
+        let count = roots.lines() as usize;
         self.lines.resize(self.lines.len() + count, [0; 8]);
-        first
+        roots
     }
 
     /// Number of the next line. An image of 2³² lines (256 GiB) cannot be loaded anyway.
@@ -55,9 +59,9 @@ impl Lines {
         first
     }
 
-    pub(crate) fn root(&mut self, first: u32, index: u32, target: Target) {
-        let index = index as usize;
-        self.lines[first as usize + index / 8][index % 8] = target.pack();
+    fn root(&mut self, first: u32, index: u32, target: Target) {
+        let line = &mut self.lines[(first + index / WORDS_PER_LINE) as usize];
+        line[(index % WORDS_PER_LINE) as usize] = target.pack();
     }
 
     /// Steps to lines.
@@ -95,24 +99,26 @@ impl Lines {
     }
 
     /// Fills an IPv4 root and its chunks.
-    pub(crate) fn tree_v4(&mut self, root: u32, intervals: &[Interval]) {
-        let ranges = (0..ROOT_WORDS).map(|index| (index, u128::from(index) << 16, 1 << 16));
+    pub(crate) fn tree_v4(&mut self, roots: Roots, intervals: &[Interval]) {
+        let shift = 32 - roots.bits_v4;
+        let ranges =
+            (0..1 << roots.bits_v4).map(|index| (index, u128::from(index) << shift, 1 << shift));
         for (index, _, chunk) in chunks(intervals, ranges) {
             let steps: Vec<Step> = chunk
                 .iter()
                 .map(|i| (low_half(i.start), Target::Class(i.class)))
                 .collect();
             let target = self.target(&steps);
-            self.root(root, index, target);
+            self.root(roots.first, index, target);
         }
     }
 
     /// Fills an IPv6 root, its chunks by the first 64 bits, and theirs by the last.
-    pub(crate) fn tree_v6(&mut self, root: u32, intervals: &[Interval]) {
-        for (index, last, chunk) in chunks(intervals, ranges_v6()) {
+    pub(crate) fn tree_v6(&mut self, roots: Roots, intervals: &[Interval]) {
+        for (index, last, chunk) in chunks(intervals, ranges_v6(roots.bits_v6)) {
             let steps = self.steps_v6(&chunk, high_half(last));
             let target = self.target(&steps);
-            self.root(root, index, target);
+            self.root(roots.v6(), index, target);
         }
     }
 
@@ -161,18 +167,29 @@ const fn high_half(address: u128) -> u64 {
     (address >> 64) as u64
 }
 
+/// Bits of a root for so many intervals: about two to a word, so that most words need one line.
+fn root_bits(intervals: usize) -> u32 {
+    let words = intervals.div_ceil(2);
+    let bits = usize::BITS - words.saturating_sub(1).leading_zeros();
+    bits.clamp(*ROOT_BITS.start(), *ROOT_BITS.end())
+}
+
 /// A word of a root: its index, its first address, and how many addresses it is for.
 type Range = (u32, u128, u128);
 
 /// The IPv6 root's words in the order of their addresses.
-fn ranges_v6() -> impl Iterator<Item = Range> {
-    (0..8u64).flat_map(|top| {
+fn ranges_v6(bits: u32) -> impl Iterator<Item = Range> {
+    (0..8u64).flat_map(move |top| {
         let high = top << 61;
-        let (words, shift) = if top == 1 { (ROOT_WORDS, 45) } else { (1, 61) };
-        (0..u64::from(words)).map(move |word| {
+        let (words, shift) = if top == 1 {
+            (1 << bits, 61 - bits)
+        } else {
+            (1, 61)
+        };
+        (0..words).map(move |word| {
             let high = high | word << shift;
             (
-                root_index_v6(high),
+                root_index_v6(high, bits),
                 u128::from(high) << 64,
                 1 << (shift + 64),
             )

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ipnet::IpNet;
 use smtp_lb_common::bucket::Rate;
-use smtp_lb_common::image::{Entry, RATES_PER_LINE, ROOT_V4, ROOT_V6};
+use smtp_lb_common::image::{Entry, RATES_PER_LINE, Roots};
 
 use super::chains::{Chains, Piece, Unfit};
 use super::compile::{Asked, CompileError, to_u32};
@@ -65,10 +65,12 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Fills the roots that begin at a line.
-    pub(super) fn write(&self, lines: &mut Lines, roots: u32) {
+    /// Appends roots and what they lead to.
+    pub(super) fn write(&self, lines: &mut Lines) -> Roots {
+        let roots = lines.roots(self.v4.len(), self.v6.len());
         lines.tree_v4(roots, &self.v4);
-        lines.tree_v6(roots + (ROOT_V6 - ROOT_V4), &self.v6);
+        lines.tree_v6(roots, &self.v6);
+        roots
     }
 }
 
