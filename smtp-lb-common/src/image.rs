@@ -22,8 +22,15 @@
 use crate::bucket::Rate;
 use crate::reason::{FIRST_RULE_SLOT, Verdict};
 
-/// 64 bytes: a cache line, and one map element.
+/// 64 bytes: a cache line.
 pub type Line = [u64; 8];
+/// A map element, 1 MiB. Whoever has a page needs no call to read its lines, and most images have one only.
+// Not an array of arrays, whose size the loader reckons wrong.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Page(pub [Line; PAGE_LINES as usize]);
+/// Lines of a page.
+pub const PAGE_LINES: u32 = 1 << 14;
 
 /// Bits that a root may be indexed by: as few as leave a line of intervals to each word, so that it
 /// stays in a core's cache.

@@ -100,7 +100,7 @@ pub(crate) fn search_word<I: Image + ?Sized>(
 
 /// The first interval of a line starts at or below every key that is led there.
 #[inline(always)]
-const fn last_at_or_below(line: &Line, key: u64) -> u64 {
+pub(crate) const fn last_at_or_below(line: &Line, key: u64) -> u64 {
     let mut value = line[1];
     if line[2] <= key {
         value = line[3];

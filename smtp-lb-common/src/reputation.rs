@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! line 0          header
+//! sets            mask of each set's categories, 8 to a line
 //! IPv4 root       words by the first bits of the source (see `tree`)
 //! IPv6 root       words for 2000::/3, by some bits after those three, then 8 words by the first three
 //!                 bits for the rest
 //! leaves          entries of IPv4, 16 to a line; then those of IPv6, 8 to a line; between them branches
 //! IPv6 intervals  as in the policy's image, 4 to a line
-//! sets            mask of each set's categories, 8 to a line
 //! names           what the numbers stand for, for people
 //! ```
 //! Look-ups end in a *set*: one of the different combinations of feeds and categories that hold
@@ -34,8 +34,12 @@ pub const ALLOW: u64 = 1 << 63;
 /// Sets below it are those of added entries: 1 more than the category's number.
 pub const FIRST_FEED_SET: u32 = 64;
 
+/// First line of the sets' masks, of which there is room for all: they are asked after each look-up.
+pub const FIRST_MASK: u32 = 1;
+/// Masks in a line.
+pub const MASKS_PER_LINE: u32 = 8;
 /// First line of the IPv4 root.
-pub const ROOT_V4: u32 = 1;
+pub const ROOT_V4: u32 = FIRST_MASK + SETS / MASKS_PER_LINE;
 
 const _: () = assert!(SETS <= MOST + 1 && HITS == 65_536);
 
@@ -66,8 +70,6 @@ impl Bits {
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// First line of the sets' masks.
-    pub sets: u32,
     /// How many sets have a mask.
     pub count: u32,
     /// First line of the names: a word with their length in octets, then JSON.
@@ -86,7 +88,7 @@ impl Header {
     pub const fn pack(&self) -> Line {
         [
             MAGIC,
-            word(self.sets, self.count),
+            self.count as u64,
             word(self.names, self.lines),
             word(self.bits.v6 << 8 | self.bits.v4, self.generation),
             0,
@@ -103,11 +105,10 @@ impl Header {
         if line[0] != MAGIC {
             return None;
         }
-        let (sets, count) = halves(line[1]);
+        let (_, count) = halves(line[1]);
         let (names, lines) = halves(line[2]);
         let (bits, generation) = halves(line[3]);
         Some(Self {
-            sets,
             count,
             names,
             lines,
@@ -169,10 +170,10 @@ fn found<I: Image + ?Sized>(image: &I, v6: bool, source: [u64; 2]) -> Option<Sta
     if set == 0 || set >= header.count {
         return None;
     }
-    let line = image.line(header.sets.wrapping_add(set / 8))?;
+    let line = image.line(FIRST_MASK.wrapping_add(set / MASKS_PER_LINE))?;
     Some(Standing {
         set,
-        mask: line[(set % 8) as usize],
+        mask: line[(set % MASKS_PER_LINE) as usize],
     })
 }
 

@@ -1,7 +1,9 @@
 //! From an address to a number, touching as few cache lines as can be.
 //!
-//! Memory is what a look-up waits for. So the first bits of an address index a root of 32-bit words, small
-//! enough to stay in a core's cache, and each word leads to one line where the number is. A word says
+//! Memory is what a look-up waits for. So the first bits of an address index a root that is small enough to
+//! stay in a core's cache. For each word it has 32 bits that say in which parts of its addresses there is any
+//! number but 0: most addresses are nobody's, and need no more than that. The word itself leads to one line
+//! where the number is. It says
 //!
 //! - the number itself,
 //! - a *leaf*: 2ᵏ lines, of which the next k bits choose one. A line is searched without a jump that could be
@@ -9,13 +11,17 @@
 //! - a *branch*, where part of the word's addresses are more crowded than the rest: a line of 16 words, of
 //!   which the next four bits choose one.
 //!
-//! IPv6 does so with its first 64 bits. Where longer networks divide a /64, its entry leads to lines of
-//! intervals of the last 64; those places are kept behind the leaf's lines, as many of them.
+//! IPv6 does so with its first 64 bits. Where longer networks divide a /64, its entry is *deep*: it leads to a
+//! line of intervals of the last 64, or to one that says where more such lines are.
 
-use crate::image::{Image, Line, Target};
-use crate::lookup::search;
+use crate::image::{Image, Line, Target, halves, word};
+use crate::lookup::{last_at_or_below, search};
 
-/// Words in a line of a root or a branch.
+/// Words in a line of a root, with their parts.
+pub const ROOT_WORDS_PER_LINE: u32 = 8;
+/// Bits that choose one of a word's parts.
+pub const PART_BITS: u32 = 5;
+/// Words in a line of a branch.
 pub const WORDS_PER_LINE: u32 = 16;
 /// Bits that choose a word of a branch.
 pub const BRANCH_BITS: u32 = 4;
@@ -31,8 +37,9 @@ pub const LEAST_V6: u32 = 64 - START_BITS_V6;
 pub const ROOT_BITS: core::ops::RangeInclusive<u32> = LEAST_V4..=20;
 /// Greatest number that a tree can hold.
 pub const MOST: u32 = (1 << VALUE_BITS) - 1;
-/// The most that a leaf's lines are divided by: k, above.
-pub const MOST_SPLIT: u32 = 13;
+/// The most that a leaf's lines are divided by: k, above. A deep entry counts its line from the leaf's first, and
+/// there may be as many such lines as there are entries.
+pub const MOST_SPLIT: u32 = 9;
 /// The most lines of an image with trees.
 pub const MOST_LINES: u32 = 1 << KIND;
 
@@ -41,6 +48,8 @@ const START_BITS_V6: u32 = 48;
 const VALUE_BITS: u32 = 13;
 /// In an entry of IPv6: the last 64 bits settle it.
 const DEEP: u64 = 1 << VALUE_BITS;
+/// First word of a line of [`deeper`]; intervals begin with 0.
+const DEEPER: u64 = u64::MAX;
 /// Of a packed word: what is above.
 const KIND: u32 = 28;
 const BRANCH: u32 = 14;
@@ -54,6 +63,7 @@ const _: () = assert!(
     START_BITS_V4 + VALUE_BITS == 32
         && START_BITS_V6 + VALUE_BITS + 1 == 62
         && MOST_SPLIT < BRANCH
+        && (ENTRIES_V6 + 1) << MOST_SPLIT <= MOST
         && 3 + MOST_BRANCHES * BRANCH_BITS >= 64 - 3
 );
 
@@ -85,6 +95,12 @@ impl Word {
     }
 }
 
+/// A root's word: which of its parts hold any number but 0, and the word.
+#[must_use]
+pub const fn root_word(parts: u32, found: Word) -> u64 {
+    word(parts, found.pack())
+}
+
 /// An entry of IPv4: from which address on a number holds.
 #[must_use]
 #[inline(always)]
@@ -99,14 +115,20 @@ pub const fn entry_v6(high: u64, value: u32) -> u64 {
     (high & ((1 << START_BITS_V6) - 1)) << (VALUE_BITS + 1) | value as u64
 }
 
-/// An entry of IPv6 that the last 64 bits settle.
+/// An entry of IPv6 that the last 64 bits settle: at how many lines behind the leaf's first.
 #[must_use]
-pub const fn deep_v6(high: u64) -> u64 {
-    entry_v6(high, 0) | DEEP
+pub const fn deep_v6(high: u64, line: u32) -> u64 {
+    entry_v6(high, line) | DEEP
+}
+
+/// A line that says where the intervals of a deep entry are, if one line does not hold them.
+#[must_use]
+pub const fn deeper(lines: Target) -> Line {
+    [DEEPER, lines.pack(), 0, 0, 0, 0, 0, 0]
 }
 
 /// Word of an IPv6 root of so many bits for an address, by its high half: those bits after the first three
-/// in 2000::/3, where all global addresses are; behind them a word for each value of the first three.
+/// in `2000::/3`, where all global addresses are; behind them a word for each value of the first three.
 #[must_use]
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "21 bits at the most")]
@@ -121,7 +143,7 @@ pub const fn root_index_v6(high: u64, bits: u32) -> u32 {
 #[must_use]
 #[inline(always)]
 pub const fn root_lines_v4(bits: u32) -> u32 {
-    1u32.wrapping_shl(bits) / WORDS_PER_LINE
+    1u32.wrapping_shl(bits) / ROOT_WORDS_PER_LINE
 }
 
 /// Lines of an IPv6 root of so many bits.
@@ -172,27 +194,31 @@ pub fn find_v6<I: Image + ?Sized>(
     for entry in line {
         count += is_below(*entry, bound);
     }
-    let at = (last_of(count) % ENTRIES_V6) as usize;
-    let entry = line[at];
+    let entry = line[(last_of(count) % ENTRIES_V6) as usize];
+    #[expect(clippy::cast_possible_truncation, reason = "13 bits")]
+    let value = entry as u32 & MOST;
     if entry & DEEP == 0 {
-        #[expect(clippy::cast_possible_truncation, reason = "13 bits")]
-        return Some(entry as u32 & MOST);
+        return Some(value);
     }
-    let places = image.line(place.line.wrapping_add(place.lines))?;
-    let (first, count) = match Target::unpack(places[at]) {
-        Target::Class(value) => return Some(value),
-        Target::Lines { first, count } => (first, count),
+    let line = image.line(place.first.wrapping_add(value))?;
+    let found = if line[0] == DEEPER {
+        match Target::unpack(line[1]) {
+            Target::Class(_) => return None,
+            Target::Lines { first, count } => search(image, first, count, low)?,
+        }
+    } else {
+        Target::unpack(last_at_or_below(line, low))
     };
-    match search(image, first, count, low)? {
+    match found {
         Target::Class(value) => Some(value),
         Target::Lines { .. } => None,
     }
 }
 
-/// A line of a leaf, and how many that leaf has.
+/// A line of a leaf, and the leaf's first.
 struct Place {
     line: u32,
-    lines: u32,
+    first: u32,
 }
 
 /// Goes down to a leaf or a value (`Err`), by the bits of an address that follow those of the root.
@@ -203,13 +229,18 @@ fn descend<I: Image + ?Sized>(
     index: u32,
     rest: u64,
 ) -> Option<Result<Place, u32>> {
+    let line = image.line(root.wrapping_add(index / ROOT_WORDS_PER_LINE))?;
+    let (parts, mut word) = halves(line[(index % ROOT_WORDS_PER_LINE) as usize]);
+    if parts.wrapping_shr((rest >> (64 - PART_BITS)) as u32) & 1 == 0 {
+        return Some(Err(0));
+    }
     let mut rest = rest;
-    let mut word = word_at(image, root, index)?;
     for _ in 0..MOST_BRANCHES {
         if word >> KIND != BRANCH {
             break;
         }
-        word = word_at(image, word & (MOST_LINES - 1), (rest >> 60) as u32)?;
+        let line = image.line(word & (MOST_LINES - 1))?;
+        word = half(line, (rest >> (64 - BRANCH_BITS)) as u32);
         rest <<= BRANCH_BITS;
     }
     let (kind, at) = (word >> KIND, word & (MOST_LINES - 1));
@@ -220,15 +251,9 @@ fn descend<I: Image + ?Sized>(
             // Of no bits, 0: a shift by all of a word's is none.
             #[expect(clippy::cast_possible_truncation, reason = "13 bits at the most")]
             line: at.wrapping_add((rest >> 1).wrapping_shr(63u32.wrapping_sub(split)) as u32),
-            lines: 1u32.wrapping_shl(split),
+            first: at,
         })),
     }
-}
-
-#[inline(always)]
-fn word_at<I: Image + ?Sized>(image: &I, first: u32, index: u32) -> Option<u32> {
-    let line = image.line(first.wrapping_add(index / WORDS_PER_LINE))?;
-    Some(half(line, index % WORDS_PER_LINE))
 }
 
 /// A line's 32-bit word.

@@ -33,7 +33,7 @@ use smtp_lb_common::added::{self, ADDED as MOST_ADDED};
 use smtp_lb_common::capture::{Captured, Control, Head, SNAP};
 use smtp_lb_common::event::RawEvent;
 use smtp_lb_common::flat::{self, Flat};
-use smtp_lb_common::image::{ANSWERS, Header, Image, Line, halves, rate, word};
+use smtp_lb_common::image::{ANSWERS, Header, Image, Line, PAGE_LINES, Page, halves, rate, word};
 use smtp_lb_common::packet::{Flow, Parsed};
 use smtp_lb_common::reason::{Reason, Verdict};
 use smtp_lb_common::reputation::{HITS as MOST_HITS, Standing};
@@ -45,6 +45,7 @@ pub(crate) use bench::{Template, random_source, template, trie_v4, trie_v6};
 
 /// `BPF_F_MMAPABLE | BPF_F_INNER_MAP`: filled through mmap, and of any size.
 const IMAGE_FLAGS: usize = (1 << 10) | (1 << 12);
+type Pages = Array<Page, 1, IMAGE_FLAGS>;
 /// `BPF_RB_AVAIL_DATA`.
 const AVAILABLE: u64 = 0;
 /// `BPF_F_CURRENT_NETNS`.
@@ -59,7 +60,7 @@ const LISTEN: u32 = 10;
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 #[btf_map]
-static IMAGE: ArrayOfMaps<Array<Line, 1, IMAGE_FLAGS>, 1> = ArrayOfMaps::new();
+static IMAGE: ArrayOfMaps<Pages, 1> = ArrayOfMaps::new();
 #[btf_map]
 static COUNTERS: PerCpuArray<SlotTally, { SLOTS as usize }> = PerCpuArray::new();
 #[btf_map]
@@ -71,7 +72,7 @@ static RINGS: ArrayOfMaps<RingBuf<RawEvent, { RING_BYTES as usize }>, { MAX_CPUS
     ArrayOfMaps::new();
 
 #[btf_map]
-static REPUTATION: ArrayOfMaps<Array<Line, 1, IMAGE_FLAGS>, 1> = ArrayOfMaps::new();
+static REPUTATION: ArrayOfMaps<Pages, 1> = ArrayOfMaps::new();
 #[btf_map]
 static HITS: PerCpuArray<Tally, { MOST_HITS as usize }> = PerCpuArray::new();
 #[btf_map]
@@ -205,21 +206,36 @@ pub(crate) fn decision() -> Option<Decision> {
     Some(Decision::unpack(unsafe { kept.read_volatile() }))
 }
 
+/// Whether the last decision has this verdict.
+#[inline(always)]
+pub(crate) fn is_decided(verdict: Verdict) -> bool {
+    decision().is_some_and(|decision| decision.verdict as u8 == verdict as u8)
+}
+
 /// The image in force, held for one frame so that a swap cannot fall between two reads.
 pub(crate) struct KernelImage {
-    lines: &'static Array<Line, 1, IMAGE_FLAGS>,
+    pages: &'static Pages,
+    first: &'static Page,
+}
+
+impl KernelImage {
+    #[inline(always)]
+    fn of(pages: &'static Pages) -> Option<Self> {
+        let first = pages.get(0)?;
+        Some(Self { pages, first })
+    }
 }
 
 /// The image in force, if one is loaded.
 #[inline(always)]
 pub(crate) fn image() -> Option<KernelImage> {
-    IMAGE.get(0).map(|lines| KernelImage { lines })
+    IMAGE.get(0).and_then(KernelImage::of)
 }
 
 /// The reputation image in force, if one is loaded.
 #[inline(always)]
 pub(crate) fn reputation() -> Option<KernelImage> {
-    REPUTATION.get(0).map(|lines| KernelImage { lines })
+    REPUTATION.get(0).and_then(KernelImage::of)
 }
 
 /// The added entries.
@@ -238,7 +254,12 @@ impl added::Entries for Added {
 impl Image for KernelImage {
     #[inline(always)]
     fn line(&self, index: u32) -> Option<&Line> {
-        self.lines.get(index)
+        let page = if index < PAGE_LINES {
+            self.first
+        } else {
+            self.pages.get(index / PAGE_LINES)?
+        };
+        page.0.get((index % PAGE_LINES) as usize)
     }
 }
 

@@ -46,7 +46,8 @@ fn smtp_lb(ctx: XdpContext) -> u32 {
 fn filter(ctx: &XdpContext) -> u32 {
     read(ctx.ctx);
     policy::decide(ctx.ctx);
-    let begins = begins(ctx.ctx) != 0;
+    // A call costs more than the question.
+    let begins = kernel::is_decided(Verdict::Accept) && begins(ctx.ctx) != 0;
     let frame = XdpFrame::new(ctx);
     // Who asks what is decided takes nothing of what sources may begin.
     let asks = frame.is_request();

@@ -70,7 +70,9 @@ impl Stages for Calls {
 
     #[inline(always)]
     fn answer(&self) {
-        answerable(self.ctx);
+        if kernel::is_decided(Verdict::Reject) {
+            answerable(self.ctx);
+        }
     }
 }
 

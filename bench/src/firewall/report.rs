@@ -108,7 +108,8 @@ fn lookups(results: &Results) -> Result<String> {
     let mut text = format!(
         "\n## Look-ups beside an LPM_TRIE of the same prefixes\n\n\
          Nanoseconds, and the trie's by ours, round by round: gross, and less what taking a random source \
-         costs both, {}. The whole filter is the same program, built with a trie in place of the look-up of \
+         costs both, {}. Here they are taken from their table in turn: that memory is not what a look-up \
+         waits for. The whole filter is the same program, built with a trie in place of the look-up of \
          feeds.\n\n\
          | | image | LPM_TRIE | ratio | net | to reach | |\n|---|---|---|---|---|---|---|\n",
         spread(pick, 0)?

@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use smtp_lb_common::image::{Header, Line};
+use smtp_lb_common::image::{Header, Line, PAGE_LINES, Page};
 use thiserror::Error;
 
 use super::compile::read_names;
@@ -17,8 +17,8 @@ use crate::clock;
 const FLAGS: u32 = (1 << 10) | (1 << 12);
 
 const ARRAY: u32 = aya_obj::generated::bpf_map_type::BPF_MAP_TYPE_ARRAY as u32;
-const LINE_BYTES: u32 = 64;
-const _: () = assert!(size_of::<Line>() == LINE_BYTES as usize);
+const PAGE_BYTES: u32 = 1 << 20;
+const _: () = assert!(size_of::<Page>() == PAGE_BYTES as usize);
 
 /// The outer map.
 pub(crate) type Outer = ArrayOfMaps<MapData, MapData>;
@@ -49,14 +49,15 @@ pub(crate) struct Filled {
 
 /// Copies `lines` into a new map.
 pub(crate) fn fill(lines: &[Line]) -> Result<Filled, ImageMapError> {
-    let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-    let shape = aya_obj::Map::new_from_params(ARRAY, 4, LINE_BYTES, count, FLAGS);
+    let pages = lines.len().div_ceil(PAGE_LINES as usize);
+    let count = u32::try_from(pages).unwrap_or(u32::MAX);
+    let shape = aya_obj::Map::new_from_params(ARRAY, 4, PAGE_BYTES, count, FLAGS);
     let map = MapData::create(shape, "image", None).map_err(|source| ImageMapError::Create {
         lines: lines.len(),
         source,
     })?;
-    with_mapping(&map, lines.len(), |mapped| {
-        mapped.copy_from_slice(lines);
+    with_mapping(&map, pages, |mapped| {
+        mapped[..lines.len()].copy_from_slice(lines);
         if let Some(first) = mapped.first_mut()
             && let Some(header) = Header::unpack(first)
         {
@@ -107,12 +108,12 @@ pub(crate) fn slots(outer: &Outer) -> Result<Slots, ImageMapError> {
 
 fn with_mapping<T>(
     map: &MapData,
-    count: usize,
+    pages: usize,
     with: impl FnOnce(&mut [Line]) -> T,
 ) -> Result<T, ImageMapError> {
-    let bytes = count * size_of::<Line>();
+    let bytes = pages * size_of::<Page>();
     let fd = map.fd().as_fd();
-    // SAFETY: a fresh shared mapping of a map that has `count` elements of 64 bytes, which the
+    // SAFETY: a fresh shared mapping of a map that has so many elements of a page, which the
     // kernel keeps contiguous and page-aligned; nothing else in this process maps it, and an
     // image is never written after the switch.
     unsafe {
@@ -125,7 +126,10 @@ fn with_mapping<T>(
             fd,
             0,
         )?;
-        let result = with(core::slice::from_raw_parts_mut(start.cast(), count));
+        let result = with(core::slice::from_raw_parts_mut(
+            start.cast(),
+            pages * PAGE_LINES as usize,
+        ));
         munmap(start, bytes)?;
         Ok(result)
     }

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use smtp_lb_common::image::{Line, Target};
 use smtp_lb_common::packet::{mapped, split};
-use smtp_lb_common::reputation::{Bits, Header, ROOT_V4, Standing, standing};
+use smtp_lb_common::reputation::{
+    Bits, FIRST_MASK, Header, MASKS_PER_LINE, ROOT_V4, Standing, standing,
+};
 use smtp_lb_common::tree::{MOST_LINES, ROOT_BITS};
 use thiserror::Error;
 
@@ -47,19 +49,22 @@ pub fn compile(
 ) -> Result<Compiled, ImageError> {
     let networks = |of: fn(&Ranges) -> usize| {
         let ranges = feeds.iter().flat_map(|(_, entries)| entries.iter());
-        root_bits(ranges.map(|(_, ranges)| of(ranges)).sum())
+        ranges.map(|(_, ranges)| of(ranges)).sum()
     };
     let bits = Bits {
-        v4: networks(|ranges| ranges.v4.len()),
-        v6: networks(|ranges| ranges.v6.len()),
+        v4: root_bits(Family::V4, networks(|ranges| ranges.v4.len())),
+        v6: root_bits(Family::V6, networks(|ranges| ranges.v6.len())),
     };
     compile_rooted(feeds, categories, before, generation, bits)
 }
 
 /// Bits of a root for so many networks, of which each is an entry where it begins and one where it ends: as
-/// many as make words of 8 to 16 entries each.
-pub(super) fn root_bits(networks: usize) -> u32 {
-    let words = networks.div_ceil(8);
+/// many as make words of about a line each of IPv6, and two of IPv4, whose lines hold more.
+pub(super) fn root_bits(family: Family, networks: usize) -> u32 {
+    let words = match family {
+        Family::V4 => networks.div_ceil(16),
+        Family::V6 => networks.div_ceil(4),
+    };
     let bits = usize::BITS - words.saturating_sub(1).leading_zeros();
     bits.clamp(*ROOT_BITS.start(), *ROOT_BITS.end())
 }
@@ -103,9 +108,15 @@ pub(super) fn compile_rooted(
 
     let (sets, masks) = numbers.finish();
     let to_u32 = |number: usize| u32::try_from(number).map_err(|_| ImageError::TooLarge);
-    let first = lines.append(&masks, 0);
+    // Sets have numbers below the bound of them.
+    let at = FIRST_MASK as usize;
+    for (line, masks) in lines.lines[at..]
+        .iter_mut()
+        .zip(masks.chunks(MASKS_PER_LINE as usize))
+    {
+        line[..masks.len()].copy_from_slice(masks);
+    }
     let header = Header {
-        sets: first,
         count: to_u32(masks.len())?,
         names: 0,
         lines: to_u32(lines.lines.len())?,

@@ -34,26 +34,33 @@ impl<'a> Rooted<'a> {
     }
 
     pub(super) fn add(&mut self, start: u64, target: Target) {
-        if start > self.range.last() {
-            self.fill_until(Some(self.around(start).first));
-        }
+        self.go_to(start);
         self.steps.push((start, target));
+    }
+
+    /// Ends the words before that of an address.
+    fn go_to(&mut self, address: u64) {
+        if address > self.range.last() {
+            self.fill_until(Some(self.around(address).first));
+        }
     }
 
     /// Ends the word that is being filled, and gives those before `first` what holds; `None`: up to the end.
     fn fill_until(&mut self, first: Option<u64>) {
         let steps = std::mem::take(&mut self.steps);
-        let word = self.tree.place(Part {
+        let part = Part {
             range: self.range,
             before: self.before,
             steps: &steps,
-        });
+        };
+        let (parts, word) = (part.parts(), self.tree.place(part));
         if let Some((_, target)) = steps.last() {
             self.before = *target;
         }
         self.steps = steps;
         self.steps.clear();
-        self.word(word);
+        self.tree.deep.lines.clear();
+        self.word(parts, word);
         loop {
             let next = self.range.last().checked_add(1);
             let Some(start) = next else { break };
@@ -62,7 +69,7 @@ impl<'a> Rooted<'a> {
                 break;
             }
             if let Target::Class(value) = self.before {
-                self.word(Word::Value(value));
+                self.word(if value == 0 { 0 } else { u32::MAX }, Word::Value(value));
             }
         }
     }
@@ -71,13 +78,13 @@ impl<'a> Rooted<'a> {
         self.fill_until(None);
     }
 
-    fn word(&mut self, word: Word) {
+    fn word(&mut self, parts: u32, word: Word) {
         let first = self.range.first;
         let index = match self.tree.family {
             Family::V4 => u32::try_from(first >> (64 - self.bits)).unwrap_or(u32::MAX),
             Family::V6 => root_index_v6(first, self.bits),
         };
-        self.tree.lines.word(self.root, index, word);
+        self.tree.lines.root_word(self.root, index, parts, word);
     }
 
     /// The addresses of a word of the root.
@@ -134,7 +141,9 @@ impl<'a> Addresses<'a> {
                 lows.insert(0, (0, Target::Class(self.before).pack()));
             }
             let count = lows.len().div_ceil(INTERVALS_PER_LINE as usize);
-            let first = self.rooted.tree.lines.intervals(&lows);
+            // What is deep is that of the word that is being filled.
+            self.rooted.go_to(self.high);
+            let first = self.rooted.tree.deep.intervals(&lows);
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             self.rooted.add(self.high, Target::Lines { first, count });
             // What held last goes on in the next /64.

@@ -2,8 +2,8 @@
 
 use smtp_lb_common::image::{Line, Target};
 use smtp_lb_common::tree::{
-    BRANCH_BITS, ENTRIES_V4, ENTRIES_V6, LEAST_V4, LEAST_V6, MOST_SPLIT, WORDS_PER_LINE, Word,
-    deep_v6, entry_v4, entry_v6,
+    BRANCH_BITS, ENTRIES_V4, ENTRIES_V6, LEAST_V4, LEAST_V6, MOST, MOST_SPLIT, PART_BITS,
+    ROOT_WORDS_PER_LINE, Word, deep_v6, deeper, entry_v4, entry_v6, root_word,
 };
 
 use crate::firewall::Lines;
@@ -81,10 +81,31 @@ impl<'s> Part<'s> {
         }
     }
 
-    fn is_deep(self) -> bool {
-        self.steps
-            .iter()
-            .any(|(_, target)| value(*target).is_none())
+    /// Which 32nds of the range hold any number but 0, a bit to each.
+    pub(super) fn parts(self) -> u32 {
+        let part =
+            |address: u64| (address - self.range.first) << self.range.bits >> (64 - PART_BITS);
+        let mut parts = 0;
+        let mut hold = |first: u64, last: u64, target: Target| {
+            if value(target) != Some(0) {
+                let (first, last) = (part(first), part(last));
+                parts |= u32::MAX << first & u32::MAX >> (31 - last);
+            }
+        };
+        let (mut start, mut target) = (self.range.first, self.before);
+        for (next, held) in self.steps {
+            if *next > start {
+                hold(start, next - 1, target);
+            }
+            (start, target) = (*next, *held);
+        }
+        hold(start, self.range.last(), target);
+        parts
+    }
+
+    /// What holds at the end.
+    fn last(self) -> Target {
+        self.steps.last().map_or(self.before, |(_, target)| *target)
     }
 
     fn cut(self, split: u32) -> impl Iterator<Item = Self> {
@@ -134,17 +155,38 @@ impl Family {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "IPv4 is in the upper half")]
-    fn put(self, line: &mut Line, at: usize, (start, target): Step) {
+    fn put(self, line: &mut Line, at: usize, (start, held): Entry) {
         match self {
             Self::V4 => {
-                let entry = u64::from(entry_v4((start >> 32) as u32, value(target).unwrap_or(0)));
+                let entry = u64::from(entry_v4((start >> 32) as u32, held.number()));
                 let (word, shift) = (&mut line[at / 2], at % 2 * 32);
                 *word = *word & !(0xffff_ffff << shift) | entry << shift;
             }
             Self::V6 => {
-                line[at] = value(target).map_or(deep_v6(start), |value| entry_v6(start, value));
+                line[at] = match held {
+                    Held::Value(value) => entry_v6(start, value),
+                    Held::Deep(line) => deep_v6(start, line),
+                };
             }
+        }
+    }
+}
+
+/// From where on a leaf's line says what.
+type Entry = (u64, Held);
+
+/// What an entry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Value(u32),
+    /// So many lines behind the leaf's first.
+    Deep(u32),
+}
+
+impl Held {
+    const fn number(self) -> u32 {
+        match self {
+            Self::Value(number) | Self::Deep(number) => number,
         }
     }
 }
@@ -153,6 +195,10 @@ impl Family {
 pub(super) struct Tree<'a> {
     pub(super) lines: &'a mut Lines,
     pub(super) family: Family,
+    /// Lines that the steps of the next parts lead to; a leaf takes a copy of its own.
+    pub(super) deep: Lines,
+    /// Deep entries of more than one line: where it is to be said where those are, and which of `deep` they are.
+    deeper: Vec<(usize, std::ops::Range<usize>)>,
     open: Option<Open>,
 }
 
@@ -166,10 +212,12 @@ struct Open {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) const fn new(lines: &'a mut Lines, family: Family) -> Self {
+    pub(super) fn new(lines: &'a mut Lines, family: Family) -> Self {
         Self {
             lines,
             family,
+            deep: Lines::blank(0),
+            deeper: Vec::new(),
             open: None,
         }
     }
@@ -192,21 +240,26 @@ impl<'a> Tree<'a> {
 
     /// Into the line that has room.
     fn share(&mut self, part: Part<'_>) -> Option<Word> {
-        let open = self.open.as_mut()?;
-        if part.is_deep() || part.range.first > open.range.last() {
-            return None;
-        }
+        let open = self.open.take()?;
         // What the line ends with may hold at the beginning of this part, too.
         let leads = part.leads() && part.before != open.last;
-        let lead = leads.then_some((part.range.first, part.before));
         let count = part.steps.len() + usize::from(leads);
-        if open.taken + count > self.family.capacity() {
+        let farthest = self.lines.lines.len() + count - open.line;
+        if part.range.first > open.range.last()
+            || open.taken + count > self.family.capacity()
+            || farthest > MOST as usize
+        {
             return None;
         }
+        let lead = leads.then_some((part.range.first, part.before));
         let steps = lead.into_iter().chain(part.steps.iter().copied());
-        let line = &mut self.lines.lines[open.line];
-        open.last = fill(self.family, line, open.taken, steps).unwrap_or(open.last);
-        open.taken += count;
+        self.fill(open.line, open.line, open.taken, steps);
+        self.go_deeper();
+        self.open = Some(Open {
+            taken: open.taken + count,
+            last: part.last(),
+            ..open
+        });
         Some(Word::Leaf {
             first: number(open.line),
             split: 0,
@@ -224,25 +277,15 @@ impl<'a> Tree<'a> {
 
     fn leaf(&mut self, part: Part<'_>, split: u32) -> Word {
         let first = self.lines.lines.len();
-        let (count, deep) = (1usize << split, part.is_deep());
-        let all = if deep { 2 * count } else { count };
-        self.lines.lines.resize(first + all, [0; 8]);
+        self.lines.lines.resize(first + (1 << split), [0; 8]);
         for (at, part) in (first..).zip(part.cut(split)) {
-            fill(self.family, &mut self.lines.lines[at], 0, part.whole());
-            if deep {
-                let places = part.whole().map(|(_, target)| target.pack());
-                let line = &mut self.lines.lines[at + count];
-                let last = line.iter_mut().zip(places).fold(0, |_, (place, target)| {
-                    *place = target;
-                    target
-                });
-                line[part.len().min(8)..].fill(last);
-            }
+            self.fill(first, at, 0, part.whole());
         }
-        self.open = (all == 1).then(|| Open {
+        self.go_deeper();
+        self.open = (split == 0).then(|| Open {
             line: first,
             taken: part.len(),
-            last: part.steps.last().map_or(part.before, |(_, target)| *target),
+            last: part.last(),
             range: Range::around(part.range.first, self.family.least()),
         });
         Word::Leaf {
@@ -251,34 +294,57 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Writes entries from a place of a leaf's line on; the last of them takes what is left of it.
+    fn fill(&mut self, first: usize, at: usize, from: usize, steps: impl Iterator<Item = Step>) {
+        let (mut next, mut last) = (from, None);
+        for (start, target) in steps {
+            let held = match target {
+                Target::Class(value) => Held::Value(value),
+                Target::Lines { first: deep, count } => {
+                    Held::Deep(number(self.dive(deep, count) - first))
+                }
+            };
+            self.family
+                .put(&mut self.lines.lines[at], next, (start, held));
+            (next, last) = (next + 1, Some((start, held)));
+        }
+        if let Some(last) = last {
+            for next in next..self.family.capacity() {
+                self.family.put(&mut self.lines.lines[at], next, last);
+            }
+        }
+    }
+
+    /// Appends the line that a deep entry leads to.
+    fn dive(&mut self, first: u32, count: u32) -> usize {
+        let (at, first) = (self.lines.lines.len(), first as usize);
+        self.lines.lines.push(self.deep.lines[first]);
+        if count > 1 {
+            self.deeper.push((at, first..first + count as usize));
+        }
+        at
+    }
+
+    /// Appends the lines of entries that have more than one: behind all that are counted from a leaf.
+    fn go_deeper(&mut self) {
+        for (at, deep) in std::mem::take(&mut self.deeper) {
+            self.lines.lines[at] = deeper(Target::Lines {
+                first: self.lines.next(),
+                count: number(deep.len()),
+            });
+            self.lines.lines.extend(&self.deep.lines[deep]);
+        }
+    }
+
     fn branch(&mut self, part: Part<'_>) -> Word {
         let at = self.lines.lines.len();
         self.lines.lines.push([0; 8]);
         for (index, part) in (0..).zip(part.cut(BRANCH_BITS)) {
             let word = self.place(part);
-            self.lines.word(number(at), index, word);
+            self.lines.word(at, index, word);
         }
         Word::Branch(number(at))
     }
-}
-
-/// Writes entries from a place of a line on; the last of them takes what is left of it. Returns what that says.
-fn fill(
-    family: Family,
-    line: &mut Line,
-    from: usize,
-    steps: impl Iterator<Item = Step>,
-) -> Option<Target> {
-    let (mut at, mut last) = (from, None);
-    for step in steps {
-        family.put(line, at, step);
-        (at, last) = (at + 1, Some(step));
-    }
-    let last = last?;
-    for at in at..family.capacity() {
-        family.put(line, at, last);
-    }
-    Some(last.1)
 }
 
 /// Images of more lines than a number can name are refused when they are whole.
@@ -287,10 +353,15 @@ fn number(line: usize) -> u32 {
 }
 
 impl Lines {
-    /// Writes a word of a root or a branch.
-    pub(super) fn word(&mut self, first: u32, index: u32, word: Word) {
-        let line = &mut self.lines[(first + index / WORDS_PER_LINE) as usize];
-        let (pair, shift) = ((index % WORDS_PER_LINE / 2) as usize, index % 2 * 32);
-        line[pair] = line[pair] & !(0xffff_ffff << shift) | u64::from(word.pack()) << shift;
+    /// Writes a word of a root, with the parts of it that hold any number but 0.
+    pub(super) fn root_word(&mut self, root: u32, index: u32, parts: u32, word: Word) {
+        let line = &mut self.lines[(root + index / ROOT_WORDS_PER_LINE) as usize];
+        line[(index % ROOT_WORDS_PER_LINE) as usize] = root_word(parts, word);
+    }
+
+    /// Writes a word of a branch.
+    fn word(&mut self, branch: usize, index: usize, word: Word) {
+        let (pair, shift) = (&mut self.lines[branch][index / 2], index % 2 * 32);
+        *pair = *pair & !(0xffff_ffff << shift) | u64::from(word.pack()) << shift;
     }
 }

@@ -9,6 +9,7 @@ use smtp_lb_common::tree::ROOT_BITS;
 use crate::reputation::Tagged;
 use crate::reputation::image::{Compiled, compile_rooted, look_up, root_bits};
 use crate::reputation::sets::{Member, Sets};
+use crate::reputation::tree::Family;
 
 const ALLOW_TAG: u8 = 63;
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -57,8 +58,8 @@ fn last((_, _, first, length): Entry) -> IpAddr {
 }
 
 fn build(entries: &[Entry], before: &Sets) -> Compiled {
-    let bits = root_bits(entries.len());
-    rooted(entries, before, [bits, bits])
+    let bits = [Family::V4, Family::V6].map(|family| root_bits(family, entries.len()));
+    rooted(entries, before, bits)
 }
 
 /// With roots of so many bits.
@@ -177,16 +178,18 @@ fn all_of_a_family_is_no_special_case() {
 }
 
 #[test]
-fn a_root_has_a_word_for_every_eight_networks() {
-    for (networks, bits) in [
-        (0, 13),
-        (1 << 16, 13),
-        ((1 << 16) + 1, 14),
-        (100_000, 14),
-        (1_000_000, 17),
-        (10_000_000, 20),
-        (usize::MAX, 20),
+fn a_root_has_a_word_for_as_many_networks_as_a_line_or_two_hold() {
+    for (networks, v4, v6) in [
+        (0, 13, 13),
+        (1 << 15, 13, 13),
+        ((1 << 15) + 1, 13, 14),
+        ((1 << 16) + 1, 13, 15),
+        (100_000, 13, 15),
+        (1_000_000, 16, 18),
+        (10_000_000, 20, 20),
+        (usize::MAX, 20, 20),
     ] {
-        assert_eq!(root_bits(networks), bits, "{networks}");
+        let bits = [Family::V4, Family::V6].map(|family| root_bits(family, networks));
+        assert_eq!(bits, [v4, v6], "{networks}");
     }
 }
