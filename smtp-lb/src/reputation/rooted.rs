@@ -53,7 +53,7 @@ impl<'a> Rooted<'a> {
             before: self.before,
             steps: &steps,
         };
-        let (parts, word) = (part.parts(), self.tree.place(part));
+        let (parts, word) = (part.held_parts(), self.tree.place(part));
         if let Some((_, target)) = steps.last() {
             self.before = *target;
         }

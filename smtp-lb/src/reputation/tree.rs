@@ -82,7 +82,7 @@ impl<'s> Part<'s> {
     }
 
     /// Which 32nds of the range hold any number but 0, a bit to each.
-    pub(super) fn parts(self) -> u32 {
+    pub(super) fn held_parts(self) -> u32 {
         let part =
             |address: u64| (address - self.range.first) << self.range.bits >> (64 - PART_BITS);
         let mut parts = 0;

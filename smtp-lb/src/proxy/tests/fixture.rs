@@ -133,10 +133,7 @@ impl Fixture {
 
     /// Whether a client is turned away by a reset, which may come before its connect returns.
     pub(super) async fn resets(&self) -> bool {
-        match TcpStream::connect(self.address()).await {
-            Ok(mut client) => is_reset(&mut client).await,
-            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
-        }
+        is_turned_away(TcpStream::connect(self.address()).await).await
     }
 
     /// Waits until the status is as wanted; a test that fails hangs until its time-out here.
@@ -198,6 +195,14 @@ pub(super) async fn expect(stream: &mut TcpStream, text: &str) {
     let mut got = vec![0; text.len()];
     stream.read_exact(&mut got).await.expect("read");
     assert_eq!(String::from_utf8_lossy(&got), text);
+}
+
+/// Whether a client meets a reset, be it before its connect returns.
+pub(super) async fn is_turned_away(connected: std::io::Result<TcpStream>) -> bool {
+    match connected {
+        Ok(mut client) => is_reset(&mut client).await,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
 }
 
 /// Whether the stream ends by a reset, not by an orderly end.

@@ -131,7 +131,7 @@ fn parts_that_hold_nothing_are_told() {
             before: Target::Class(before),
             steps: &steps,
         }
-        .parts()
+        .held_parts()
     };
     // Each has 2^14 addresses.
     assert_eq!(parts(0, &[]), 0);
