@@ -159,7 +159,7 @@ pub const FAILSAFE_COLUMN: u32 = 0;
 pub struct Roots {
     /// First line of the IPv4 root; behind it is that of IPv6.
     pub first: u32,
-    /// Bits that index that of IPv4: one of [`ROOT_BITS`].
+    /// Bits that index that of IPv4: one of [`ROOT_BITS`], or of a tree's.
     pub bits_v4: u32,
     /// Bits that index that of IPv6, the same.
     pub bits_v6: u32,
@@ -180,12 +180,12 @@ impl Roots {
         (1 << self.bits_v4) / WORDS_PER_LINE + (1 << self.bits_v6) / WORDS_PER_LINE + 1
     }
 
-    const fn pack(self) -> u64 {
+    pub(crate) const fn pack(self) -> u64 {
         word(self.bits_v6 << 8 | self.bits_v4, self.first)
     }
 
     #[inline(always)]
-    const fn unpack(packed: u64) -> Self {
+    pub(crate) const fn unpack(packed: u64) -> Self {
         let (bits, first) = halves(packed);
         Self {
             first,

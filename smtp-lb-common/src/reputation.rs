@@ -15,8 +15,8 @@
 //! Look-ups end in a *set*: one of the different combinations of feeds and categories that hold
 //! an address. Set 0 is nobody's.
 
-use crate::image::{Image, Line, halves, word};
-use crate::tree::{MOST, find_v4, find_v6, root_lines_v4, root_lines_v6};
+use crate::image::{Image, Line, Roots, halves, word};
+use crate::tree::{MOST, find_v4, find_v6};
 
 /// First word of the header.
 pub const MAGIC: u64 = 0x4c42_5245_5055_0002;
@@ -43,30 +43,6 @@ pub const ROOT_V4: u32 = FIRST_MASK + SETS / MASKS_PER_LINE;
 
 const _: () = assert!(SETS <= MOST + 1 && HITS == 65_536);
 
-/// Bits that index the roots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bits {
-    /// Of IPv4: one of [`crate::tree::ROOT_BITS`].
-    pub v4: u32,
-    /// Of IPv6, the same.
-    pub v6: u32,
-}
-
-impl Bits {
-    /// First line of the IPv6 root.
-    #[must_use]
-    #[inline(always)]
-    pub const fn root_v6(self) -> u32 {
-        ROOT_V4.wrapping_add(root_lines_v4(self.v4))
-    }
-
-    /// First line after the roots.
-    #[must_use]
-    pub const fn after_roots(self) -> u32 {
-        self.root_v6() + root_lines_v6(self.v6)
-    }
-}
-
 /// Line 0, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -76,8 +52,8 @@ pub struct Header {
     pub names: u32,
     /// Total lines.
     pub lines: u32,
-    /// Bits that index the roots.
-    pub bits: Bits,
+    /// Where sources are looked up: from [`ROOT_V4`] on, by as many bits as [`crate::tree::ROOT_BITS`] has.
+    pub roots: Roots,
     /// Counts compilations, for people.
     pub generation: u32,
 }
@@ -90,8 +66,8 @@ impl Header {
             MAGIC,
             self.count as u64,
             word(self.names, self.lines),
-            word(self.bits.v6 << 8 | self.bits.v4, self.generation),
-            0,
+            self.generation as u64,
+            self.roots.pack(),
             0,
             0,
             0,
@@ -107,15 +83,12 @@ impl Header {
         }
         let (_, count) = halves(line[1]);
         let (names, lines) = halves(line[2]);
-        let (bits, generation) = halves(line[3]);
+        let (_, generation) = halves(line[3]);
         Some(Self {
             count,
             names,
             lines,
-            bits: Bits {
-                v4: bits & 0xff,
-                v6: bits >> 8,
-            },
+            roots: Roots::unpack(line[4]),
             generation,
         })
     }
@@ -159,13 +132,13 @@ pub fn standing<I: Image + ?Sized>(image: &I, v6: bool, source: [u64; 2]) -> Sta
 fn found<I: Image + ?Sized>(image: &I, v6: bool, source: [u64; 2]) -> Option<Standing> {
     let header = Header::unpack(image.line(0)?)?;
     let set = if v6 {
-        find_v6(image, header.bits.root_v6(), header.bits.v6, source)?
+        find_v6(image, header.roots, source)?
     } else {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the IPv4 address is the low half"
         )]
-        find_v4(image, ROOT_V4, header.bits.v4, source[1] as u32)?
+        find_v4(image, header.roots, source[1] as u32)?
     };
     if set == 0 || set >= header.count {
         return None;

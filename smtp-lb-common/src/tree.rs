@@ -14,15 +14,11 @@
 //! IPv6 does so with its first 64 bits. Where longer networks divide a /64, its entry is *deep*: it leads to a
 //! line of intervals of the last 64, or to one that says where more such lines are.
 
-use crate::image::{Image, Line, Target, halves, word};
+use crate::image::{Image, Line, Roots, Target, WORDS_PER_LINE, halves, word};
 use crate::lookup::{last_at_or_below, search};
 
-/// Words in a line of a root, with their parts.
-pub const ROOT_WORDS_PER_LINE: u32 = 8;
 /// Bits that choose one of a word's parts.
 pub const PART_BITS: u32 = 5;
-/// Words in a line of a branch.
-pub const WORDS_PER_LINE: u32 = 16;
 /// Bits that choose a word of a branch.
 pub const BRANCH_BITS: u32 = 4;
 /// Entries in a line of a leaf.
@@ -139,26 +135,12 @@ pub const fn root_index_v6(high: u64, bits: u32) -> u32 {
     }
 }
 
-/// Lines of an IPv4 root of so many bits.
-#[must_use]
+/// Number of an IPv4 address. `None`: the image is damaged.
 #[inline(always)]
-pub const fn root_lines_v4(bits: u32) -> u32 {
-    1u32.wrapping_shl(bits) / ROOT_WORDS_PER_LINE
-}
-
-/// Lines of an IPv6 root of so many bits.
-#[must_use]
-#[inline(always)]
-pub const fn root_lines_v6(bits: u32) -> u32 {
-    root_lines_v4(bits) + 1
-}
-
-/// Number of an IPv4 address, by a root of so many bits. `None`: the image is damaged.
-#[inline(always)]
-pub fn find_v4<I: Image + ?Sized>(image: &I, root: u32, bits: u32, address: u32) -> Option<u32> {
-    let index = address.wrapping_shr(32u32.wrapping_sub(bits));
-    let rest = (u64::from(address) << 32).wrapping_shl(bits);
-    let Place { line, .. } = match descend(image, root, index, rest)? {
+pub fn find_v4<I: Image + ?Sized>(image: &I, roots: Roots, address: u32) -> Option<u32> {
+    let index = address.wrapping_shr(32u32.wrapping_sub(roots.bits_v4));
+    let rest = (u64::from(address) << 32).wrapping_shl(roots.bits_v4);
+    let Place { line, .. } = match descend(image, roots.first, index, rest)? {
         Ok(place) => place,
         Err(value) => return Some(value),
     };
@@ -173,18 +155,13 @@ pub fn find_v4<I: Image + ?Sized>(image: &I, root: u32, bits: u32, address: u32)
 
 /// Number of an IPv6 address, given as its high and low half. `None`: the image is damaged.
 #[inline(always)]
-pub fn find_v6<I: Image + ?Sized>(
-    image: &I,
-    root: u32,
-    bits: u32,
-    [high, low]: [u64; 2],
-) -> Option<u32> {
-    let index = root_index_v6(high, bits);
+pub fn find_v6<I: Image + ?Sized>(image: &I, roots: Roots, [high, low]: [u64; 2]) -> Option<u32> {
+    let index = root_index_v6(high, roots.bits_v6);
     let rest = match high >> 61 {
-        1 => (high << 3).wrapping_shl(bits),
+        1 => (high << 3).wrapping_shl(roots.bits_v6),
         _ => high << 3,
     };
-    let place = match descend(image, root, index, rest)? {
+    let place = match descend(image, roots.v6(), index, rest)? {
         Ok(place) => place,
         Err(value) => return Some(value),
     };
@@ -229,8 +206,8 @@ fn descend<I: Image + ?Sized>(
     index: u32,
     rest: u64,
 ) -> Option<Result<Place, u32>> {
-    let line = image.line(root.wrapping_add(index / ROOT_WORDS_PER_LINE))?;
-    let (parts, mut word) = halves(line[(index % ROOT_WORDS_PER_LINE) as usize]);
+    let line = image.line(root.wrapping_add(index / WORDS_PER_LINE))?;
+    let (parts, mut word) = halves(line[(index % WORDS_PER_LINE) as usize]);
     if parts.wrapping_shr((rest >> (64 - PART_BITS)) as u32) & 1 == 0 {
         return Some(Err(0));
     }

@@ -49,6 +49,7 @@ pub use counters::{
 };
 pub use explain::Explanation;
 pub use image_map::ImageMapError;
+pub(crate) use intervals::Interval;
 pub use label::{
     Allocator, BUILT_IN, DEFAULT, FAILSAFE, GLOBAL, HOST, Label, Slots, VIRTUAL_SERVER, Word,
 };

@@ -15,7 +15,7 @@ pub(crate) struct Lines {
 }
 
 /// A start within a chunk and what holds from there.
-type Step = (u64, Target);
+pub(crate) type Step = (u64, Target);
 
 impl Lines {
     pub(crate) fn new() -> Self {
@@ -122,7 +122,9 @@ impl Lines {
         }
     }
 
-    fn steps_v6(&mut self, chunk: &[Interval], last: u64) -> Vec<Step> {
+    /// Steps of the intervals of one word of an IPv6 root, up to the high half `last`; what divides a /64 is
+    /// appended.
+    pub(crate) fn steps_v6(&mut self, chunk: &[Interval], last: u64) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let mut at = 0;
         while at < chunk.len() {

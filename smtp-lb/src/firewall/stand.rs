@@ -39,8 +39,12 @@ impl Stand {
         name: &str,
         pin_path: &Path,
     ) -> Result<Self, FirewallError> {
+        let loaded = loader::load(object, name, pin_path).inspect_err(|_| {
+            // Maps are pinned before the kernel may refuse the program. As in `drop`.
+            let _ = pins::detach(pin_path);
+        })?;
         Ok(Self {
-            loaded: loader::load(object, name, pin_path)?,
+            loaded,
             pin_path: pin_path.to_owned(),
         })
     }

@@ -2,11 +2,9 @@
 
 use std::net::IpAddr;
 
-use smtp_lb_common::image::{Line, Target};
+use smtp_lb_common::image::{Line, Roots, Target};
 use smtp_lb_common::packet::{mapped, split};
-use smtp_lb_common::reputation::{
-    Bits, FIRST_MASK, Header, MASKS_PER_LINE, ROOT_V4, Standing, standing,
-};
+use smtp_lb_common::reputation::{FIRST_MASK, Header, MASKS_PER_LINE, ROOT_V4, Standing, standing};
 use smtp_lb_common::tree::{MOST_LINES, ROOT_BITS};
 use thiserror::Error;
 
@@ -51,11 +49,12 @@ pub fn compile(
         let ranges = feeds.iter().flat_map(|(_, entries)| entries.iter());
         ranges.map(|(_, ranges)| of(ranges)).sum()
     };
-    let bits = Bits {
-        v4: root_bits(Family::V4, networks(|ranges| ranges.v4.len())),
-        v6: root_bits(Family::V6, networks(|ranges| ranges.v6.len())),
+    let roots = Roots {
+        first: ROOT_V4,
+        bits_v4: root_bits(Family::V4, networks(|ranges| ranges.v4.len())),
+        bits_v6: root_bits(Family::V6, networks(|ranges| ranges.v6.len())),
     };
-    compile_rooted(feeds, categories, before, generation, bits)
+    compile_rooted(feeds, categories, before, generation, roots)
 }
 
 /// Bits of a root for so many networks, of which each is an entry where it begins and one where it ends: as
@@ -69,13 +68,13 @@ pub(super) fn root_bits(family: Family, networks: usize) -> u32 {
     bits.clamp(*ROOT_BITS.start(), *ROOT_BITS.end())
 }
 
-/// The same with roots of so many bits.
+/// The same with such roots.
 pub(super) fn compile_rooted(
     feeds: &[Feed<'_>],
     categories: &[String],
     before: &Sets,
     generation: u32,
-    bits: Bits,
+    roots: Roots,
 ) -> Result<Compiled, ImageError> {
     let names: Vec<&str> = feeds.iter().map(|(name, _)| *name).collect();
     let mut numbers = Numbers::new(&names, categories, before);
@@ -93,13 +92,13 @@ pub(super) fn compile_rooted(
             });
         }
     }
-    let mut lines = Lines::blank(bits.after_roots());
-    let mut tree = Rooted::new(&mut lines, Family::V4, ROOT_V4, bits.v4);
+    let mut lines = Lines::blank(roots.first + roots.lines());
+    let mut tree = Rooted::new(&mut lines, Family::V4, roots);
     sweep(0, &v4, &mut numbers, |start: u32, set| {
         tree.add(u64::from(start) << 32, Target::Class(set));
     })?;
     tree.finish();
-    let mut tree = Addresses::new(Rooted::new(&mut lines, Family::V6, bits.root_v6(), bits.v6));
+    let mut tree = Addresses::new(&mut lines, roots);
     sweep(0, &v6, &mut numbers, |start, set| tree.add(start, set))?;
     tree.finish();
     if lines.next() >= MOST_LINES {
@@ -120,7 +119,7 @@ pub(super) fn compile_rooted(
         count: to_u32(masks.len())?,
         names: 0,
         lines: to_u32(lines.lines.len())?,
-        bits,
+        roots,
         generation,
     };
     lines.lines[0] = header.pack();

@@ -1,10 +1,10 @@
 //! The root of a tree, from all intervals of a family in ascending order.
 
-use smtp_lb_common::image::{INTERVALS_PER_LINE, Target};
+use smtp_lb_common::image::{Roots, Target};
 use smtp_lb_common::tree::{Word, root_index_v6};
 
 use super::tree::{Family, Part, Range, Step, Tree};
-use crate::firewall::Lines;
+use crate::firewall::{Interval, Lines};
 
 /// A root and what it leads to, filled in ascending order.
 pub(super) struct Rooted<'a> {
@@ -17,10 +17,16 @@ pub(super) struct Rooted<'a> {
     range: Range,
     before: Target,
     steps: Vec<Step>,
+    /// What holds at the end of them.
+    after: Target,
 }
 
 impl<'a> Rooted<'a> {
-    pub(super) fn new(lines: &'a mut Lines, family: Family, root: u32, bits: u32) -> Self {
+    pub(super) fn new(lines: &'a mut Lines, family: Family, roots: Roots) -> Self {
+        let (root, bits) = match family {
+            Family::V4 => (roots.first, roots.bits_v4),
+            Family::V6 => (roots.v6(), roots.bits_v6),
+        };
         let mut new = Self {
             tree: Tree::new(lines, family),
             root,
@@ -28,6 +34,7 @@ impl<'a> Rooted<'a> {
             range: Range { first: 0, bits: 0 },
             before: Target::Class(0),
             steps: Vec::new(),
+            after: Target::Class(0),
         };
         new.range = new.around(0);
         new
@@ -36,6 +43,7 @@ impl<'a> Rooted<'a> {
     pub(super) fn add(&mut self, start: u64, target: Target) {
         self.go_to(start);
         self.steps.push((start, target));
+        self.after = target;
     }
 
     /// Ends the words before that of an address.
@@ -54,9 +62,7 @@ impl<'a> Rooted<'a> {
             steps: &steps,
         };
         let (parts, word) = (part.held_parts(), self.tree.place(part));
-        if let Some((_, target)) = steps.last() {
-            self.before = *target;
-        }
+        self.before = self.after;
         self.steps = steps;
         self.steps.clear();
         self.tree.deep.lines.clear();
@@ -101,66 +107,48 @@ impl<'a> Rooted<'a> {
 /// Whole addresses of IPv6: what divides a /64 goes into lines of its own.
 pub(super) struct Addresses<'a> {
     rooted: Rooted<'a>,
-    /// The /64 that is being filled, and what holds from where on in it.
-    high: u64,
-    lows: Vec<(u64, u64)>,
-    /// What held before it.
-    before: u32,
-    /// What holds at the end.
-    last: u32,
+    /// Of the word that is being filled.
+    intervals: Vec<Interval>,
+    /// What holds at the end of what is filled.
+    class: u32,
 }
 
 impl<'a> Addresses<'a> {
-    pub(super) const fn new(rooted: Rooted<'a>) -> Self {
+    pub(super) fn new(lines: &'a mut Lines, roots: Roots) -> Self {
         Self {
-            rooted,
-            high: 0,
-            lows: Vec::new(),
-            before: 0,
-            last: 0,
+            rooted: Rooted::new(lines, Family::V6, roots),
+            intervals: Vec::new(),
+            class: 0,
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low half")]
-    pub(super) fn add(&mut self, start: u128, set: u32) {
-        let (high, low) = ((start >> 64) as u64, start as u64);
-        if high != self.high {
-            self.flush(Some(high));
-            self.high = high;
+    pub(super) fn add(&mut self, start: u128, class: u32) {
+        let high = (start >> 64) as u64;
+        if high > self.rooted.range.last() {
+            self.flush();
+            self.rooted.go_to(high);
         }
-        self.lows.push((low, Target::Class(set).pack()));
-        self.last = set;
+        let first = u128::from(self.rooted.range.first) << 64;
+        if self.intervals.is_empty() && start > first {
+            self.intervals.push(Interval {
+                start: first,
+                class: self.class,
+            });
+        }
+        self.intervals.push(Interval { start, class });
+        self.class = class;
     }
 
-    /// Ends a /64; the next that has steps of its own is `next`.
-    fn flush(&mut self, next: Option<u64>) {
-        let mut lows = std::mem::take(&mut self.lows);
-        let leads = lows.first().is_some_and(|(start, _)| *start != 0);
-        if lows.len() > 1 || leads {
-            if leads {
-                lows.insert(0, (0, Target::Class(self.before).pack()));
-            }
-            let count = lows.len().div_ceil(INTERVALS_PER_LINE as usize);
-            // What is deep is that of the word that is being filled.
-            self.rooted.go_to(self.high);
-            let first = self.rooted.tree.deep.intervals(&lows);
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            self.rooted.add(self.high, Target::Lines { first, count });
-            // What held last goes on in the next /64.
-            let after = self.high.checked_add(1);
-            if let Some(after) = after.filter(|_| next != after) {
-                self.rooted.add(after, Target::Class(self.last));
-            }
-        } else if !lows.is_empty() {
-            self.rooted.add(self.high, Target::Class(self.last));
-        }
-        self.before = self.last;
-        lows.clear();
-        self.lows = lows;
+    fn flush(&mut self) {
+        let last = self.rooted.range.last();
+        let deep = &mut self.rooted.tree.deep;
+        self.rooted.steps = deep.steps_v6(&self.intervals, last);
+        self.rooted.after = Target::Class(self.class);
+        self.intervals.clear();
     }
 
     pub(super) fn finish(mut self) {
-        self.flush(None);
+        self.flush();
         self.rooted.finish();
     }
 }

@@ -1,9 +1,9 @@
 //! Writes the tree that [`smtp_lb_common::tree`] describes, word by word of its root.
 
-use smtp_lb_common::image::{Line, Target};
+use smtp_lb_common::image::{Line, Target, WORDS_PER_LINE};
 use smtp_lb_common::tree::{
-    BRANCH_BITS, ENTRIES_V4, ENTRIES_V6, LEAST_V4, LEAST_V6, MOST, MOST_SPLIT, PART_BITS,
-    ROOT_WORDS_PER_LINE, Word, deep_v6, deeper, entry_v4, entry_v6, root_word,
+    BRANCH_BITS, ENTRIES_V4, ENTRIES_V6, LEAST_V4, LEAST_V6, MOST, MOST_SPLIT, PART_BITS, Word,
+    deep_v6, deeper, entry_v4, entry_v6, root_word,
 };
 
 use crate::firewall::Lines;
@@ -355,8 +355,8 @@ fn number(line: usize) -> u32 {
 impl Lines {
     /// Writes a word of a root, with the parts of it that hold any number but 0.
     pub(super) fn root_word(&mut self, root: u32, index: u32, parts: u32, word: Word) {
-        let line = &mut self.lines[(root + index / ROOT_WORDS_PER_LINE) as usize];
-        line[(index % ROOT_WORDS_PER_LINE) as usize] = root_word(parts, word);
+        let line = &mut self.lines[(root + index / WORDS_PER_LINE) as usize];
+        line[(index % WORDS_PER_LINE) as usize] = root_word(parts, word);
     }
 
     /// Writes a word of a branch.

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use smtp_lb_common::reputation::{ALLOW, Bits, FIRST_FEED_SET};
+use smtp_lb_common::image::Roots;
+use smtp_lb_common::reputation::{ALLOW, FIRST_FEED_SET, ROOT_V4};
 use smtp_lb_common::tree::ROOT_BITS;
 
 use crate::reputation::Tagged;
@@ -63,14 +64,19 @@ fn build(entries: &[Entry], before: &Sets) -> Compiled {
 }
 
 /// With roots of so many bits.
-fn rooted(entries: &[Entry], before: &Sets, [v4, v6]: [u32; 2]) -> Compiled {
+fn rooted(entries: &[Entry], before: &Sets, [bits_v4, bits_v6]: [u32; 2]) -> Compiled {
+    let roots = Roots {
+        first: ROOT_V4,
+        bits_v4,
+        bits_v6,
+    };
     let mut feeds: Vec<Tagged> = NAMES.iter().map(|_| Tagged::default()).collect();
     for entry in entries {
         feeds[entry.0].of(entry.1).add(entry.2, last(*entry));
     }
     feeds.iter_mut().for_each(Tagged::merge);
     let feeds: Vec<_> = NAMES.into_iter().zip(&feeds).collect();
-    compile_rooted(&feeds, &categories(), before, 1, Bits { v4, v6 }).unwrap()
+    compile_rooted(&feeds, &categories(), before, 1, roots).unwrap()
 }
 
 fn naive(entries: &[Entry], address: IpAddr) -> (u64, Vec<Member>) {

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use smtp_lb_common::image::Target;
+use smtp_lb_common::image::{Roots, Target};
 use smtp_lb_common::packet::split;
-use smtp_lb_common::tree::{
-    LEAST_V4, MOST, ROOT_BITS, Word, find_v4, find_v6, root_lines_v4, root_lines_v6,
-};
+use smtp_lb_common::tree::{LEAST_V4, MOST, ROOT_BITS, Word, find_v4, find_v6};
 
 use crate::firewall::Lines;
 use crate::reputation::rooted::{Addresses, Rooted};
@@ -32,6 +30,15 @@ fn clusters<N: Arbitrary + Clone>(bits: u32) -> impl Strategy<Value = Vec<Cluste
     proptest::collection::vec(cluster, 0..6)
 }
 
+/// Both of so many bits.
+const fn roots(bits: u32) -> Roots {
+    Roots {
+        first: 1,
+        bits_v4: bits,
+        bits_v6: bits,
+    }
+}
+
 fn held<N: Copy + Ord>(steps: &BTreeMap<N, u32>, address: N) -> u32 {
     steps
         .range(..=address)
@@ -50,15 +57,15 @@ proptest! {
             offs.iter().map(move |off| base.wrapping_add(off >> shift))
         });
         let steps = steps(addresses.chain([0, u32::MAX].into_iter().take(clusters.len() % 3)));
-        let mut lines = Lines::blank(1 + root_lines_v4(bits));
-        let mut tree = Rooted::new(&mut lines, Family::V4, 1, bits);
+        let mut lines = Lines::blank(1 + roots(bits).lines());
+        let mut tree = Rooted::new(&mut lines, Family::V4, roots(bits));
         for (start, number) in &steps {
             tree.add(u64::from(*start) << 32, Target::Class(*number));
         }
         tree.finish();
         let near = steps.keys().flat_map(|at| [at.wrapping_sub(1), *at, at.wrapping_add(1)]);
         for address in near.chain(strangers) {
-            let found = find_v4(lines.lines.as_slice(), 1, bits, address);
+            let found = find_v4(lines.lines.as_slice(), roots(bits), address);
             prop_assert_eq!(found, Some(held(&steps, address)), "{:x}", address);
         }
     }
@@ -73,8 +80,8 @@ proptest! {
             offs.iter().map(move |off| base.wrapping_add(off >> shift))
         });
         let steps = steps(addresses.chain([0, u128::MAX].into_iter().take(clusters.len() % 3)));
-        let mut lines = Lines::blank(1 + root_lines_v6(bits));
-        let mut tree = Addresses::new(Rooted::new(&mut lines, Family::V6, 1, bits));
+        let mut lines = Lines::blank(1 + roots(bits).lines());
+        let mut tree = Addresses::new(&mut lines, roots(bits));
         for (start, number) in &steps {
             tree.add(*start, *number);
         }
@@ -82,7 +89,7 @@ proptest! {
         let near = steps.keys().flat_map(|at| [at.wrapping_sub(1), *at, at.wrapping_add(1)]);
         for address in near.chain(strangers) {
             let halves = split(address.to_be_bytes());
-            let found = find_v6(lines.lines.as_slice(), 1, bits, halves);
+            let found = find_v6(lines.lines.as_slice(), roots(bits), halves);
             prop_assert_eq!(found, Some(held(&steps, address)), "{:x}", address);
         }
     }
@@ -195,16 +202,36 @@ fn deep_entries_lead_to_a_line_or_to_many() {
     let sparse = (0..3000u128).map(|n| 0x2001_0db9 << 96 | n << 64 | 1);
     let steps = steps(dense.chain(sparse));
     for bits in [*ROOT_BITS.start(), *ROOT_BITS.end()] {
-        let mut lines = Lines::blank(1 + root_lines_v6(bits));
-        let mut tree = Addresses::new(Rooted::new(&mut lines, Family::V6, 1, bits));
+        let mut lines = Lines::blank(1 + roots(bits).lines());
+        let mut tree = Addresses::new(&mut lines, roots(bits));
         for (start, number) in &steps {
             tree.add(*start, *number);
         }
         tree.finish();
         for address in steps.keys().flat_map(|at| [at - 1, *at, at + 1]) {
             let halves = split(address.to_be_bytes());
-            let found = find_v6(lines.lines.as_slice(), 1, bits, halves);
+            let found = find_v6(lines.lines.as_slice(), roots(bits), halves);
             assert_eq!(found, Some(held(&steps, address)), "{address:x}");
+        }
+    }
+}
+
+/// The last /64 of a word is deep; what it ends with holds in the words behind it, too.
+#[test]
+fn what_a_deep_entry_ends_with_goes_on_in_the_next_words() {
+    for bits in ROOT_BITS {
+        let word = |number: u128| (1 << bits | number) << (125 - bits);
+        let steps = BTreeMap::from([(word(6) - 5, 7), (word(9) + 1, 8)]);
+        let mut lines = Lines::blank(1 + roots(bits).lines());
+        let mut tree = Addresses::new(&mut lines, roots(bits));
+        for (start, number) in &steps {
+            tree.add(*start, *number);
+        }
+        tree.finish();
+        for (at, number) in [(5, 0), (6, 7), (7, 7), (8, 7), (9, 7), (10, 8), (11, 8)] {
+            let halves = split(word(at).to_be_bytes());
+            let found = find_v6(lines.lines.as_slice(), roots(bits), halves);
+            assert_eq!(found, Some(number), "{at}, {bits} bits");
         }
     }
 }
